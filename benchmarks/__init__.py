@@ -1,0 +1,1 @@
+"""Figures side by side with a peer, in one process: ratios, because machines are noisy."""

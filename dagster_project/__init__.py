@@ -1,0 +1,1 @@
+"""Orchestration: thin assets over library functions, checks, jobs, schedules and sensors."""

@@ -1,0 +1,1 @@
+"""Assets by stage: `lake` (files and definitions in), `models` (dbt), `published`."""

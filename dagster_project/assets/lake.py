@@ -1,0 +1,217 @@
+"""Landing to lake: one asset a stream, and what a run needs before dbt.
+
+Each file kind is loaded by one step. Its batches pass a Great Expectations suite before their
+commit; the suite's verdict and the conservation of rows are blocking checks.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+    multi_asset,
+)
+
+from dagster_project.resources import RunState, WorkspaceResource
+from ingestion.contracts import STREAMS_OF
+from workspace import definitions, warehouse
+from workspace.clock import iso
+from workspace.streams import STREAMS
+
+SUITE = "batches_pass_their_suite"
+CONSERVED = "received_is_good_plus_bad_plus_duplicate_plus_quarantined"
+READABLE = "no_landed_file_was_refused"
+
+
+def stream_key(stream: str) -> AssetKey:
+    return AssetKey(["lake", stream])
+
+
+def landing_key(kind: str) -> AssetKey:
+    return AssetKey(["landing", kind])
+
+
+def build_landing_specs() -> list[AssetSpec]:
+    return [
+        AssetSpec(
+            landing_key(kind),
+            group_name="landing",
+            kinds={"file"},
+            owners=["team:data"],
+            description=f"Files of kind {kind}, their bytes as received.",
+        )
+        for kind in STREAMS_OF
+    ]
+
+
+def build_lake_assets() -> list[AssetsDefinition]:
+    loads = [_load(kind, streams) for kind, streams in STREAMS_OF.items()]
+    return [*loads, rejected_rows, parameters, run_context]
+
+
+def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
+    @multi_asset(
+        name=f"load_{kind}",
+        specs=[
+            AssetSpec(
+                stream_key(stream),
+                deps=[landing_key(kind)],
+                group_name="lake",
+                kinds={"parquet"},
+                owners=["team:data"],
+                description=STREAMS[stream].description,
+            )
+            for stream in streams
+        ],
+        check_specs=[
+            AssetCheckSpec(name, asset=stream_key(stream), blocking=name != READABLE)
+            for stream in streams
+            for name in (SUITE, CONSERVED, READABLE)
+        ],
+    )
+    def load(workspace: WorkspaceResource) -> Iterator[Any]:
+        from ingestion.accounts import unbalanced
+        from ingestion.loading import load_pending
+
+        run = workspace.run
+        with run.step(f"load_{kind}") as step:
+            paths = run.settings.paths
+            # A past run looks at the lake as it is: it takes nothing in.
+            results = (
+                []
+                if run.is_past
+                else load_pending(kind, paths.landing, run.lake, run.settings.keyring)
+            )
+            step.rows = sum(result.good for result in results)
+        verdicts = {
+            SUITE: [
+                f"{result.landing_file}: {failure}"
+                for result in results
+                for failure in result.suite_failures
+            ],
+            CONSERVED: unbalanced(run.lake, kind),
+            READABLE: [result.landing_file for result in results if result.refused],
+        }
+        for stream in streams:
+            yield MaterializeResult(
+                asset_key=stream_key(stream), metadata=_stream_metadata(run, stream, results)
+            )
+            for name, faults in verdicts.items():
+                yield AssetCheckResult(
+                    asset_key=stream_key(stream),
+                    check_name=name,
+                    passed=not faults,
+                    severity=(
+                        AssetCheckSeverity.WARN if name == READABLE else AssetCheckSeverity.ERROR
+                    ),
+                    metadata={"files": len(results), "faults": MetadataValue.json(faults)},
+                )
+
+    return load
+
+
+@asset(
+    key=stream_key("rejected_rows"),
+    deps=[landing_key(kind) for kind in STREAMS_OF],
+    group_name="lake",
+    kinds={"parquet"},
+    owners=["team:data"],
+    description=STREAMS["rejected_rows"].description,
+)
+def rejected_rows(workspace: WorkspaceResource) -> MaterializeResult:
+    return MaterializeResult(metadata=_stream_metadata(workspace.run, "rejected_rows", []))
+
+
+@asset(
+    key=stream_key("parameters"),
+    group_name="lake",
+    kinds={"yaml", "parquet"},
+    owners=["team:marketing"],
+    description="What marketing/*.yml said, each version from the run that first used it.",
+)
+def parameters(workspace: WorkspaceResource) -> MaterializeResult:
+    run = workspace.run
+    with run.step("parameters") as step:
+        rows = run.definitions.rows()
+        stored = [] if run.is_past else definitions.store(rows, run.lake, run.as_of)
+        step.rows = sum(len(its_rows) for its_rows in rows.values())
+    return MaterializeResult(
+        metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
+    )
+
+
+@multi_asset(
+    specs=[
+        AssetSpec(
+            stream_key(name),
+            deps=[stream_key(stream) for stream in STREAMS],
+            group_name="lake",
+            kinds={"duckdb"},
+            owners=["team:data"],
+            description=description,
+        )
+        for name, description in {
+            "run_context": "The run's as_of and input snapshot; made with a view for each stream.",
+            "load_receipts": "One row per landed file: how each of its rows ended.",
+        }.items()
+    ]
+)
+def run_context(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
+    from ingestion.loading import receipts
+
+    run = workspace.run
+    with run.step("run_context") as step:
+        reporting = run.definitions.verticals.reporting
+        snapshot = run.lake.snapshot_id()
+        loads = receipts(run.lake)
+        step.rows = loads.num_rows
+        run.warehouse.parent.mkdir(parents=True, exist_ok=True)
+        warehouse.prepare(
+            run.warehouse,
+            run.lake,
+            run.as_of,
+            {
+                "run_context": warehouse.run_context_table(
+                    run.run_id, run.as_of, snapshot, reporting.time_zone, reporting.base_currency
+                ),
+                "parameters": definitions.in_force(run.definitions.rows(), run.lake, run.as_of),
+                "load_receipts": loads,
+                "run_log": run.ledger.run_log(run.as_of),
+            },
+        )
+    yield MaterializeResult(
+        asset_key=stream_key("run_context"),
+        metadata={"as_of": iso(run.as_of), "snapshot_id": snapshot},
+    )
+    yield MaterializeResult(
+        asset_key=stream_key("load_receipts"), metadata={"dagster/row_count": loads.num_rows}
+    )
+
+
+def _stream_metadata(run: RunState, stream: str, results: list[Any]) -> dict[str, Any]:
+    entries = run.lake.entries(stream)
+    metadata: dict[str, Any] = {
+        "dagster/row_count": sum(entry.rows for entry in entries),
+        "files": sum(entry.file is not None for entry in entries),
+        "bytes": sum(entry.size_bytes for entry in entries),
+    }
+    latest = run.lake.latest(stream, "known_at")
+    if latest is not None:
+        metadata["watermark"] = iso(latest)
+    if results:
+        lines = ["| file | received | good | bad | duplicate | quarantined |", "|---|" + "---|" * 5]
+        lines += [
+            f"| {r.file_name} | {r.received} | {r.good} | {r.bad} | {r.duplicate} "
+            f"| {r.quarantined} |"
+            for r in results[-24:]
+        ]
+        metadata["loads"] = MetadataValue.md("\n".join(lines))
+    return metadata

@@ -1,0 +1,28 @@
+"""Keeping the lake tidy; runs at night, after the publish."""
+
+from dagster import AssetsDefinition, MaterializeResult, asset
+
+from dagster_project.jobs import MAINTENANCE
+from dagster_project.resources import WorkspaceResource
+from workspace.streams import STREAMS
+
+
+def build_maintenance_asset() -> AssetsDefinition:
+    @asset(
+        deps=["published"],
+        group_name=MAINTENANCE,
+        kinds={"parquet"},
+        owners=["team:data"],
+        description="Small files of each stream merged by the same atomic commit.",
+    )
+    def lake_compaction(workspace: WorkspaceResource) -> MaterializeResult:
+        run = workspace.run
+        with run.step("lake_compaction") as step:
+            saved = {} if run.is_past else {name: run.lake.compact(name) for name in STREAMS}
+            swept = [] if run.is_past else run.lake.sweep()
+            step.rows = sum(saved.values())
+        return MaterializeResult(
+            metadata={"files_merged": sum(saved.values()), "files_removed": len(swept)}
+        )
+
+    return lake_compaction

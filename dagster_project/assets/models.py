@@ -1,0 +1,142 @@
+"""dbt models as assets and their tests as asset checks, in the two phases of a run.
+
+The first build makes facts, dimensions and KPIs; the second what is made from the run's own
+record, after the ledger's export.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    Failure,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+    multi_asset,
+)
+
+from dagster_project import tables, translation
+from dagster_project.dbt import Dbt, NodeResult
+from dagster_project.resources import WorkspaceResource
+from dagster_project.translation import Manifest
+from workspace import warehouse
+
+RUN_LOG = AssetKey(["lake", "run_log"])
+
+
+def build_model_assets(manifest: Manifest) -> list[AssetsDefinition]:
+    return [
+        _phase(manifest, "dbt_models", activation=False),
+        _run_log_export(manifest),
+        _phase(manifest, "dbt_run_record", activation=True),
+    ]
+
+
+def _phase(manifest: Manifest, name: str, activation: bool) -> AssetsDefinition:
+    nodes = translation.models(manifest, activation)
+
+    @multi_asset(
+        name=name,
+        specs=translation.specs(manifest, nodes),
+        check_specs=translation.check_specs(manifest, nodes),
+        can_subset=True,
+    )
+    def build(context: AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
+        run = workspace.run
+        dbt = Dbt(run.settings.paths, run.settings.environment, run.warehouse)
+        dbt.parse()
+        wanted = context.selected_asset_keys
+        selected = [n["name"] for n in nodes if translation.asset_key(n) in wanted]
+        if len(selected) == len(nodes):
+            tag = f"tag:{translation.ACTIVATION}"
+            arguments = ["--select", tag] if activation else ["--exclude", tag]
+        else:
+            arguments = ["--select", *selected]
+        with run.step(name) as step:
+            result = dbt.build(*arguments)
+            step.rows = len(result.nodes)
+            step.detail = f"sql {result.sql_seconds:.2f} s of {result.seconds:.2f} s"
+        known = {node["unique_id"]: node for node in nodes}
+        with warehouse.connect(run.warehouse) as connection:
+            counts = tables.row_counts(connection)
+            for done in result.nodes:  # in the order they were built, parents first
+                node = known.get(done.unique_id)
+                if node is not None and done.ok:
+                    yield MaterializeResult(
+                        asset_key=translation.asset_key(node),
+                        metadata=_metadata(connection, node, done, counts),
+                    )
+        by_id = {done.unique_id: done for done in result.nodes}
+        yield from _check_results(context, manifest, by_id)
+        if result.failed:
+            raise Failure(
+                "dbt: " + "; ".join(f"{n.unique_id}: {n.message}" for n in result.failed[:20]),
+                allow_retries=False,
+            )
+
+    return build
+
+
+def _run_log_export(manifest: Manifest) -> AssetsDefinition:
+    models = translation.models(manifest, activation=False)
+
+    @asset(
+        key=RUN_LOG,
+        deps=[translation.asset_key(node) for node in models],
+        group_name=translation.ACTIVATION,
+        kinds={"duckdb"},
+        owners=["team:data"],
+        description="The ledger's record of runs and steps, this run's included.",
+    )
+    def run_log_export(workspace: WorkspaceResource) -> MaterializeResult:
+        run = workspace.run
+        with run.step("run_log_export") as step:
+            rows = run.ledger.run_log(run.as_of)
+            with warehouse.connect(run.warehouse) as connection:
+                warehouse.store(connection, "run_log", rows)
+            step.rows = rows.num_rows
+        return MaterializeResult(metadata={"dagster/row_count": rows.num_rows})
+
+    return run_log_export
+
+
+def _metadata(
+    connection: Any, node: dict[str, Any], done: NodeResult, counts: dict[str, int]
+) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"seconds": MetadataValue.float(round(done.seconds, 3))}
+    name = f"{node['schema']}.{node['alias']}"
+    if name in counts:
+        metadata["dagster/row_count"] = counts[name]
+    picture = tables.PICTURES.get(node["alias"])
+    if picture is not None:
+        metadata["table"] = MetadataValue.md(tables.markdown(connection, picture))
+    return metadata
+
+
+def _check_results(
+    context: AssetExecutionContext, manifest: Manifest, by_id: dict[str, NodeResult]
+) -> Iterator[AssetCheckResult]:
+    """A result for each test that ran and that this run asked for."""
+    wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+    everything = manifest["nodes"]
+    for test in translation.tests(manifest):
+        done = by_id.get(test["unique_id"])
+        attached = everything.get(test.get("attached_node"))
+        if done is None or attached is None or done.status == "skipped":
+            continue
+        key = translation.asset_key(attached)
+        if (key, test["name"]) not in wanted:
+            continue
+        warns = test["config"]["severity"].lower() == "warn"
+        yield AssetCheckResult(
+            asset_key=key,
+            check_name=test["name"],
+            passed=done.ok,
+            severity=AssetCheckSeverity.WARN if warns else AssetCheckSeverity.ERROR,
+            metadata={"failing_rows": done.failures or 0},
+        )

@@ -1,0 +1,60 @@
+"""The last step: what readers open."""
+
+from dagster import AssetsDefinition, MaterializeResult, MetadataValue, asset
+
+from dagster_project import translation
+from dagster_project.dbt import Dbt
+from dagster_project.resources import WorkspaceResource
+from dagster_project.translation import Manifest
+from reverse_etl.publish import publish, publish_as_of, read_catalogue
+from workspace import clock
+
+
+def build_published_asset(manifest: Manifest) -> AssetsDefinition:
+    nodes = [
+        node
+        for activation in (False, True)
+        for node in translation.models(manifest, activation)
+        if node["schema"] in ("marts", "pii")
+    ]
+
+    @asset(
+        deps=[translation.asset_key(node) for node in nodes],
+        group_name="published",
+        kinds={"parquet", "duckdb"},
+        owners=["team:data"],
+        description=(
+            "The version readers open: Parquet below published/current and the views of "
+            "published/marketing.duckdb. Made only when every blocking check has passed."
+        ),
+    )
+    def published(workspace: WorkspaceResource) -> MaterializeResult:
+        run = workspace.run
+        paths = run.settings.paths
+        dbt = Dbt(paths, run.settings.environment, run.warehouse)
+        catalogue = read_catalogue(dbt.manifest_path)
+        facts = {
+            "as_of": clock.iso(run.as_of),
+            "snapshot_id": run.lake.snapshot_id(),
+            "run_id": run.run_id,
+        }
+        with run.step("published") as step:
+            if run.is_past:
+                done = publish_as_of(run.warehouse, paths, catalogue, run.as_of, facts)
+                run.warehouse.unlink()
+            else:
+                done = publish(run.warehouse, paths, catalogue, clock.now(), facts)
+            step.rows = sum(done.rows.values())
+        listing = "\n".join(f"| {name} | {rows} |" for name, rows in sorted(done.rows.items()))
+        return MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(done.rows.values()),
+                "version": done.version,
+                "folder": MetadataValue.path(str(done.folder)),
+                "files_written": done.written,
+                "files_linked": done.linked,
+                "rows": MetadataValue.md("| view | rows |\n|---|---|\n" + listing),
+            }
+        )
+
+    return published

@@ -1,0 +1,32 @@
+"""Putting the definitions together; tests call it with resources of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagster import Definitions, in_process_executor
+
+from dagster_project import jobs, schedules, sensors
+from dagster_project.assets import lake, maintenance, models, published
+from dagster_project.resources import WorkspaceResource
+from dagster_project.translation import Manifest
+
+
+def build_definitions(
+    manifest: Manifest, resource_overrides: dict[str, Any] | None = None
+) -> Definitions:
+    """Everything Dagster shows, for one dbt manifest."""
+    return Definitions(
+        assets=[
+            *lake.build_landing_specs(),
+            *lake.build_lake_assets(),
+            *models.build_model_assets(manifest),
+            published.build_published_asset(manifest),
+            maintenance.build_maintenance_asset(),
+        ],
+        jobs=[jobs.refresh, jobs.nightly],
+        schedules=schedules.schedules,
+        sensors=[sensors.build_landing_sensor()],
+        resources={"workspace": WorkspaceResource(), **(resource_overrides or {})},
+        executor=in_process_executor,
+    )

@@ -1,0 +1,108 @@
+"""One pipeline run in this process, recorded in the workspace's own Dagster storage."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workspace import durable
+from workspace.paths import Paths
+from workspace.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+INSTANCE = """\
+# Written by marketing; changes are overwritten.
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_queue: {max_concurrent_runs: 1}
+retention:
+  schedule: {purge_after_days: 30}
+  sensor: {purge_after_days: {skipped: 7, failure: 30, success: -1}}
+"""
+
+
+#: The command line tells faults itself; Dagster's storage keeps the whole log.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """``faults`` holds one line for each failed step or check."""
+
+    succeeded: bool
+    run_id: str
+    seconds: float
+    faults: list[str]
+
+
+def prepare(settings: Settings) -> None:
+    """What Dagster needs before it loads the definitions: its instance file, dbt's manifest."""
+    from dagster_project.dbt import Dbt
+
+    write_instance(settings.paths)
+    Dbt(settings.paths, settings.environment, settings.paths.warehouse).parse()
+
+
+def write_instance(paths: Paths) -> None:
+    target = paths.dagster / "dagster.yaml"
+    if not target.exists() or target.read_text() != INSTANCE:
+        durable.write(target, INSTANCE.encode(), mode=0o600)
+
+
+def open_instance(paths: Paths) -> DagsterInstance:
+    from dagster import DagsterInstance
+
+    write_instance(paths)
+    return DagsterInstance.from_config(str(paths.dagster))
+
+
+def run(settings: Settings, as_of: str | None = None, select: str | None = None) -> RunOutcome:
+    """Run the refresh job, or a selection of its assets in Dagster's selection syntax.
+
+    Raises :class:`dagster_project.dbt.DbtError` when the dbt project cannot be parsed.
+    """
+    from dagster import AssetSelection, define_asset_job
+
+    from dagster_project.build import build_definitions
+    from dagster_project.dbt import Dbt
+    from dagster_project.jobs import refresh
+    from dagster_project.resources import WorkspaceResource
+
+    prepare(settings)
+    dbt = Dbt(settings.paths, settings.environment, settings.paths.warehouse)
+    resource = WorkspaceResource(workspace=str(settings.paths.root), as_of=as_of)
+    definitions = build_definitions(dbt.manifest, {"workspace": resource})
+    name = refresh.name
+    if select:
+        # The run's own facts come first, whatever is selected.
+        picked = AssetSelection.from_string(select) | AssetSelection.assets("lake/run_context")
+        job = define_asset_job("selected", selection=picked)
+        definitions = type(definitions).merge(definitions, type(definitions)(jobs=[job]))
+        name = job.name
+    started = time.perf_counter()
+    with open_instance(settings.paths) as instance:
+        result = definitions.resolve_job_def(name).execute_in_process(
+            instance=instance, raise_on_error=False, run_config=QUIET
+        )
+    return RunOutcome(result.success, result.run_id, time.perf_counter() - started, _faults(result))
+
+
+def _faults(result: object) -> list[str]:
+    faults = []
+    for event in result.all_events:  # type: ignore[attr-defined]
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            text = event.step_failure_data.user_failure_data
+            message = text.description if text else (error.message if error else "failed")
+            faults.append(f"{event.step_key}: {(message or 'failed').strip()}")
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.severity.value == "ERROR":
+                asset = check.asset_key.to_user_string()
+                faults.append(f"check {asset}: {check.check_name} failed")
+    return faults

@@ -1,0 +1,24 @@
+"""When runs start by themselves. Both are off until an operator turns them on in the UI."""
+
+from __future__ import annotations
+
+from dagster import DefaultScheduleStatus, ScheduleDefinition
+
+from dagster_project.jobs import nightly, refresh
+
+schedules = [
+    ScheduleDefinition(
+        name="refresh_every_5_minutes",
+        job=refresh,
+        cron_schedule="*/5 * * * *",
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="Keeps marts at most five minutes behind what has landed.",
+    ),
+    ScheduleDefinition(
+        name="nightly_at_2",
+        job=nightly,
+        cron_schedule="0 2 * * *",
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="The nightly run, at 02:00 UTC.",
+    ),
+]

@@ -1,0 +1,120 @@
+"""dbt's manifest as Dagster specs: a model is an asset of its own name, a test an asset check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dagster import AssetCheckSpec, AssetKey, AssetSpec, TableColumn, TableSchema
+
+Manifest = dict[str, Any]
+
+BUILT = ("model", "seed", "snapshot")
+PUBLISHED = ("marts", "pii")
+
+#: Tag of the models of a run's last phase, and the group they are shown in.
+ACTIVATION = "activation"
+
+
+def asset_key(node: dict[str, Any]) -> AssetKey:
+    """A model's own name, below ``pii`` for what identifies people; a source's as given."""
+    if node["resource_type"] == "source":
+        return AssetKey(node.get("meta", {}).get("dagster", {}).get("asset_key", [node["name"]]))
+    return AssetKey(["pii", node["alias"]] if node["schema"] == "pii" else [node["alias"]])
+
+
+def models(manifest: Manifest, activation: bool) -> list[dict[str, Any]]:
+    """Models and seeds of one phase: everything, or what is built from this run's own record."""
+    return [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] in BUILT and (ACTIVATION in node["tags"]) == activation
+    ]
+
+
+def specs(manifest: Manifest, nodes: Iterable[dict[str, Any]]) -> list[AssetSpec]:
+    everything = {**manifest["nodes"], **manifest["sources"]}
+    groups = group_names(manifest)
+    return [
+        AssetSpec(
+            key=asset_key(node),
+            deps=[
+                asset_key(everything[parent])
+                for parent in node["depends_on"].get("nodes", [])
+                if parent in everything
+            ],
+            description=node["description"] or None,
+            group_name=groups[node["unique_id"]],
+            kinds={"dbt", "duckdb"},
+            owners=["team:data"],
+            tags={tag: "" for tag in node["tags"]},
+            skippable=True,
+            metadata={"dagster/column_schema": _columns(node)} if node["columns"] else {},
+        )
+        for node in nodes
+    ]
+
+
+def group_names(manifest: Manifest) -> dict[str, str]:
+    """Unique id -> group: staging, intermediate, marts, or the run's last phase.
+
+    Groups follow one another: an intermediate model that works on marts is shown among them,
+    so that no arrow leads back.
+    """
+    groups: dict[str, str] = {}
+
+    def name(unique_id: str) -> str:
+        if unique_id not in groups:
+            node = manifest["nodes"][unique_id]
+            ancestors = node["depends_on"].get("nodes", [])
+            parents = [name(parent) for parent in ancestors if parent in manifest["nodes"]]
+            if ACTIVATION in node["tags"]:
+                groups[unique_id] = ACTIVATION
+            elif node["schema"] in PUBLISHED or "marts" in parents:
+                groups[unique_id] = "marts"
+            else:
+                is_seed = node["resource_type"] == "seed"
+                groups[unique_id] = "staging" if is_seed else node["fqn"][1]
+        return groups[unique_id]
+
+    for node in manifest["nodes"].values():
+        if node["resource_type"] in BUILT:
+            name(node["unique_id"])
+    return groups
+
+
+def check_specs(manifest: Manifest, nodes: Iterable[dict[str, Any]]) -> list[AssetCheckSpec]:
+    known = {node["unique_id"]: node for node in nodes}
+    return [
+        AssetCheckSpec(
+            name=test["name"],
+            asset=asset_key(known[test["attached_node"]]),
+            blocking=test["config"]["severity"].lower() == "error",
+            description=test.get("description") or _sentence(test, known[test["attached_node"]]),
+        )
+        for test in tests(manifest)
+        if test.get("attached_node") in known
+    ]
+
+
+def tests(manifest: Manifest) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+
+
+def _sentence(test: dict[str, Any], node: dict[str, Any]) -> str:
+    """``accepted_values`` of a column reads: kpi_monthly.status holds accepted values."""
+    kind = (test.get("test_metadata") or {}).get("name", test["name"]).replace("_", " ")
+    column = test.get("column_name")
+    subject = f"{node['alias']}.{column}" if column else node["alias"]
+    return f"{subject}: {kind}"
+
+
+def _columns(node: dict[str, Any]) -> TableSchema:
+    return TableSchema(
+        columns=[
+            TableColumn(
+                name=name, type=column.get("data_type") or "?", description=column["description"]
+            )
+            for name, column in node["columns"].items()
+        ]
+    )

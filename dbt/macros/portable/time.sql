@@ -1,0 +1,63 @@
+{# Expressions about time that differ between engines. All timestamps are naive UTC. #}
+
+{# A naive UTC timestamp as the local wall time of an IANA zone. #}
+{% macro local_time(utc_time, zone) %}{{ return(adapter.dispatch('local_time')(utc_time, zone)) }}{% endmacro %}
+{% macro default__local_time(utc_time, zone) %}timezone({{ zone }}, timezone('UTC', {{ utc_time }})){% endmacro %}
+{% macro spark__local_time(utc_time, zone) %}from_utc_timestamp({{ utc_time }}, {{ zone }}){% endmacro %}
+
+{# ISO 8601 text or epoch milliseconds as a naive UTC timestamp; anything else is NULL. #}
+{% macro time_from_text(text) %}{{ return(adapter.dispatch('time_from_text')(text)) }}{% endmacro %}
+{% macro default__time_from_text(text) -%}
+    case
+        when try_cast({{ text }} as bigint) is not null
+            then make_timestamp(try_cast({{ text }} as bigint) * 1000)
+        else timezone('UTC', try_cast({{ text }} as timestamptz))
+    end
+{%- endmacro %}
+{% macro spark__time_from_text(text) -%}
+    case
+        when try_cast({{ text }} as bigint) is not null
+            then timestamp_millis(try_cast({{ text }} as bigint))
+        else try_cast({{ text }} as timestamp)
+    end
+{%- endmacro %}
+
+{# First day of a date's month, as a date. #}
+{% macro month_of(day) %}cast(date_trunc('month', {{ day }}) as date){% endmacro %}
+
+{# A date moved by whole months, as a date. #}
+{% macro add_months(day, months) %}{{ return(adapter.dispatch('add_months')(day, months)) }}{% endmacro %}
+{% macro default__add_months(day, months) %}cast({{ day }} + to_months(cast({{ months }} as integer)) as date){% endmacro %}
+{% macro spark__add_months(day, months) %}add_months({{ day }}, {{ months }}){% endmacro %}
+
+{# Whole months from one first-of-month to another. #}
+{% macro months_between(first_month, last_month) -%}
+    (
+        (extract(year from {{ last_month }}) - extract(year from {{ first_month }})) * 12
+        + extract(month from {{ last_month }}) - extract(month from {{ first_month }})
+    )
+{%- endmacro %}
+
+{# Days from one date to another, as an integer. #}
+{% macro days_between(first_day, last_day) %}{{ return(adapter.dispatch('days_between')(first_day, last_day)) }}{% endmacro %}
+{% macro default__days_between(first_day, last_day) %}date_diff('day', {{ first_day }}, {{ last_day }}){% endmacro %}
+{% macro spark__days_between(first_day, last_day) %}datediff({{ last_day }}, {{ first_day }}){% endmacro %}
+
+{# Seconds from one timestamp to another, as a double with fractions. #}
+{% macro seconds_between(first_time, last_time) %}{{ return(adapter.dispatch('seconds_between')(first_time, last_time)) }}{% endmacro %}
+{% macro default__seconds_between(first_time, last_time) %}(date_diff('microsecond', {{ first_time }}, {{ last_time }}) / 1e6){% endmacro %}
+{% macro spark__seconds_between(first_time, last_time) %}(unix_micros({{ last_time }}) - unix_micros({{ first_time }})) / 1e6{% endmacro %}
+
+{# Day of the week, Monday 1 to Sunday 7. #}
+{% macro iso_weekday(day) %}{{ return(adapter.dispatch('iso_weekday')(day)) }}{% endmacro %}
+{% macro default__iso_weekday(day) %}cast(isodow({{ day }}) as integer){% endmacro %}
+{% macro spark__iso_weekday(day) %}(weekday({{ day }}) + 1){% endmacro %}
+
+{# A row for each date from first to last (both included), in steps of a day or a month. #}
+{% macro each_date(first_day, last_day, step) %}{{ return(adapter.dispatch('each_date')(first_day, last_day, step)) }}{% endmacro %}
+{% macro default__each_date(first_day, last_day, step) -%}
+    cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval 1 {{ step }})) as date)
+{%- endmacro %}
+{% macro spark__each_date(first_day, last_day, step) -%}
+    explode(sequence({{ first_day }}, {{ last_day }}, interval 1 {{ step }}))
+{%- endmacro %}

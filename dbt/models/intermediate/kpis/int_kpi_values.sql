@@ -1,0 +1,78 @@
+-- One row per scope, month, window and metric that has a source there: the value with the two
+-- numbers it is made of, from the seed's formulas and from the models that compute the others.
+with economics as (
+
+    select * from {{ ref('unit_economics') }}
+
+)
+
+select
+    scope,
+    month,
+    metric_window,
+    metric,
+    value,
+    numerator,
+    denominator,
+    cast(null as double) as value_low,
+    cast(null as double) as value_high
+from {{ ref('int_kpi_simple') }}
+{% for metric, numerator, denominator, exists_with in [
+    ('cac_lagged', 'lagged_cost', 'new_customers', 'acquisition_cost'),
+    ('logo_churn_annual', 'churned_customers', 'customer_months', 'customer_months'),
+    ('ltv', 'arpa * gross_margin', 'logo_churn_for_ltv', 'customer_months'),
+    ('ltv_to_cac', 'ltv', 'cac_full', 'acquisition_cost + customer_months'),
+    ('payback_months', 'cac_full', 'arpa * gross_margin', 'acquisition_cost + customer_months'),
+] -%}
+union all
+select
+    vertical as scope,
+    month,
+    metric_window,
+    '{{ metric }}' as metric,
+    {{ metric }} as value,
+    {{ numerator }} as numerator,
+    {{ denominator }} as denominator,
+    null as value_low,
+    null as value_high
+from economics
+where {{ exists_with }} is not null
+{% endfor -%}
+{% for metric, kept in [('nrr', 'kept_mrr'), ('grr', 'kept_mrr_capped')] -%}
+union all
+select
+    scope,
+    month,
+    metric_window,
+    '{{ metric }}' as metric,
+    {{ ratio(kept, 'start_mrr') }} as value,
+    {{ kept }} as numerator,
+    start_mrr as denominator,
+    null as value_low,
+    null as value_high
+from {{ ref('int_retention') }}
+{% endfor -%}
+union all
+select
+    scope,
+    month,
+    metric_window,
+    'advocacy_rate' as metric,
+    {{ ratio('advocates', 'customers') }} as value,
+    advocates as numerator,
+    customers as denominator,
+    null as value_low,
+    null as value_high
+from {{ ref('int_advocacy') }}
+union all
+select
+    scope,
+    month,
+    metric_window,
+    'nps' as metric,
+    nps as value,
+    promoters - detractors as numerator,
+    answers as denominator,
+    nps - margin_95 as value_low,
+    nps + margin_95 as value_high
+from {{ ref('int_nps') }}

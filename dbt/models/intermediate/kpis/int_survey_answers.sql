@@ -1,0 +1,23 @@
+-- One row per survey answer, with its local day.
+with surveys as (
+
+    select * from {{ ref('stg_feedback__surveys') }}
+
+),
+
+run_context as (
+
+    select * from {{ ref('stg_system__run_context') }}
+
+)
+
+select
+    surveys.response_id,
+    surveys.question_type,
+    coalesce(surveys.vertical, 'unassigned') as vertical,
+    surveys.respondent_key,
+    surveys.score,
+    surveys.occurred_at,
+    cast({{ local_time('surveys.occurred_at', 'run_context.time_zone') }} as date) as answered_on
+from surveys
+cross join run_context

@@ -1,0 +1,48 @@
+{{ config(alias='contacts') }}
+
+with contacts as (
+
+    select * from {{ ref('int_contacts') }}
+
+),
+
+crm as (
+
+    select * from {{ ref('stg_crm__contacts') }}
+
+),
+
+imported as (
+
+    select * from {{ ref('stg_privacy__imported_contacts') }}
+
+),
+
+users as (
+
+    select
+        user_key,
+        min(user_id) as user_id
+    from {{ ref('stg_events__messages') }}
+    where user_key is not null
+    group by user_key
+
+)
+
+select
+    contacts.contact_id,
+    contacts.contact_source,
+    crm.crm_id,
+    imported.external_id,
+    coalesce(crm.user_id, users.user_id) as user_id,
+    coalesce(crm.email, imported.email) as email,
+    coalesce(crm.phone, imported.phone) as phone,
+    coalesce(crm.first_name, imported.first_name) as first_name,
+    coalesce(crm.last_name, imported.last_name) as last_name,
+    coalesce(crm.job_title, imported.job_title) as job_title,
+    imported.organisation,
+    crm.city
+from contacts
+left join crm on contacts.crm_id = crm.crm_id
+left join imported on contacts.external_key = imported.external_key
+left join users on contacts.user_key = users.user_key

@@ -1,0 +1,25 @@
+-- The version in force of each attendee of an event, and of each calendar entry (no address).
+with attendees as (
+
+    select *
+    from {{ source('lake', 'attendees') }}
+    qualify row_number() over (
+        partition by event_key, email_key
+        order by known_at desc, landing_file desc, landing_line desc
+    ) = 1
+
+)
+
+select
+    event_key,
+    event_name,
+    event_type,
+    vertical,
+    starts_on,
+    ends_on,
+    city,
+    email_key,
+    status,
+    known_at,
+    email_key is null as is_calendar_entry
+from attendees

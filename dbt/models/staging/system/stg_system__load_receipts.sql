@@ -1,0 +1,13 @@
+select
+    kind,
+    landing_file,
+    file_name,
+    sha256,
+    landed_at,
+    received,
+    good,
+    bad,
+    duplicate,
+    quarantined,
+    size_bytes
+from {{ source('lake', 'load_receipts') }}

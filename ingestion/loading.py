@@ -1,0 +1,420 @@
+"""From a landed file to the lake, the same for every kind.
+
+A load is: read and judge each row (`workers`, `contracts`), find duplicates and conflicts
+(`duplicates`), look at the batch as a whole (`quality`), commit. The rejected rows are committed
+first and the stream that carries the counts last; until that last commit the file counts as not
+loaded, and loading it again ends the same. So a load may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingestion import quality
+from ingestion.chunks import ORIGINAL, Chunk, Origin, Rejects, read_table_rows
+from ingestion.contracts import KINDS, STREAMS_OF, TABLES, crm
+from ingestion.contracts.model import KeyCache
+from ingestion.csvs import CsvFile
+from ingestion.duplicates import RULES, judge
+from ingestion.errors import FileChanged, IngestError, RowError
+from ingestion.landing import (
+    LandedFile,
+    column_map_of,
+    counting_stream,
+    pending,
+    read_unchanged,
+)
+from ingestion.unpack import Plain, plain
+from ingestion.workers import Task, read_ndjson
+from workspace.clock import iso, parse_time
+from workspace.identifiers import Keyring
+from workspace.lake import COMPRESSION, Entry, Lake
+from workspace.streams import STREAMS
+
+_log = logging.getLogger(__name__)
+
+#: Rows of a Parquet row group.
+ROW_GROUP_ROWS = 122_880
+#: Batches up to this many rows are written by the lake itself, from one table in memory.
+SMALL_ROWS = 200_000
+
+RECEIPTS = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("landing_file", pa.string()),
+        ("file_name", pa.string()),
+        ("sha256", pa.string()),
+        ("landed_at", pa.timestamp("us")),
+        ("received", pa.int64()),
+        ("good", pa.int64()),
+        ("bad", pa.int64()),
+        ("duplicate", pa.int64()),
+        ("quarantined", pa.int64()),
+        ("size_bytes", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What became of one landed file. received = good + bad + duplicate + quarantined.
+
+    ``suites`` are the batch suites' results by stream; ``ignored_columns`` CSV columns that no
+    contract names; ``same_as`` the landed file with the same bytes, when there was one;
+    ``examples`` the first rejected rows in words.
+    """
+
+    kind: str
+    landing_file: str
+    file_name: str
+    sha256: str
+    landed_at: datetime
+    size_bytes: int
+    received: int = 0
+    good: int = 0
+    bad: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    suites: list[dict[str, Any]] = field(default_factory=list)
+    ignored_columns: list[str] = field(default_factory=list)
+    column_map: dict[str, str] = field(default_factory=dict)
+    same_as: str | None = None
+    refused: bool = False
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def balanced(self) -> bool:
+        """Every row ended in exactly one way."""
+        return self.received == self.good + self.bad + self.duplicate + self.quarantined
+
+    @property
+    def suite_failures(self) -> list[str]:
+        """The expectations that the batch failed, with their suite."""
+        return [f"{suite['suite']}: {name}" for suite in self.suites for name in suite["failed"]]
+
+    def meta(self) -> dict[str, Any]:
+        return self.__dict__ | {"landed_at": iso(self.landed_at)}
+
+    @classmethod
+    def from_meta(cls, meta: dict[str, Any]) -> LoadResult:
+        return cls(**{**meta, "landed_at": parse_time(meta["landed_at"])})
+
+
+def load_pending(
+    kind: str, landing_root: Path, lake: Lake, keyring: Keyring, guard: bool = True
+) -> list[LoadResult]:
+    """Load what has landed and has no entry in the lake yet, in the order of receipt.
+
+    A file that is refused as a whole stops no other: it is recorded as one bad row that says
+    why. A file that changes while it is read is left for the next time.
+    """
+    results = []
+    for file in pending(kind, landing_root, lake):
+        try:
+            results.append(load(kind, file, lake, keyring, guard=guard))
+        except FileChanged as error:
+            _log.warning("left for the next load: %s", error)
+        except IngestError as error:
+            _log.warning("refused: %s", error)
+            results.append(_record_refusal(kind, file, lake, error))
+    return results
+
+
+def load(
+    kind: str,
+    landed: LandedFile,
+    lake: Lake,
+    keyring: Keyring,
+    column_map: dict[str, str] | None = None,
+    guard: bool = True,
+) -> LoadResult:
+    """Load one landed file; a file that is loaded already gives its stored counts.
+
+    ``guard=False`` leaves the batch suites out. Raises :class:`IngestError` when the file is
+    refused as a whole.
+    """
+    column_map = column_map or column_map_of(landed.path)
+    if column_map and not (kind in TABLES and TABLES[kind].column_map):
+        raise IngestError(landed.path, f"files of kind {kind} take no column mapping")
+    main = counting_stream(kind)
+    for entry in lake.entries(main):
+        if entry.batch == landed.batch:
+            return LoadResult.from_meta(entry.meta)
+    result = LoadResult(
+        kind=kind,
+        landing_file=landed.landing_file,
+        file_name=landed.file_name,
+        sha256=landed.sha256 or _digest(landed.path),
+        landed_at=landed.received_at,
+        size_bytes=landed.size_bytes,
+        column_map=dict(column_map or {}),
+    )
+    twin = _twin(lake.entries(main), result)
+    if twin is not None:
+        rows = twin["received"]
+        result = replace(result, received=rows, duplicate=rows, same_as=twin["landing_file"])
+        lake.commit(main, landed.batch, None, result.meta())
+        return result
+    with plain(landed.path, landed.file_name, lake.staging()) as source:
+        return _Load(result, landed, lake, keyring, source).run(guard)
+
+
+def receipts(lake: Lake) -> pa.Table:
+    """One row per landed file that was loaded: :data:`RECEIPTS`, from the manifests."""
+    rows = []
+    for kind in KINDS:
+        for entry in lake.entries(counting_stream(kind)):
+            if "landing_file" in entry.meta:
+                meta = entry.meta | {"landed_at": parse_time(entry.meta["landed_at"])}
+                rows.append({name: meta[name] for name in RECEIPTS.names})
+    return pa.Table.from_pylist(rows, RECEIPTS)
+
+
+def suite_results(lake: Lake, kind: str) -> list[dict[str, Any]]:
+    """The suites' results of every file of a kind, with the file they are about."""
+    return [
+        {**suite, "landing_file": entry.meta["landing_file"]}
+        for entry in lake.entries(counting_stream(kind))
+        for suite in entry.meta.get("suites", [])
+    ]
+
+
+class _Load:
+    """One load of one file."""
+
+    def __init__(
+        self, result: LoadResult, landed: LandedFile, lake: Lake, keyring: Keyring, source: Plain
+    ) -> None:
+        self.result = result
+        self.landed = landed
+        self.lake = lake
+        self.keyring = keyring
+        self.source = source
+        self.origin = Origin(result.kind, landed.landing_file, landed.file_name, landed.received_at)
+        self.quarantine = Rejects(self.origin)
+
+    def run(self, guard: bool) -> LoadResult:
+        chunks = self._read()
+        kept: dict[str, list[pa.Table]] = {}
+        duplicates = 0
+        for stream in STREAMS_OF[self.result.kind]:
+            tables = [c.tables[stream] for c in chunks if stream in c.tables]
+            kept[stream], found = self._without_repeats(stream, tables)
+            duplicates += found
+        suites = self._guard(kept) if guard else []
+        rejected = pa.concat_tables([*(c.rejected for c in chunks), self.quarantine.table()])
+        bad = sum(chunk.rejected.num_rows for chunk in chunks)
+        result = replace(
+            self.result,
+            received=sum(chunk.received for chunk in chunks),
+            good=sum(table.num_rows for tables in kept.values() for table in tables),
+            bad=bad,
+            duplicate=duplicates,
+            quarantined=rejected.num_rows - bad,
+            suites=[suite.meta() for suite in suites],
+            examples=_examples(self.landed.file_name, rejected),
+        )
+        if not result.balanced:
+            raise RuntimeError(f"rows of {self.landed.path} are unaccounted for: {result}")
+        self._check_unchanged()
+        self._commit(kept, rejected, result)
+        return result
+
+    def _read(self) -> list[Chunk]:
+        kind = self.result.kind
+        if self.source.format == "csv":
+            if kind not in TABLES:
+                raise IngestError(self.landed.path, f"files of kind {kind} are NDJSON, not CSV")
+            file = CsvFile(self.source.path, self.landed.path, TABLES[kind], self.result.column_map)
+            chunks = [read_table_rows(file.rows(), self.origin, KeyCache(self.keyring))]
+            self.result = replace(self.result, ignored_columns=file.ignored)
+        else:
+            task = Task(self.source.path, self.origin, self.result.column_map)
+            chunks = read_ndjson(task, self.keyring, self.lake.staging())
+        if self.source.broken is not None:
+            broken = self.source.broken
+            rejects = Rejects(self.origin)
+            error = RowError("truncated_gzip", None, broken.detail)
+            rejects.add(broken.line, broken.original, error)
+            chunks.append(Chunk(1, {}, rejects.table()))
+        return chunks
+
+    def _without_repeats(self, stream: str, tables: list[pa.Table]) -> tuple[list[pa.Table], int]:
+        judgement = judge(stream, tables, self.lake, self.landed.batch)
+        if judgement.conflicts:
+            numbers = np.array([number for number, _ in judgement.conflicts])
+            rows = _pick(tables, numbers)
+            originals = self._originals(rows)
+            reason = RULES[stream].conflict
+            for line, (_, detail), original in zip(
+                rows["landing_line"].to_pylist(), judgement.conflicts, originals, strict=True
+            ):
+                self.quarantine.add(line, original, RowError(reason, None, detail), "quarantined")
+        if judgement.keep.all():
+            return tables, 0
+        kept, start = [], 0
+        for table in tables:
+            mask = judgement.keep[start : start + table.num_rows]
+            kept.append(table if mask.all() else table.filter(pa.array(mask)))
+            start += table.num_rows
+        return kept, judgement.duplicates
+
+    def _guard(self, kept: dict[str, list[pa.Table]]) -> list[quality.SuiteResult]:
+        """Run the suites; one that fails takes every row of the file into quarantine."""
+        found = [quality.check(stream, tables) for stream, tables in kept.items()]
+        suites = [suite for suite in found if suite is not None]
+        failed = [name for suite in suites for name in suite.failed]
+        if failed:
+            error = RowError("batch_suite", None, "; ".join(failed))
+            for tables in kept.values():
+                for table in tables:
+                    for line, original in zip(
+                        table["landing_line"].to_pylist(), self._originals(table), strict=True
+                    ):
+                        self.quarantine.add(line, original, error, "quarantined")
+                tables.clear()
+        return suites
+
+    def _originals(self, table: pa.Table) -> list[bytes]:
+        """The bytes of these rows: kept beside them, or read again by line."""
+        if ORIGINAL in table.schema.names:
+            return table[ORIGINAL].to_pylist()
+        wanted = table["landing_line"].to_pylist()
+        missing = set(wanted)
+        lines = {}
+        with open(self.source.path, "rb") as handle:
+            for number, line in enumerate(handle, 1):
+                if number in missing:
+                    lines[number] = line.removesuffix(b"\n")
+        return [lines[number] for number in wanted]
+
+    def _check_unchanged(self) -> None:
+        """The bytes that were read are the bytes that landed."""
+        try:
+            status = self.landed.path.stat()
+        except FileNotFoundError:
+            raise FileChanged(self.landed.path, "the file went while it was read") from None
+        if (status.st_size, status.st_mtime_ns) != (self.landed.size_bytes, self.landed.mtime_ns):
+            raise FileChanged(self.landed.path, "the file changed while it was read")
+
+    def _commit(
+        self, kept: dict[str, list[pa.Table]], rejected: pa.Table, result: LoadResult
+    ) -> None:
+        batch = self.landed.batch
+        if rejected.num_rows or self.lake.has("rejected_rows", f"{result.kind}/{batch}"):
+            data = rejected.sort_by("landing_line")
+            self.lake.commit("rejected_rows", f"{result.kind}/{batch}", data, replace=True)
+        *others, main = STREAMS_OF[result.kind]
+        for stream in others:
+            if kept[stream] or self.lake.has(stream, batch):
+                self.lake.commit(stream, batch, self._parquet(stream, kept[stream]), replace=True)
+        self.lake.commit(main, batch, self._parquet(main, kept[main]), result.meta())
+
+    def _parquet(self, stream: str, tables: Sequence[pa.Table]) -> pa.Table | Path | None:
+        """The rows for the lake: a table, or a finished file when there are many."""
+        schema = STREAMS[stream].schema
+        tables = [table.select(schema.names) for table in tables if table.num_rows]
+        if not tables:
+            return None
+        rows = sum(table.num_rows for table in tables)
+        if rows <= SMALL_ROWS:
+            return pa.concat_tables(tables)
+        path = self.lake.staging() / f"{uuid4().hex}.parquet"
+        with pq.ParquetWriter(path, schema, compression=COMPRESSION) as writer:
+            waiting: list[pa.Table] = []
+            for table in tables:
+                waiting.append(table)
+                if sum(t.num_rows for t in waiting) >= ROW_GROUP_ROWS:
+                    writer.write_table(pa.concat_tables(waiting), row_group_size=2 * ROW_GROUP_ROWS)
+                    waiting = []
+            if waiting:
+                writer.write_table(pa.concat_tables(waiting))
+        return path
+
+
+def _record_refusal(kind: str, file: LandedFile, lake: Lake, error: IngestError) -> LoadResult:
+    """One bad row that stands for the whole file."""
+    rejects = Rejects(Origin(kind, file.landing_file, file.file_name, file.received_at))
+    with open(file.path, "rb") as handle:
+        head = handle.read(4096)
+    reason = RowError("refused_file", error.field, error.message)
+    rejects.add(error.line or 1, head, reason, size=file.size_bytes)
+    rejected = rejects.table()
+    result = LoadResult(
+        kind=kind,
+        landing_file=file.landing_file,
+        file_name=file.file_name,
+        sha256=file.sha256 or _digest(file.path),
+        landed_at=file.received_at,
+        size_bytes=file.size_bytes,
+        received=1,
+        bad=1,
+        refused=True,
+        examples=_examples(file.file_name, rejected),
+    )
+    lake.commit("rejected_rows", f"{kind}/{file.batch}", rejected, replace=True)
+    lake.commit(counting_stream(kind), file.batch, None, result.meta())
+    return result
+
+
+def _examples(file_name: str, rejected: pa.Table) -> list[str]:
+    found = []
+    for row in (
+        rejected.select(["landing_line", "reason", "field", "detail"]).slice(0, 5).to_pylist()
+    ):
+        where = f" {row['field']}" if row["field"] else ""
+        why = f": {row['detail']}" if row["detail"] else ""
+        found.append(f"{file_name}:{row['landing_line']}{where} {row['reason']}{why}")
+    return found
+
+
+def _digest(path: Path) -> str:
+    digest = sha256()
+    for block in read_unchanged(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _twin(entries: Sequence[Entry], result: LoadResult) -> dict[str, Any] | None:
+    """The meta of a loaded file with the same bytes. A batch that a suite stopped is none."""
+    for entry in entries:
+        meta = entry.meta
+        if (
+            meta.get("sha256") == result.sha256
+            and not meta.get("refused")
+            and meta.get("column_map", {}) == result.column_map
+            # The name of a CRM file can say what its objects are.
+            and (
+                result.kind != "crm"
+                or _named_type(meta["file_name"]) == _named_type(result.file_name)
+            )
+            and all(suite["success"] for suite in meta.get("suites", []))
+        ):
+            return meta
+    return None
+
+
+def _named_type(file_name: str) -> str | None:
+    contract = crm.named_by(file_name)
+    return contract and contract.object_type
+
+
+def _pick(tables: Sequence[pa.Table], numbers: np.ndarray) -> pa.Table:
+    """Rows by their number through all tables; ``numbers`` are sorted."""
+    parts, start = [], 0
+    for table in tables:
+        inside = numbers[(numbers >= start) & (numbers < start + table.num_rows)] - start
+        parts.append(table.take(pa.array(inside)))
+        start += table.num_rows
+    return pa.concat_tables(parts)

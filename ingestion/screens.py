@@ -1,0 +1,121 @@
+"""Checks over whole chunks and whole columns, with numpy and Arrow.
+
+What belongs here: functions that know bytes, texts and times, and nothing of messages.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TEXT = pa.string()
+TIME = pa.timestamp("us")
+
+#: The one spelling of times that is cast in bulk; every other goes to the contract.
+_PLAIN_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{3}([0-9]{3})?)?Z"
+)
+
+#: Bytes looked at together: small enough to stay in the processor's cache.
+_BLOCK = 1 << 18
+_QUOTE, _COLON, _SPACE, _LINE_FEED = 0x22, 0x3A, 0x20, 0x0A
+
+
+def count_keys_by_line(data: bytes, lines: int) -> tuple[np.ndarray, bool]:
+    """How often ``":`` stands in each line; whether some line needs a closer look first.
+
+    A closer look is due where white space follows a quote (it may hide a key from the count)
+    and where bytes are not UTF-8.
+    """
+    closer = b'"\t' in data if b"\t" in data else False
+    closer |= b'"\r' in data if b"\r" in data else False
+    found, ends = [], []
+    whole = np.frombuffer(data, dtype=np.uint8)
+    for start in range(0, len(whole), _BLOCK):
+        block = whole[start : start + _BLOCK + 1]  # one byte over, for pairs across the border
+        quotes, after = block[:-1] == _QUOTE, block[1:]
+        found.append(np.flatnonzero(quotes & (after == _COLON)) + start)
+        closer |= bool((quotes & (after == _SPACE)).any())
+        ends.append(np.flatnonzero(block[:_BLOCK] == _LINE_FEED) + start)
+    positions = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+    limits = np.concatenate([*ends, [len(data)]])[:lines]
+    counts = np.diff(np.searchsorted(positions, limits), prepend=0)
+    return counts, closer or not is_utf8(data)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether the whole is valid UTF-8, without copying it."""
+    offsets = pa.py_buffer(np.array([0, len(data)], dtype=np.int32))
+    whole = pa.Array.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(data)])
+    try:
+        whole.cast(TEXT)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def texts(values: list[Any]) -> pa.Array:
+    """A text column; values of any other type are NULL."""
+    try:
+        return pa.array(values, TEXT)
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.array([v if isinstance(v, str) else None for v in values], TEXT)
+
+
+def no_empty(array: pa.Array) -> pa.Array:
+    """Empty texts as NULL."""
+    empty = pc.equal(pc.binary_length(array), 0)
+    if not pc.any(empty).as_py():
+        return array
+    return pc.if_else(pc.fill_null(empty, False), pa.scalar(None, TEXT), array)
+
+
+def is_there(array: pa.Array) -> np.ndarray:
+    """Where a column is filled."""
+    if array.null_count == 0:
+        return np.ones(len(array), dtype=bool)
+    return array.is_valid().to_numpy(zero_copy_only=False)
+
+
+def cast_times(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Times, and which texts were plain ones (or absent)."""
+    sound = np.ones(len(array), dtype=bool)
+    if array.null_count == len(array):
+        return pa.nulls(len(array), TIME), sound
+    try:
+        return _cast_plain(array), sound
+    except pa.ArrowInvalid:
+        values = array.to_pylist()
+        for i, text in enumerate(values):
+            if text is not None and not _is_plain_time(text):
+                values[i], sound[i] = None, False
+        return _cast_plain(pa.array(values, TEXT)), sound
+
+
+def between(times: pa.Array, earliest: Any, latest: Any) -> np.ndarray:
+    """Which times lie in a range (an absent one does)."""
+    if times.null_count == len(times):
+        return np.ones(len(times), dtype=bool)
+    inside = pc.and_(
+        pc.greater_equal(times, pa.scalar(earliest, TIME)),
+        pc.less_equal(times, pa.scalar(latest, TIME)),
+    )
+    return pc.fill_null(inside, True).to_numpy(zero_copy_only=False)
+
+
+def _cast_plain(array: pa.Array) -> pa.Array:
+    return pc.cast(array, pa.timestamp("us", "UTC")).cast(TIME)
+
+
+def _is_plain_time(text: str) -> bool:
+    if not _PLAIN_TIME.fullmatch(text):
+        return False
+    try:
+        _cast_plain(pa.array([text], TEXT))
+    except pa.ArrowInvalid:
+        return False
+    return True

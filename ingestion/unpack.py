@@ -1,0 +1,149 @@
+"""A landed file as plain bytes on disk: gzip undone under caps, its format told.
+
+A gzip stream that breaks keeps its whole lines; the broken one is handed back by itself.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+from uuid import uuid4
+
+from ingestion.errors import IngestError
+from ingestion.landing import BLOCK, read_unchanged
+
+GZIP = b"\x1f\x8b"
+#: What a gzip file may unpack to, in all and against its own size (honest text stays below 100).
+MAX_UNPACKED_BYTES = 32 << 30
+MAX_RATIO = 200
+RATIO_FLOOR_BYTES = 4 << 20
+
+Format = Literal["ndjson", "csv"]
+
+
+@dataclass(frozen=True)
+class Break:
+    """Where a gzip stream broke: the line it was in, what was read of it, and why."""
+
+    line: int
+    original: bytes
+    detail: str
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Plain bytes to read rows from. ``broken`` is the row that the end of the stream cut."""
+
+    path: Path
+    format: Format
+    broken: Break | None = None
+
+
+@contextmanager
+def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
+    """The file unpacked into ``staging`` if need be; what was unpacked is removed at the end.
+
+    Raises :class:`IngestError` for a gzip file beyond the caps.
+    """
+    with open(path, "rb") as handle:
+        packed = handle.read(2) == GZIP
+    if not packed:
+        yield Plain(path, _format(path, file_name))
+        return
+    target = staging / f"{uuid4().hex}.plain"
+    try:
+        detail = _unpack(path, target)
+        broken = _cut_tail(target, detail) if detail else None
+        name = file_name[:-3] if file_name.lower().endswith(".gz") else file_name
+        yield Plain(target, _format(target, name), broken)
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def _unpack(path: Path, target: Path) -> str | None:
+    """Write the unpacked bytes; what broke, or None."""
+    unpacker = zlib.decompressobj(wbits=31)
+    size_in = size_out = 0
+    ended = False
+    with open(target, "xb") as out:
+        for block in read_unchanged(path):
+            size_in += len(block)
+            data = block
+            while data:
+                if ended:
+                    if not data.strip(b"\0"):  # padding after the last member
+                        break
+                    if not data.startswith(GZIP[: len(data)]):
+                        return "other bytes follow the end of the gzip stream"
+                    unpacker, ended = zlib.decompressobj(wbits=31), False
+                before = unpacker.copy()
+                try:
+                    text = unpacker.decompress(data, BLOCK)
+                except zlib.error as error:
+                    out.write(_salvage(before, data))
+                    return f"the gzip stream is damaged ({error})"
+                out.write(text)
+                size_out += len(text)
+                _check_caps(path, size_in, size_out)
+                ended = unpacker.eof
+                data = unpacker.unused_data if ended else unpacker.unconsumed_tail
+        while not ended and (text := unpacker.decompress(b"", BLOCK)):
+            out.write(text)
+            size_out += len(text)
+            _check_caps(path, size_in, size_out)
+            ended = unpacker.eof
+    return None if ended else "the gzip stream ends too early"
+
+
+def _salvage(unpacker: Any, data: bytes) -> bytes:
+    """What can be read before the damage: an error takes with it all that its call had read."""
+    found = []
+    for i in range(len(data)):
+        try:
+            found.append(unpacker.decompress(data[i : i + 1]))
+        except zlib.error:
+            break
+    return b"".join(found)
+
+
+def _check_caps(path: Path, size_in: int, size_out: int) -> None:
+    if size_out > MAX_UNPACKED_BYTES:
+        raise IngestError(path, f"unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB")
+    if size_out > RATIO_FLOOR_BYTES and size_out > size_in * MAX_RATIO:
+        raise IngestError(path, f"unpacks to more than {MAX_RATIO} times its size")
+
+
+def _cut_tail(path: Path, detail: str) -> Break:
+    """Take the last, unfinished line off the file."""
+    with open(path, "r+b") as handle:
+        lines, end = 0, 0
+        position = 0
+        while block := handle.read(BLOCK):
+            count = block.count(b"\n")
+            if count:
+                lines += count
+                end = position + block.rfind(b"\n") + 1
+            position += len(block)
+        handle.seek(end)
+        tail = handle.read(BLOCK)
+        handle.truncate(end)
+    return Break(lines + 1, tail, detail)
+
+
+def _format(path: Path, name: str) -> Format:
+    lower = name.lower()
+    if lower.endswith(".csv"):
+        return "csv"
+    if lower.endswith((".ndjson", ".jsonl", ".json")):
+        return "ndjson"
+    with open(path, "rb") as handle:
+        head = _first_bytes(handle)
+    return "ndjson" if head[:1] in (b"{", b"[", b"") else "csv"
+
+
+def _first_bytes(handle: BinaryIO) -> bytes:
+    return handle.read(4096).lstrip(b" \t\r\n")

@@ -1,0 +1,1 @@
+"""The doors: command line, and later HTTP. They hold no logic."""

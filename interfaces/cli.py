@@ -1,0 +1,218 @@
+"""The command line. Exit codes: 0 success, 1 a check failed, 2 bad arguments or bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from interfaces import report
+from workspace import definitions, settings
+from workspace.settings import Settings, SettingsError
+
+app = typer.Typer(
+    name="marketing",
+    help="A marketing data warehouse in one folder: files in, KPI marts out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+CHECK_FAILED = 1
+BAD_INPUT = 2
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option("--workspace", help="Workspace folder (default: MARKETING_WORKSPACE or data/)."),
+]
+
+
+@app.command()
+def demo(
+    workspace: WorkspaceOption = None,
+    size: Annotated[str, typer.Option(help="S (about 40k accounts, 400k events) or M.")] = "S",
+    seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 7,
+    profile: Annotated[str, typer.Option(help="calibrated or churn.")] = "calibrated",
+) -> None:
+    """Create the demo world's landing files and run everything once."""
+    from interfaces import demo_world
+
+    chosen = _settings(workspace)
+    if size not in demo_world.SIZES or profile not in demo_world.PROFILES:
+        _refuse(f"--size is one of {demo_world.SIZES}, --profile one of {demo_world.PROFILES}")
+    if demo_world.holds_other_data(chosen):
+        _refuse(
+            f"{chosen.paths.root} already holds data that is not the demo's; "
+            "give another folder with --workspace"
+        )
+    with report.stage(out, "demo world"):
+        landed = demo_world.land(chosen, size, seed, profile)
+    out.print(f"  {landed} files landed in {chosen.paths.landing}")
+    _run(chosen, as_of=None, select=None)
+    report.show_kpis(out, chosen.paths)
+    report.show_next_steps(out, chosen.paths)
+
+
+@app.command()
+def run(
+    workspace: WorkspaceOption = None,
+    select: Annotated[
+        str | None, typer.Option(help="Assets to run, in Dagster's selection syntax.")
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="UTC time to look from; a past one publishes to published/as_of/."),
+    ] = None,
+) -> None:
+    """Take in what has landed, rebuild the marts, check them and publish."""
+    from workspace.clock import parse_time
+
+    if as_of is not None:
+        try:
+            parse_time(as_of)
+        except ValueError:
+            _refuse(f"--as-of {as_of!r} is not a time such as 2026-03-01 or 2026-03-01T06:00:00Z")
+    _run(_settings(workspace), as_of, select)
+
+
+@app.command()
+def ingest(
+    kind: Annotated[str, typer.Argument(help="What the files hold; see the README's table.")],
+    paths: Annotated[list[Path], typer.Argument(help="Local files, plain or gzip.")],
+    workspace: WorkspaceOption = None,
+    map_column: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="THEIR_COLUMN=ours, for files with other column names."),
+    ] = None,
+) -> None:
+    """Land local files and load them into the lake; a run turns them into marts."""
+    from ingestion import KINDS, IngestError, ingest_files
+    from workspace.lake import Lake
+    from workspace.locks import RunInProgress, run_lock
+
+    if kind not in KINDS:
+        suggestion = definitions.nearest(kind, KINDS)
+        _refuse(f"unknown kind {kind!r}{suggestion} (one of {', '.join(KINDS)})")
+    column_map = dict(pair.split("=", 1) for pair in map_column or [] if "=" in pair)
+    if len(column_map) != len(map_column or []):
+        _refuse("--map takes THEIR_COLUMN=ours")
+    chosen = _settings(workspace)
+    lake = Lake(chosen.paths.lake)
+    results, refused = [], []
+    try:
+        with run_lock(chosen.paths.run_lock, 600.0, f"ingest {kind}"), report.stage(out, "ingest"):
+            for path in paths:
+                try:
+                    results += ingest_files(
+                        kind,
+                        [path],
+                        chosen.paths.landing,
+                        lake,
+                        chosen.keyring,
+                        column_map or None,
+                    )
+                except IngestError as error:
+                    refused.append(str(error))
+    except RunInProgress as error:
+        _refuse(str(error))
+    report.show_loads(out, results)
+    report.show_faults(err, results, refused)
+    if any(result.suite_failures for result in results):
+        raise typer.Exit(CHECK_FAILED)
+    if refused or any(result.bad or result.quarantined for result in results):
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def publish(
+    workspace: WorkspaceOption = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Go back to the version before the current one.")
+    ] = False,
+) -> None:
+    """Say which version is published, or go back to the one before it."""
+    from reverse_etl import publish as publishing
+    from reverse_etl.publish.publisher import current_version
+    from workspace.locks import RunInProgress, run_lock
+
+    paths = _settings(workspace).paths
+    try:
+        if rollback:
+            with run_lock(paths.run_lock, 60.0, "rollback"):
+                publishing.rollback(paths)
+        out.print(f"current version: {current_version(paths)}", highlight=False)
+    except (publishing.NothingPublished, RunInProgress) as error:
+        _refuse(str(error))
+
+
+@app.command()
+def doctor(workspace: WorkspaceOption = None) -> None:
+    """Look at the workspace, the definitions and the published version; say what is wrong."""
+    from interfaces.doctor import examine
+
+    faults = examine(_settings(workspace), out)
+    if faults:
+        raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def prepare(workspace: WorkspaceOption = None) -> None:
+    """Make what `dagster dev` needs before it starts: its instance file and dbt's manifest."""
+    from dagster_project.dbt import DbtError
+    from dagster_project.runs import prepare as prepare_dagster
+
+    try:
+        prepare_dagster(_settings(workspace))
+    except DbtError as error:
+        _refuse(str(error))
+
+
+def _run(chosen: Settings, as_of: str | None, select: str | None) -> None:
+    from dagster_project import resources, runs
+    from dagster_project.dbt import DbtError
+
+    try:
+        definitions.load(chosen.definitions)
+        with report.steps(out) as progress:
+            resources.listeners.append(progress.done)
+            try:
+                outcome = runs.run(chosen, as_of, select)
+            finally:
+                resources.listeners.remove(progress.done)
+    except (definitions.DefinitionError, DbtError) as error:
+        _refuse(str(error))
+    progress.summary(outcome.seconds)
+    for fault in outcome.faults:
+        err.print(f"[red]failed[/] {fault}", highlight=False)
+    if not outcome.succeeded:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _settings(workspace: Path | None) -> Settings:
+    from reverse_etl.publish import ensure_root
+
+    settings.quiet_third_parties()
+    try:
+        chosen = settings.load(workspace)
+    except (SettingsError, OSError) as error:
+        _refuse(str(error))
+    if ensure_root(chosen.paths):
+        err.print("the workspace has moved: the published views were rewritten", style="yellow")
+    return chosen
+
+
+def _refuse(message: str) -> None:
+    err.print(f"[red]error[/] {message}", highlight=False)
+    raise typer.Exit(BAD_INPUT)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

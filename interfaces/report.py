@@ -1,0 +1,142 @@
+"""What the command line prints: progress, loads, the split of a run's time, KPIs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from workspace.paths import Paths
+
+#: Steps whose time is work on the data and not Dagster's or dbt's own.
+DBT_STEPS = ("dbt_models", "dbt_run_record")
+
+
+@contextmanager
+def stage(console: Console, name: str) -> Iterator[None]:
+    """A spinner on a terminal, and a line with the seconds at the end."""
+    started = time.perf_counter()
+    with console.status(name):
+        yield
+    console.print(f"  {name:<28} {time.perf_counter() - started:6.1f} s", highlight=False)
+
+
+class Steps:
+    """Prints each step as it ends and keeps the seconds."""
+
+    def __init__(self, console: Console, status: Any) -> None:
+        self.console = console
+        self.status = status
+        self.seconds: dict[str, float] = {}
+
+    def done(self, name: str, seconds: float, rows: int | None) -> None:
+        self.seconds[name] = seconds
+        shown = f"{rows:>12,} rows" if rows else ""
+        self.console.print(f"  {name:<28} {seconds:6.1f} s {shown}", highlight=False)
+        self.status.update(f"after {name}")
+
+    def summary(self, total: float) -> None:
+        """The run's seconds, and how many of them were the tools' own."""
+        from dagster_project.dbt import sql_seconds_of_last_builds
+
+        work = sum(s for name, s in self.seconds.items() if name not in DBT_STEPS)
+        sql = sql_seconds_of_last_builds()
+        overhead = max(total - work - sql, 0.0)
+        share = overhead / total if total else 0.0
+        self.console.print(
+            f"  run {total:.1f} s: SQL {sql:.1f} s, loading and publishing {work:.1f} s, "
+            f"Dagster's and dbt's own {overhead:.1f} s ({share:.0%})",
+            highlight=False,
+        )
+
+
+@contextmanager
+def steps(console: Console) -> Iterator[Steps]:
+    with console.status("run") as status:
+        yield Steps(console, status)
+
+
+def show_loads(console: Console, results: Sequence[Any]) -> None:
+    """One line a file: how each of its rows ended."""
+    if not results:
+        return
+    table = Table("file", "received", "good", "bad", "duplicate", "quarantined", box=None)
+    for result in results:
+        counts = (result.received, result.good, result.bad, result.duplicate, result.quarantined)
+        table.add_row(escape(result.file_name), *(f"{count:,}" for count in counts))
+    console.print(table)
+    for result in results:
+        if result.same_as is not None:
+            console.print(f"  {result.file_name}: the same bytes as {result.same_as}", markup=False)
+        for failure in result.suite_failures:
+            console.print(f"  {result.file_name}: {failure}", markup=False, highlight=False)
+
+
+def show_faults(console: Console, results: Sequence[Any], refused: Sequence[str]) -> None:
+    """File, line, field and reason of what was not taken; all of it is in rejected_rows."""
+    for result in results:
+        for example in result.examples:
+            console.print(example, markup=False, highlight=False)
+        more = result.bad + result.quarantined - len(result.examples)
+        if more > 0:
+            console.print(f"… and {more:,} more rows of {result.file_name}", highlight=False)
+    for message in refused:
+        console.print(f"refused {message}", markup=False, highlight=False)
+
+
+def show_kpis(console: Console, paths: Paths) -> None:
+    """The last complete month against the plan, for each vertical."""
+    with duckdb.connect(str(paths.published / "marketing.duckdb"), read_only=True) as connection:
+        rows = connection.execute(
+            """
+            select
+                month, vertical, metric_name, metric_window, unit, currency,
+                value, target_value, target_status
+            from marts.kpi_monthly
+            where status = 'measured' and target_value is not null and is_complete
+            qualify month = max(month) over ()
+            order by vertical, metric_name, metric_window
+            """
+        ).fetchall()
+    if not rows:
+        return
+    table = Table(
+        *("vertical", "KPI", "window", "value", "target", ""),
+        title=f"KPIs of {rows[0][0]:%B %Y} against the plan",
+        box=None,
+        title_justify="left",
+    )
+    for column in table.columns:
+        column.no_wrap = True
+        column.justify = "right" if column.header in ("value", "target") else "left"
+    for _, vertical, name, window, unit, currency, value, target, verdict in rows:
+        colour = "green" if verdict == "met" else "yellow"
+        shown = (_figure(number, unit, currency) for number in (value, target))
+        table.add_row(vertical, escape(name), window, *shown, f"[{colour}]{verdict}[/]")
+    console.print()
+    console.print(table)
+
+
+def _figure(value: float, unit: str, currency: str | None) -> str:
+    if unit == "ratio":
+        return f"{value:.1%}"
+    if unit == "count":
+        return f"{value:,.1f}".removesuffix(".0")
+    decimals = 0 if abs(value) >= 10_000 else 2
+    return f"{value:,.{decimals}f} {currency or ''}".rstrip()
+
+
+def show_next_steps(console: Console, paths: Paths) -> None:
+    console.print(
+        f"\nOpen the marts:   duckdb -readonly '{paths.published / 'marketing.duckdb'}'"
+        "\n                  select * from marts.kpi_monthly;"
+        "\nSee the lineage:  make dev   (then http://127.0.0.1:3000)",
+        markup=False,
+        highlight=False,
+    )

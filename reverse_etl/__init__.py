@@ -1,0 +1,1 @@
+"""Everything that leaves: what readers open, and later segments, journeys and deliveries."""

@@ -1,0 +1,31 @@
+"""Publishing: versioned Parquet, and a DuckDB file of views that readers open.
+
+``published/<version>/<view>/*.parquet`` holds the marts; ``published/current`` points at the
+version in force; ``published/marketing.duckdb`` holds views through ``current``, so that a
+reader that stays connected sees the next version at once. What identifies people lies apart
+in ``published_pii/``, readable by its owner only.
+"""
+
+from reverse_etl.publish.catalogue import Catalogue, Relation, read_catalogue
+from reverse_etl.publish.fingerprint import fingerprints
+from reverse_etl.publish.publisher import (
+    NothingPublished,
+    Published,
+    ensure_root,
+    publish,
+    publish_as_of,
+    rollback,
+)
+
+__all__ = [
+    "Catalogue",
+    "NothingPublished",
+    "Published",
+    "Relation",
+    "ensure_root",
+    "fingerprints",
+    "publish",
+    "publish_as_of",
+    "read_catalogue",
+    "rollback",
+]

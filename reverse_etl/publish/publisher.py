@@ -1,0 +1,279 @@
+"""Writing a version, moving ``current`` to it, and moving it back.
+
+A version folder is complete before ``current`` points at it; killed at any moment, readers
+see the old version or the new one. Parts whose rows did not change are hard links to the
+previous version's files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from reverse_etl.publish.catalogue import CLOSED, OPEN, Catalogue, Relation
+from reverse_etl.publish.views import stored_root, write_views
+from workspace import durable
+from workspace.clock import compact, iso
+from workspace.paths import Paths
+from workspace.settings import view_root
+
+KEPT_VERSIONS = 3
+VERSION_FILE = "version.json"
+CURRENT = "current"
+WHOLE = "all"
+
+
+class NothingPublished(RuntimeError):
+    """There is no version to read or to go back to."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """A published folder: its schema, its file of views, and who may read it."""
+
+    schema: str
+    root: Path
+    database: str
+    folder_mode: int
+    file_mode: int
+
+
+@dataclass(frozen=True)
+class Published:
+    """``rows`` by view; ``written`` and ``linked`` count Parquet files."""
+
+    version: str
+    folder: Path
+    rows: dict[str, int]
+    written: int
+    linked: int
+
+
+def rooms(paths: Paths) -> list[Room]:
+    return [
+        Room(OPEN, paths.published, "marketing.duckdb", 0o555, 0o444),
+        Room(CLOSED, paths.published_pii, "marketing_pii.duckdb", 0o500, 0o400),
+    ]
+
+
+def publish(
+    warehouse: Path, paths: Paths, catalogue: Catalogue, at: datetime, facts: dict[str, Any]
+) -> Published:
+    """Publish the warehouse's marts as a new version and make it current.
+
+    ``facts`` (as_of, input snapshot, run) are stored in the version's ``version.json``.
+    """
+    version = f"v{compact(at)}"
+    results = []
+    for room in rooms(paths):
+        _clean(room)
+        results.append(_write_version(room, warehouse, version, catalogue, facts))
+    for room in rooms(paths):
+        _point(room, version)
+        _write_views(room, room.root / version)
+        _forget_old(room)
+    return results[0]
+
+
+def publish_as_of(
+    warehouse: Path, paths: Paths, catalogue: Catalogue, as_of: datetime, facts: dict[str, Any]
+) -> Published:
+    """Publish to ``published/as_of/<time>/`` with its own file of views; ``current`` stays."""
+    results = []
+    for room in rooms(paths):
+        inner = Room(room.schema, room.root / "as_of", "", room.folder_mode, room.file_mode)
+        durable.make_folder(inner.root)
+        _clean(inner)
+        name = iso(as_of).replace(":", "")
+        old = inner.root / name
+        if old.exists():
+            _remove(old)
+        results.append(_write_version(inner, warehouse, name, catalogue, facts))
+        folder = inner.root / name
+        with _writable(folder, room.folder_mode):
+            write_views(folder / room.database, folder, catalogue.of(room.schema), room.file_mode)
+    return results[0]
+
+
+def rollback(paths: Paths) -> str:
+    """Point ``current`` at the version before it; returns that version's name.
+
+    Raises :class:`NothingPublished` when there is none.
+    """
+    room = rooms(paths)[0]
+    now = current_version(paths)
+    older = [version for version in _versions(room) if version < now]
+    if not older:
+        raise NothingPublished(f"{now} is the oldest version kept; there is nothing to go back to")
+    for room in rooms(paths):
+        _point(room, older[-1])
+        _write_views(room, room.root / older[-1])
+    return older[-1]
+
+
+def current_version(paths: Paths) -> str:
+    link = paths.published / CURRENT
+    if not link.is_symlink():
+        raise NothingPublished(
+            f"nothing is published in {paths.published} yet; 'marketing run' publishes"
+        )
+    return os.readlink(link)
+
+
+def ensure_root(paths: Paths) -> bool:
+    """Rewrite the files of views when the workspace has moved; True when it did."""
+    moved = False
+    for room in rooms(paths):
+        link = room.root / CURRENT
+        if not link.exists():
+            continue
+        if stored_root(room.root) != _view_root(room) or not (room.root / room.database).exists():
+            _write_views(room, room.root / os.readlink(link))
+            moved = True
+    return moved
+
+
+def _view_root(room: Room) -> Path:
+    """Where readers find the files; ``MARKETING_VIEW_ROOT`` is a mount path for ``published/``."""
+    override = view_root() if room.schema == OPEN else None
+    return (override or room.root) / CURRENT
+
+
+def _write_views(room: Room, version: Path) -> None:
+    described = json.loads((version / VERSION_FILE).read_bytes())["relations"]
+    relations = [Relation(**relation) for relation in described]
+    write_views(room.root / room.database, _view_root(room), relations, room.file_mode)
+
+
+def _write_version(
+    room: Room, warehouse: Path, version: str, catalogue: Catalogue, facts: dict[str, Any]
+) -> Published:
+    staging = room.root / f".{version}"
+    durable.make_folder(staging, mode=0o700)
+    previous, old_parts = _previous_parts(room)
+    parts: dict[str, dict[str, Any]] = {}
+    written = linked = 0
+    relations = catalogue.of(room.schema)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for relation in relations:
+            folder = staging / relation.name
+            folder.mkdir()
+            source = f'"{relation.schema}"."{relation.name}"'
+            for part, condition, content in _parts(connection, relation, source):
+                key = f"{relation.name}/{part}.parquet"
+                parts[key] = content
+                target = staging / key
+                if previous and old_parts.get(key) == content and (previous / key).exists():
+                    os.link(previous / key, target)
+                    linked += 1
+                    continue
+                quoted = str(target).replace("'", "''")
+                connection.execute(
+                    f"copy (select * from {source} where {condition}) to '{quoted}' "
+                    "(format parquet, compression zstd)"
+                )
+                os.chmod(target, room.file_mode)
+                durable.fsync_file(target)
+                written += 1
+            durable.fsync_folder(folder)
+            os.chmod(folder, room.folder_mode)
+    body = {
+        "version": version,
+        **facts,
+        "duckdb": duckdb.__version__,
+        "relations": [asdict(relation) for relation in relations],
+        "parts": parts,
+    }
+    durable.write(staging / VERSION_FILE, json.dumps(body, indent=1).encode(), room.file_mode)
+    os.rename(staging, room.root / version)
+    os.chmod(room.root / version, room.folder_mode)
+    durable.fsync_folder(room.root)
+    rows: dict[str, int] = {relation.name: 0 for relation in relations}
+    for key, content in parts.items():
+        rows[key.split("/")[0]] += content["rows"]
+    return Published(version, room.root / version, rows, written, linked)
+
+
+def _parts(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, source: str
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """File name, condition and content fingerprint of each part of a relation."""
+    columns = str(connection.execute(f"describe {source}").fetchall())
+    month = f"strftime({relation.month_column}, '%Y-%m')" if relation.month_column else "null"
+    found = connection.execute(
+        f"""
+        select {month}, count(*), bit_xor(hash(t)), sum(hash(t)::hugeint)
+        from {source} as t group by 1 order by 1 nulls last
+        """
+    ).fetchall()
+    if not found:
+        yield WHOLE, "true", {"rows": 0, "xor": "", "sum": "", "columns": columns}
+    for name, rows, xor, total in found:
+        content = {"rows": rows, "xor": str(xor), "sum": str(total), "columns": columns}
+        if relation.month_column is None:
+            yield WHOLE, "true", content
+        elif name is None:
+            yield "undated", f"{relation.month_column} is null", content
+        else:
+            yield name, f"{month} = '{name}'", content
+
+
+def _previous_parts(room: Room) -> tuple[Path | None, dict[str, Any]]:
+    link = room.root / CURRENT
+    if not link.exists():
+        return None, {}
+    folder = room.root / os.readlink(link)
+    body = json.loads((folder / VERSION_FILE).read_bytes())
+    if body["duckdb"] != duckdb.__version__:  # hash() is stable within a version only
+        return None, {}
+    return folder, body["parts"]
+
+
+def _point(room: Room, version: str) -> None:
+    durable.swap_link(room.root / CURRENT, version)
+
+
+def _versions(room: Room) -> list[str]:
+    return sorted(path.name for path in room.root.glob("v*") if path.is_dir())
+
+
+def _forget_old(room: Room) -> None:
+    current = os.readlink(room.root / CURRENT)
+    for version in _versions(room)[:-KEPT_VERSIONS]:
+        if version != current:
+            _remove(room.root / version)
+
+
+def _clean(room: Room) -> None:
+    """Remove what a killed publish left: unfinished versions and unfinished files of views."""
+    durable.make_folder(room.root)
+    for path in room.root.glob(".*"):
+        if path.is_dir():
+            _remove(path)
+        else:
+            path.unlink()
+
+
+def _remove(folder: Path) -> None:
+    for current, _, _ in os.walk(folder):
+        os.chmod(current, 0o755)
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def _writable(folder: Path, mode: int) -> Iterator[None]:
+    os.chmod(folder, 0o755)
+    try:
+        yield
+    finally:
+        os.chmod(folder, mode)

@@ -1,0 +1,193 @@
+"""The definitions load without a network, and the graph reads from landing to published."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, DagsterInstance, Definitions
+
+from dagster_project import runs, translation
+from dagster_project.assets.lake import CONSERVED, SUITE
+from dagster_project.build import build_definitions
+from dagster_project.dbt import Dbt, DbtError
+from dagster_project.resources import WorkspaceResource, decide_as_of
+from dagster_project.translation import Manifest
+from ingestion.contracts import STREAMS_OF
+from workspace import clock, settings
+from workspace.streams import STREAMS
+
+ORDER = ["landing", "lake", "staging", "intermediate", "marts", "activation", "published"]
+
+MARTS = [
+    "dim_contacts",
+    "dim_accounts",
+    "dim_campaigns",
+    "dim_content",
+    "dim_dates",
+    "fct_events",
+    "fct_deals",
+    "fct_ad_spend_daily",
+    "fct_costs_monthly",
+    "kpi_targets",
+    "kpi_monthly",
+    "mrr_movements",
+    "unit_economics",
+    "funnel_stages",
+    "plan_findings",
+    "watermarks",
+    "rejected_rows",
+    "run_log",
+]
+
+
+@pytest.fixture(scope="module")
+def definitions(manifest: Manifest) -> Definitions:
+    return build_definitions(manifest)
+
+
+def test_they_load_without_a_network(manifest: Manifest, no_network: None) -> None:
+    Definitions.validate_loadable(build_definitions(manifest))
+
+
+def test_every_mart_of_the_contract_is_an_asset(definitions: Definitions) -> None:
+    keys = {spec.key for spec in definitions.resolve_all_asset_specs()}
+    assert {AssetKey([name]) for name in MARTS} <= keys
+    assert {AssetKey(["lake", name]) for name in STREAMS} <= keys
+
+
+def test_groups_follow_one_another(definitions: Definitions) -> None:
+    specs = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}
+    seen = set()
+    for spec in specs.values():
+        for dep in spec.deps:
+            before, after = specs[dep.asset_key].group_name, spec.group_name
+            if after != "maintenance":
+                assert ORDER.index(before) <= ORDER.index(after), (dep.asset_key, spec.key)
+            seen.add((before, after))
+    for step in zip(ORDER, ORDER[1:], strict=False):
+        assert step in seen
+
+
+def test_every_asset_is_described_and_owned(definitions: Definitions) -> None:
+    for spec in definitions.resolve_all_asset_specs():
+        assert spec.owners and spec.description, spec.key
+
+
+def test_checks_block(definitions: Definitions, manifest: Manifest) -> None:
+    graph = definitions.resolve_asset_graph()
+    for streams in STREAMS_OF.values():
+        for stream in streams:
+            for name in (SUITE, CONSERVED):
+                key = next(
+                    k
+                    for k in graph.asset_check_keys
+                    if k.asset_key == AssetKey(["lake", stream]) and k.name == name
+                )
+                assert graph.get(key).blocking
+    tests = [t for t in translation.tests(manifest) if t.get("attached_node")]
+    names = {(k.asset_key, k.name) for k in graph.asset_check_keys}
+    nodes = manifest["nodes"]
+    for test in tests:
+        parent = nodes.get(test["attached_node"])
+        if parent is not None:
+            assert (translation.asset_key(parent), test["name"]) in names
+
+
+def test_every_mart_tests_its_key(manifest: Manifest) -> None:
+    tested = {t["attached_node"] for t in translation.tests(manifest) if t.get("attached_node")}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model":
+            assert node["unique_id"] in tested, node["name"]
+            assert node["description"].startswith("One row per"), node["name"]
+
+
+def test_jobs_schedules_and_sensor(definitions: Definitions) -> None:
+    repository = definitions.get_repository_def()
+    assert {"refresh", "nightly"} <= set(repository.job_names)
+    assert {s.cron_schedule for s in repository.schedule_defs} == {"*/5 * * * *", "0 2 * * *"}
+    assert [s.name for s in repository.sensor_defs] == ["landing_folder"]
+
+
+def test_importing_the_module_without_a_manifest_says_what_to_run(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import dagster_project.definitions"],
+        env={"PATH": "/usr/bin:/bin", "MARKETING_WORKSPACE": str(tmp_path)},
+        cwd=Path(__file__).parent.parent.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0 and "run 'marketing prepare' first" in done.stderr
+
+
+def test_the_instance_calls_nobody(tmp_path: Path) -> None:
+    opened = settings.load(tmp_path / "w")
+    with runs.open_instance(opened.paths) as instance:
+        assert isinstance(instance, DagsterInstance)
+        assert not instance.telemetry_enabled
+        assert not instance.nux_enabled
+
+
+def test_a_broken_project_is_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import dagster_project.dbt as module
+
+    project = tmp_path / "dbt"
+    (project / "models").mkdir(parents=True)
+    (project / "dbt_project.yml").write_text("name: x\nprofile: marketing_warehouse\n")
+    (project / "models" / "a.sql").write_text("select * from {{ ref('nowhere') }}")
+    profiles = (module.PROJECT_FOLDER / "profiles.yml").read_text()
+    (project / "profiles.yml").write_text(profiles)
+    monkeypatch.setattr(module, "PROJECT_FOLDER", project)
+    opened = settings.load(tmp_path / "w")
+    with pytest.raises(DbtError, match="nowhere"):
+        Dbt(opened.paths, opened.environment, opened.paths.warehouse).parse()
+
+
+def test_which_time_a_run_looks_from(tmp_path: Path) -> None:
+    opened = settings.load(tmp_path / "w")
+    present = clock.parse_time("2026-05-01")
+    assert decide_as_of(opened, None, present) == (present, False)
+    assert decide_as_of(opened, "2026-04-01", present) == (clock.parse_time("2026-04-01"), True)
+    opened.paths.default_as_of.write_text("2026-01-01T00:00:00Z")
+    fixed = clock.parse_time("2026-01-01")
+    assert decide_as_of(opened, None, present) == (fixed, False)
+    assert decide_as_of(opened, "2026-01-01T00:00:00Z", present) == (fixed, False)
+
+
+def test_the_sensor_asks_for_a_run_when_files_wait(
+    tmp_path: Path, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster import build_sensor_context
+
+    monkeypatch.setenv("MARKETING_WORKSPACE", str(tmp_path / "w"))
+    opened = settings.load()
+    sensor = definitions.get_repository_def().get_sensor_def("landing_folder")
+    context = build_sensor_context()
+    assert sensor.evaluate_tick(context).run_requests == []
+    folder = opened.paths.landing / "fx_rates"
+    folder.mkdir()
+    (folder / "rates.csv").write_text("base_currency,currency,rate_on,rate\n")
+    first = sensor.evaluate_tick(context).run_requests
+    assert len(first) == 1
+    assert sensor.evaluate_tick(context).run_requests[0].run_key == first[0].run_key
+
+
+def test_a_selection_runs_with_its_own_facts(tmp_path: Path) -> None:
+    opened = settings.load(tmp_path / "w")
+    assert runs.run(opened).succeeded
+    outcome = runs.run(opened, select="key:dim_dates")
+    assert outcome.succeeded, outcome.faults
+    with runs.open_instance(opened.paths) as instance:
+        materialized = {
+            event.asset_key.to_user_string()
+            for event in (e.dagster_event for e in instance.all_logs(outcome.run_id))
+            if event and event.event_type_value == "ASSET_MATERIALIZATION"
+        }
+    assert materialized == {"dim_dates", "lake/run_context", "lake/load_receipts"}
+
+
+def test_the_resource_takes_part_in_the_launchpad() -> None:
+    fields = WorkspaceResource.model_fields
+    assert {"workspace", "as_of"} <= set(fields)

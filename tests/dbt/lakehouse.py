@@ -1,0 +1,168 @@
+"""A small warehouse for tests: literal rows in schema `lake`, then dbt in this process.
+
+The rows are dicts keyed by column; missing columns are NULL and missing streams are empty, with
+the types of `workspace.streams`. Nothing of the pipeline is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from workspace.streams import STREAMS
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = ROOT / "dbt"
+Rows = Iterable[Mapping[str, Any]]
+
+TIME = pa.timestamp("us")
+SYSTEM = {
+    "run_context": pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("as_of", TIME),
+            ("snapshot_id", pa.string()),
+            ("time_zone", pa.string()),
+            ("base_currency", pa.string()),
+        ]
+    ),
+    "load_receipts": pa.schema(
+        [(n, pa.string()) for n in ("kind", "landing_file", "file_name", "sha256")]
+        + [("landed_at", TIME)]
+        + [
+            (n, pa.int64())
+            for n in ("received", "good", "bad", "duplicate", "quarantined", "size_bytes")
+        ]
+    ),
+    "run_log": pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("as_of", TIME),
+            ("started_at", TIME),
+            ("step", pa.string()),
+            ("status", pa.string()),
+            ("finished_at", TIME),
+            ("duration_ms", pa.int64()),
+            ("rows", pa.int64()),
+            ("detail", pa.string()),
+        ]
+    ),
+}
+EARLY = datetime(2000, 1, 1)
+
+
+class Lakehouse:
+    """One DuckDB file with schema `lake`, filled from literal rows and built by dbt."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self.path = folder / "warehouse.duckdb"
+        self.target = target
+
+    def fill(
+        self,
+        *,
+        as_of: datetime,
+        time_zone: str = "Europe/Paris",
+        base_currency: str = "EUR",
+        **streams: Rows,
+    ) -> Lakehouse:
+        context = {
+            "run_id": "run",
+            "as_of": as_of,
+            "snapshot_id": "snapshot",
+            "time_zone": time_zone,
+            "base_currency": base_currency,
+        }
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute("create schema if not exists lake")
+            for name, stream in STREAMS.items():
+                self._table(connection, name, stream.schema, streams.pop(name, []))
+            self._table(connection, "run_context", SYSTEM["run_context"], [context])
+            for name in ("load_receipts", "run_log"):
+                self._table(connection, name, SYSTEM[name], streams.pop(name, []))
+        assert not streams, f"unknown streams: {sorted(streams)}"
+        return self
+
+    @staticmethod
+    def _table(
+        connection: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema, rows: Rows
+    ) -> None:
+        filled = []
+        for line, row in enumerate(rows):
+            assert set(row) <= set(schema.names), (name, set(row) - set(schema.names))
+            defaults = {"known_at": EARLY, "landing_file": "test", "landing_line": line}
+            filled.append(
+                {
+                    field.name: _typed(row.get(field.name, defaults.get(field.name)), field.type)
+                    for field in schema
+                }
+            )
+        table = pa.Table.from_pylist(filled, schema=schema)
+        connection.register("rows_to_load", table)
+        connection.execute(f"create or replace table lake.{name} as select * from rows_to_load")
+        connection.unregister("rows_to_load")
+
+    def dbt(self, *arguments: str) -> Any:
+        """`dbt ARGUMENTS` in this process; fails with dbt's own messages."""
+        from dbt.cli.main import dbtRunner
+
+        os.environ["MARKETING_WAREHOUSE"] = str(self.path)
+        os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+        folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        paths = ["--target-path", str(self.target), "--log-path", str(self.target / "logs")]
+        result = dbtRunner().invoke([*arguments, *folders, *paths, "--quiet"])
+        problems = [
+            f"{r.node.name}: {r.status}: {r.message}"
+            for r in getattr(result.result, "results", [])
+            if r.status in ("error", "fail", "runtime error")
+        ]
+        assert result.success, "\n".join(problems) or str(result.exception)
+        return result
+
+    def build(self, *arguments: str) -> Lakehouse:
+        self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)
+        return self
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.path)) as connection:
+            return connection.execute(query).fetchall()
+
+    def one(self, query: str) -> Any:
+        rows = self.rows(query)
+        assert len(rows) == 1 and len(rows[0]) == 1, rows
+        return rows[0][0]
+
+    def kpi(self, metric: str, month: str, window: str = "month", scope: str = "company") -> Any:
+        """(value, status) of one line of kpi_monthly."""
+        found = self.rows(
+            "select value, status from marts.kpi_monthly where metric = "
+            f"'{metric}' and month = date '{month}' and metric_window = '{window}' "
+            f"and vertical = '{scope}'"
+        )
+        assert len(found) == 1, (metric, month, window, scope, found)
+        return found[0]
+
+
+def _typed(value: Any, kind: pa.DataType) -> Any:
+    if pa.types.is_decimal(kind) and value is not None:
+        return Decimal(str(value)).quantize(Decimal(1).scaleb(-kind.scale))
+    return value
+
+
+def parameter(collection: str, key: str, position: int = 1, **value: Any) -> dict[str, Any]:
+    return {
+        "definition": "test",
+        "definition_hash": "0",
+        "collection": collection,
+        "key": key,
+        "position": position,
+        "value": json.dumps(value, default=str),
+    }

@@ -1,0 +1,58 @@
+"""The project itself: its unit tests, its warnings and its house rules."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.dbt.lakehouse import PROJECT, Lakehouse
+
+MODELS = sorted(PROJECT.glob("models/**/*.sql"))
+
+
+def test_unit_tests_pass(empty: Lakehouse) -> None:
+    results = empty.dbt("test", "--select", "test_type:unit").result.results
+    assert len(results) >= 11
+    assert {str(result.status) for result in results} == {"pass"}
+
+
+def test_it_parses_without_a_warning(tmp_path: Path) -> None:
+    house = Lakehouse(tmp_path, tmp_path / "target")
+    manifest = house.dbt("parse", "--warn-error", "--no-partial-parse").result
+    described = {
+        node.name: node.description
+        for node in manifest.nodes.values()
+        if node.resource_type == "model" and node.schema in ("marts", "pii")
+    }
+    assert described
+    for name, description in described.items():
+        assert description.startswith("One row per "), name
+    keys = {
+        source.name: source.meta["dagster"]["asset_key"] for source in manifest.sources.values()
+    }
+    assert all(key == ["lake", name] for name, key in keys.items())
+
+
+def test_every_column_of_a_mart_is_described(golden: Lakehouse) -> None:
+    undescribed = golden.rows(
+        "select schema_name, table_name, column_name from duckdb_columns() "
+        "where schema_name in ('marts', 'pii') and comment is null"
+    )
+    assert undescribed == []
+
+
+def test_no_clock_and_no_engine_in_the_models() -> None:
+    forbidden = re.compile(
+        r"\bnow\s*\(|current_(date|timestamp)|->>|\bstrftime\b|\bepoch\b|\barg_max\b"
+        r"|quantile_cont|at time zone|\bexclude\b|array_agg|list_|//\s*\d",
+        re.IGNORECASE,
+    )
+    for path in MODELS:
+        found = forbidden.search(path.read_text(encoding="utf-8"))
+        assert found is None, (path.name, found)
+
+
+def test_models_stay_small() -> None:
+    for path in MODELS:
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        assert lines <= 150, (path.name, lines)

@@ -1,0 +1,52 @@
+"""Runs of the real pipeline in a workspace of a test's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project import runs
+from ingestion import ingest_files
+from reverse_etl.publish import fingerprints
+from workspace import settings
+from workspace.lake import Lake
+from workspace.settings import Settings
+
+
+def open_workspace(folder: Path, as_of: str | None = None) -> Settings:
+    """A workspace; ``as_of`` is its fixed present, as a demo world has one."""
+    opened = settings.load(folder)
+    if as_of is not None:
+        opened.paths.default_as_of.write_text(as_of)
+    return opened
+
+
+def ingest(opened: Settings, kind: str, *paths: Path) -> list[Any]:
+    """Land and load without the suites, which have tests of their own."""
+    lake = Lake(opened.paths.lake)
+    return ingest_files(kind, paths, opened.paths.landing, lake, opened.keyring, guard=False)
+
+
+def run(opened: Settings, as_of: str | None = None) -> None:
+    outcome = runs.run(opened, as_of)
+    assert outcome.succeeded, outcome.faults
+
+
+def marts(opened: Settings) -> dict[str, str]:
+    """The fingerprint of each published mart, identifiers included."""
+    return published_marts(opened.paths.published / "current") | {
+        f"pii.{name}": value
+        for name, value in fingerprints(opened.paths.published_pii / "current").items()
+    }
+
+
+def published_marts(version: Path) -> dict[str, str]:
+    return fingerprints(version)
+
+
+def ask(opened: Settings, query: str) -> list[tuple]:
+    path = opened.paths.published / "marketing.duckdb"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute(query).fetchall()

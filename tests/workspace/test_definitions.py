@@ -1,0 +1,173 @@
+"""Definitions: faults are told with file, line and field; versions are kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from workspace import definitions
+from workspace.definitions import DefinitionError
+from workspace.lake import Lake
+from workspace.paths import PROJECT
+
+MINIMAL = """\
+reporting: {time_zone: Europe/Paris, base_currency: EUR}
+verticals:
+  shop:
+    name: Shop
+    market: b2c
+    customer_unit: contact
+    funnel:
+      - {stage: lead, name: Lead, metric: leads, from: {object: event, event: Signed Up}}
+      - {stage: paid, name: Paid, from: {object: event, event: Order Completed}}
+"""
+TARGETS = """\
+plan: {starts_on: 2025-01-01}
+profiles: {plan: The plan}
+targets:
+  - {profile: plan, scope: shop, metric: leads, unit: count, years: [1, null, 3]}
+  - {profile: plan, scope: company, metric: arr, unit: money, every_year: 5}
+"""
+
+
+def folder(tmp_path: Path, verticals: str = MINIMAL, targets: str | None = TARGETS) -> Path:
+    (tmp_path / "verticals.yml").write_text(verticals, encoding="utf-8")
+    if targets is not None:
+        (tmp_path / "targets.yml").write_text(targets, encoding="utf-8")
+    return tmp_path
+
+
+def faults(tmp_path: Path, **files: str) -> list[str]:
+    with pytest.raises(DefinitionError) as caught:
+        definitions.load(folder(tmp_path, **files))
+    return [fault.removeprefix(f"{tmp_path}/") for fault in caught.value.faults]
+
+
+def test_the_shipped_definitions_load() -> None:
+    loaded = definitions.load(PROJECT / "marketing")
+    assert set(loaded.verticals.verticals) == {"medical", "public"}
+    collections = {row.collection for rows in loaded.rows().values() for row in rows}
+    assert collections == {
+        "reporting",
+        "verticals",
+        "vertical_hosts",
+        "pipeline_stages",
+        "funnel_stages",
+        "plan",
+        "kpi_targets",
+        "plan_sums",
+        "counted_twice",
+    }
+
+
+def test_targets_become_one_row_a_year(tmp_path: Path) -> None:
+    rows = definitions.load(folder(tmp_path)).rows()["targets"]
+    found = {row.key: row.value for row in rows if row.collection == "kpi_targets"}
+    assert list(found) == [
+        "plan.shop.leads.y1",
+        "plan.shop.leads.y3",
+        "plan.company.arr.every_year",
+    ]
+    assert found["plan.shop.leads.y3"]["plan_start_on"].isoformat() == "2027-01-01"
+    assert found["plan.company.arr.every_year"]["currency"] == "EUR"
+    assert found["plan.shop.leads.y1"]["currency"] is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("market: b2c", "markt: b2c", "verticals.yml:5: verticals.shop.markt: unknown field"),
+        ("b2c", "b2x", "verticals.yml:5: verticals.shop.market: Input should be 'b2b'"),
+        ("Europe/Paris", "Mars/Base", "verticals.yml:1: reporting.time_zone: 'Mars/Base'"),
+        ("EUR", "euro", "verticals.yml:1: reporting.base_currency: String should match"),
+        ("stage: paid", "stage: lead", "verticals.yml:3: verticals.shop: funnel stage 'lead'"),
+        ("event: Signed Up", "property: x", "object event takes ['event'], not ['property']"),
+        ("  shop:", "  company:", "'company' is the name of all verticals together"),
+        ("    name: Shop", "    name: Shop\n    name: Two", "the key 'name' is given twice"),
+        ("verticals:", "verticals: [", "verticals.yml:"),
+        ("  shop:", "  Shop!:", "String should match pattern"),
+    ],
+)
+def test_a_fault_names_file_line_and_field(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    told = "\n".join(faults(tmp_path, verticals=MINIMAL.replace(old, new, 1)))
+    assert expected in told
+
+
+def test_a_misspelt_field_gets_a_suggestion(tmp_path: Path) -> None:
+    told = faults(tmp_path, verticals=MINIMAL.replace("market", "markt"))
+    assert any("did you mean 'market'?" in fault for fault in told)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("scope: shop", "scope: shp", "targets.yml:4: scope: no vertical 'shp'"),
+        ("every_year: 5", "years: [1], every_year: 5", "give either years"),
+        ("2025-01-01", "2025-01-02", "targets.yml:1: plan.starts_on: a plan starts on the first"),
+        ("profile: plan", "profile: pln", "profile 'pln' is not listed"),
+        ("metric: arr", "metric: leads", None),
+        ("unit: count", "unit: count, currency: USD", "currency belongs to unit money"),
+    ],
+)
+def test_faults_of_targets(tmp_path: Path, old: str, new: str, expected: str | None) -> None:
+    changed = TARGETS.replace(old, new, 1)
+    if expected is None:
+        definitions.load(folder(tmp_path, targets=changed))
+    else:
+        assert expected in "\n".join(faults(tmp_path, targets=changed))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "- a", "x: &a [*a]", "\t", "a: b: c", "0x", "!!python/object:os.system {}"],
+)
+def test_rubbish_is_a_definition_error(tmp_path: Path, content: str) -> None:
+    assert faults(tmp_path, verticals=content)
+
+
+def test_deep_nesting_and_bad_bytes(tmp_path: Path) -> None:
+    assert faults(tmp_path, verticals="[" * 5_000)
+    (tmp_path / "verticals.yml").write_bytes(b"\xff\xfe")
+    with pytest.raises(DefinitionError, match="cannot be read"):
+        definitions.load(tmp_path)
+
+
+def test_a_pipeline_that_is_not_there(tmp_path: Path) -> None:
+    text = (PROJECT / "marketing" / "verticals.yml").read_text(encoding="utf-8")
+    told = faults(
+        tmp_path, verticals=text.replace("pipeline: medical_sales", "pipeline: x", 1), targets=None
+    )
+    assert "no pipeline 'x'" in told[0]
+    told = faults(
+        tmp_path, verticals=text.replace("stage: demo_held}", "stage: demo_hld}"), targets=None
+    )
+    assert "did you mean 'demo_held'?" in told[0]
+
+
+def test_versions_are_stored_once_and_seen_from_their_day(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    first = definitions.load(folder(tmp_path)).rows()
+    changed = definitions.load(folder(tmp_path, targets=TARGETS.replace("[1, null", "[9, null")))
+    january, february = datetime(2026, 1, 1), datetime(2026, 2, 1)
+    assert definitions.store(first, lake, january) == ["verticals", "targets"]
+    assert definitions.store(first, lake, january) == []
+    assert definitions.store(changed.rows(), lake, february) == ["targets"]
+
+    def leads(as_of: datetime, rows: dict) -> str:
+        found = definitions.in_force(rows, lake, as_of).to_pylist()
+        return next(row["value"] for row in found if row["key"] == "plan.shop.leads.y1")
+
+    assert '"value": 1' in leads(january, changed.rows())
+    assert '"value": 9' in leads(february, first)
+    assert '"value": 9' in leads(datetime(2020, 1, 1), changed.rows())
+    # Back to the first definitions at the same as_of: the last one stored is in force.
+    assert definitions.store(first, lake, february) == ["targets"]
+    assert '"value": 1' in leads(february, changed.rows())
+    everything = definitions.in_force(first, lake, february)
+    assert everything.num_rows == sum(len(rows) for rows in first.values())
+    lake.compact("parameters")
+    assert definitions.in_force(first, lake, february).num_rows == everything.num_rows

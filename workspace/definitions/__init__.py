@@ -1,0 +1,59 @@
+"""What marketing people edit in `marketing/`: loaded, validated, turned into rows.
+
+Every definition is a Pydantic model; a fault names the file, the line and the field. The rows
+become the lake stream ``parameters`` (`store`), which is how thresholds and names reach dbt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from workspace.definitions.reading import DefinitionError, Row, nearest, read
+from workspace.definitions.store import in_force, store
+from workspace.definitions.targets import COMPANY, Targets
+from workspace.definitions.verticals import Verticals
+
+__all__ = ["DefinitionError", "Definitions", "Row", "in_force", "load", "nearest", "store"]
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """The definitions of one folder."""
+
+    folder: Path
+    verticals: Verticals
+    targets: Targets
+
+    def rows(self) -> dict[str, list[Row]]:
+        """Definition name -> its parameters."""
+        base_currency = self.verticals.reporting.base_currency
+        return {
+            "verticals": list(self.verticals.rows()),
+            "targets": list(self.targets.rows(base_currency)),
+        }
+
+
+def load(folder: Path) -> Definitions:
+    """Read and validate ``verticals.yml`` and, where there is one, ``targets.yml``.
+
+    Raises :class:`DefinitionError`.
+    """
+    verticals = read(folder / "verticals.yml", Verticals)
+    path = folder / "targets.yml"
+    targets = read(path, Targets) if path.exists() else Targets()
+    known = {*verticals.verticals, COMPANY}
+    faults = [
+        f"{path}:{_line_of(path, scope)}: scope: no vertical {scope!r} in verticals.yml"
+        f"{nearest(scope, known)}"
+        for scope in sorted(targets.scopes() - known)
+    ]
+    if faults:
+        raise DefinitionError(faults)
+    return Definitions(folder, verticals, targets)
+
+
+def _line_of(path: Path, scope: str) -> int:
+    """The first line that names a scope."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((n for n, line in enumerate(lines, 1) if f"scope: {scope}" in line), 1)

@@ -1,0 +1,94 @@
+"""Normalising and hashing what identifies a person or an organisation.
+
+A key is the first 32 hex characters of HMAC-SHA256 over ``kind:value`` under the workspace's
+pepper: stable across rebuilds, useless without the pepper. Marts hold keys, never values.
+SQL and Python give the same keys and the same normal forms; both are held to
+``tests/golden/identifiers.csv``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from dataclasses import dataclass
+
+KINDS = (
+    "email",
+    "phone",
+    "user_id",
+    "anonymous_id",
+    "crm_contact",
+    "crm_company",
+    "external_id",
+)
+KEY_LENGTH = 32
+
+_EMAIL = re.compile(r"[^\s@]+@[^\s@.]+(\.[^\s@.]+)+")
+_HOST = re.compile(r"([a-z0-9_-]+\.)+[a-z0-9-]{2,}")
+
+
+def normalise_email(text: str | None) -> str | None:
+    """NFKC, trimmed, lower case; None when it is not an address. For matching, not for sending."""
+    if text is None:
+        return None
+    value = unicodedata.normalize("NFKC", text).strip().lower()
+    return value if _EMAIL.fullmatch(value) else None
+
+
+def normalise_phone(text: str | None, country_code: str = "33") -> str | None:
+    """``+`` and digits, None if not a number. A leading 0 is the trunk prefix of the country."""
+    if text is None:
+        return None
+    value = re.sub(r"[\s().\-/ ]", "", unicodedata.normalize("NFKC", text))
+    if value.startswith("00"):
+        value = "+" + value[2:]
+    elif value.startswith("0"):
+        value = f"+{country_code}{value[1:]}"
+    return value if re.fullmatch(r"\+[1-9][0-9]{6,14}", value) else None
+
+
+def normalise_domain(text: str | None) -> str | None:
+    """The host of a domain, URL or address, lower case, without ``www.``; None if there is none."""
+    if text is None:
+        return None
+    value = unicodedata.normalize("NFKC", text).strip().lower()
+    value = value.split("://", 1)[-1].split("/", 1)[0].split("@")[-1].split(":", 1)[0]
+    value = value.removeprefix("www.").rstrip(".")
+    return value if _HOST.fullmatch(value) else None
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """The workspace's pepper and what is made with it."""
+
+    pepper: bytes
+
+    def __repr__(self) -> str:
+        return "Keyring(…)"
+
+    def key(self, kind: str, value: str | None) -> str | None:
+        if value is None:
+            return None
+        message = f"{_kind(kind)}:{value}".encode()
+        return hmac.digest(self.pepper, message, "sha256").hex()[:KEY_LENGTH]
+
+    def sql(self, kind: str, expression: str) -> str:
+        """The same key as a DuckDB expression. It holds key material: never log or store it."""
+        block = self.pepper if len(self.pepper) <= 64 else hashlib.sha256(self.pepper).digest()
+        block = block.ljust(64, b"\0")
+        inner = _blob(bytes(b ^ 0x36 for b in block))
+        outer = _blob(bytes(b ^ 0x5C for b in block))
+        message = f"encode('{_kind(kind)}:' || {expression})"
+        return f"sha256({outer} || unhex(sha256({inner} || {message})))[1:{KEY_LENGTH}]"
+
+
+def _kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of identifier: {kind}")
+    return kind
+
+
+def _blob(data: bytes) -> str:
+    return "'" + "".join(f"\\x{b:02X}" for b in data) + "'::blob"

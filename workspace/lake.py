@@ -1,0 +1,272 @@
+"""The lake: append-only Parquet streams, each with one manifest.
+
+Only files listed in a stream's manifest exist for a reader. A commit writes the Parquet file
+under a fresh name, makes it durable, and then replaces the manifest; killed at any byte, the
+stream is in its old state or its new one. Files that no manifest lists are leftovers and are
+removed by :meth:`Lake.sweep`.
+
+A commit is keyed by its batch: committing a batch that is already there does nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workspace import durable
+from workspace.clock import iso
+from workspace.streams import STREAMS, Stream
+
+MANIFEST = "manifest.json"
+COMPRESSION = "zstd"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One commit. ``file`` is relative to the stream's folder; None when it held no rows."""
+
+    batch: str
+    file: str | None
+    rows: int
+    size_bytes: int = 0
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+class Lake:
+    """The streams below one root folder (``<workspace>/lake``)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    # ---- reading -------------------------------------------------------------------------
+
+    def entries(self, stream: str) -> list[Entry]:
+        """The stream's commits, oldest first."""
+        try:
+            raw = self._manifest(stream).read_bytes()
+        except FileNotFoundError:
+            return []
+        return [Entry(**entry) for entry in json.loads(raw)["entries"]]
+
+    def has(self, stream: str, batch: str) -> bool:
+        return any(entry.batch == batch for entry in self.entries(stream))
+
+    def files(self, stream: str) -> list[Path]:
+        """Absolute paths of the stream's Parquet files, oldest first."""
+        folder = self._folder(stream)
+        return [folder / entry.file for entry in self.entries(stream) if entry.file]
+
+    def rows(self, stream: str) -> int:
+        return sum(entry.rows for entry in self.entries(stream))
+
+    def read(self, stream: str, columns: list[str] | None = None) -> pa.Table:
+        """All rows of a stream, in commit order."""
+        schema = STREAMS[stream].schema
+        if columns is not None:
+            schema = pa.schema([schema.field(name) for name in columns])
+        tables = [pq.read_table(path, columns=columns) for path in self.files(stream)]
+        if not tables:
+            return schema.empty_table()
+        return pa.concat_tables(table.cast(schema) for table in tables)
+
+    def latest(self, stream: str, column: str) -> datetime | None:
+        """The largest value of a time column, from the files' own statistics."""
+        found = []
+        for path in self.files(stream):
+            metadata = pq.read_metadata(path)
+            position = metadata.schema.names.index(column)
+            for group in range(metadata.num_row_groups):
+                statistics = metadata.row_group(group).column(position).statistics
+                if statistics is not None and statistics.has_min_max:
+                    found.append(statistics.max)
+        return max(found, default=None)
+
+    def snapshot_id(self, streams: list[str] | None = None) -> str:
+        """A hash of which batches each stream holds: the input snapshot of a run.
+
+        It names batches and not files, so that compaction does not change it.
+        """
+        digest = hashlib.sha256()
+        for name in sorted(streams or STREAMS):
+            for batch in sorted(entry.batch for entry in self.entries(name)):
+                digest.update(f"{name}\0{batch}\n".encode())
+        return digest.hexdigest()[:16]
+
+    def relation_sql(self, stream: str, as_of: datetime | None = None, columns: str = "*") -> str:
+        """A SELECT over the stream's files, cut at both clocks; typed and empty without files."""
+        definition = STREAMS[stream]
+        files = self.files(stream)
+        if not files:
+            empty = ", ".join(
+                f'cast(null as {_duckdb_type(f.type)}) as "{f.name}"' for f in definition.schema
+            )
+            return f"select {columns} from (select {empty}) where false"
+        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
+        return f"select {columns} from read_parquet([{listed}])" + _clocks(definition, as_of)
+
+    # ---- writing -------------------------------------------------------------------------
+
+    def staging(self) -> Path:
+        """A folder for unfinished files: the lake's file system, but listed by no manifest."""
+        return durable.make_folder(self.root / ".staging")
+
+    def commit(
+        self,
+        stream: str,
+        batch: str,
+        data: pa.Table | Path | None,
+        meta: dict[str, Any] | None = None,
+        replace: bool = False,
+    ) -> bool:
+        """Append one batch; False when it is already there (and ``replace`` is not asked for).
+
+        ``data`` is a table of the stream's schema, the path of a finished Parquet file inside
+        :meth:`staging`, or None. Raises ``ValueError`` when the columns or types differ.
+        """
+        folder = durable.make_folder(self._folder(stream))
+        with self._writing(folder):
+            entries = self.entries(stream)
+            if any(entry.batch == batch for entry in entries):
+                if not replace:
+                    return False
+                entries = [entry for entry in entries if entry.batch != batch]
+            path, rows = self._store(stream, folder, data)
+            size = path.stat().st_size if path else 0
+            entries.append(Entry(batch, path.name if path else None, rows, size, meta or {}))
+            self._swap(stream, entries)
+        return True
+
+    def compact(self, stream: str, below_bytes: int = 32 << 20) -> int:
+        """Merge runs of small files into one, by one commit; returns the files saved.
+
+        Batches and their meta stay in the manifest: the merged file hangs on the last one.
+        """
+        folder = self._folder(stream)
+        if not folder.exists():
+            return 0
+        with self._writing(folder):
+            entries = self.entries(stream)
+            small = [i for i, e in enumerate(entries) if e.file and e.size_bytes < below_bytes]
+            if len(small) < 2:
+                return 0
+            merged = pa.concat_tables(
+                pq.read_table(folder / entries[i].file).cast(STREAMS[stream].schema)  # type: ignore[operator]
+                for i in small
+            )
+            path, _ = self._store(stream, folder, merged)
+            assert path is not None
+            for i in small:
+                entry = asdict(entries[i])
+                last = i == small[-1]
+                entry["file"] = path.name if last else None
+                entry["size_bytes"] = path.stat().st_size if last else 0
+                entries[i] = Entry(**entry)
+            self._swap(stream, entries)
+        self.sweep()
+        return len(small) - 1
+
+    def sweep(self) -> list[Path]:
+        """Remove files that no manifest lists. Call it with the run lock held."""
+        removed = []
+        for stream in STREAMS:
+            folder = self._folder(stream)
+            if not folder.exists():
+                continue
+            listed = {entry.file for entry in self.entries(stream)}
+            for path in folder.glob("*.parquet"):
+                if path.name not in listed:
+                    path.unlink()
+                    removed.append(path)
+        staging = self.root / ".staging"
+        if staging.exists():
+            for path in staging.iterdir():
+                if path.is_file():
+                    path.unlink()
+                    removed.append(path)
+        return removed
+
+    # ---- inside --------------------------------------------------------------------------
+
+    def _folder(self, stream: str) -> Path:
+        return self.root / STREAMS[stream].path
+
+    def _manifest(self, stream: str) -> Path:
+        return self._folder(stream) / MANIFEST
+
+    def _store(
+        self, stream: str, folder: Path, data: pa.Table | Path | None
+    ) -> tuple[Path | None, int]:
+        if data is None or (isinstance(data, pa.Table) and data.num_rows == 0):
+            return None, 0
+        schema = STREAMS[stream].schema
+        if isinstance(data, pa.Table):
+            _check(stream, schema, data.schema)
+            staged = self.staging() / f"{uuid.uuid4().hex}.parquet"
+            pq.write_table(data.cast(schema), staged, compression=COMPRESSION)
+        else:
+            staged = data
+            _check(stream, schema, pq.read_schema(staged))
+        rows = pq.read_metadata(staged).num_rows
+        target = folder / f"{uuid.uuid4().hex}.parquet"
+        durable.replace(staged, target)
+        return target, rows
+
+    def _swap(self, stream: str, entries: list[Entry]) -> None:
+        body = {"stream": stream, "entries": [asdict(entry) for entry in entries]}
+        durable.write(self._manifest(stream), json.dumps(body, indent=1).encode())
+
+    @contextmanager
+    def _writing(self, folder: Path) -> Iterator[None]:
+        """One writer a stream. The lock goes with the process, so a kill leaves none behind."""
+        with open(folder / ".lock", "w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def _check(stream: str, wanted: pa.Schema, given: pa.Schema) -> None:
+    if wanted.names != given.names:
+        missing = [n for n in wanted.names if n not in given.names]
+        unknown = [n for n in given.names if n not in wanted.names]
+        raise ValueError(
+            f"stream {stream}: columns differ (missing {missing}, unknown {unknown})"
+            if missing or unknown
+            else f"stream {stream}: columns are in another order"
+        )
+
+
+def _duckdb_type(kind: pa.DataType) -> str:
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    return _DUCKDB_TYPES[kind]
+
+
+_DUCKDB_TYPES = {
+    pa.string(): "varchar",
+    pa.int64(): "bigint",
+    pa.bool_(): "boolean",
+    pa.float64(): "double",
+    pa.date32(): "date",
+    pa.timestamp("us"): "timestamp",
+    pa.binary(): "blob",
+}
+
+
+def _clocks(stream: Stream, as_of: datetime | None) -> str:
+    if as_of is None:
+        return ""
+    limit = f"timestamp '{iso(as_of).removesuffix('Z').replace('T', ' ')}'"
+    cut = f" where known_at <= {limit}"
+    if stream.occurred:
+        cut += f" and {stream.occurred} < {limit}"
+    return cut

@@ -1,0 +1,216 @@
+"""The ledger's tables: promises to people and to providers, and the record of runs.
+
+Everything here must survive: it cannot be recomputed. Times are naive UTC; people and
+addresses appear as keyed hashes (`workspace.identifiers`), with the payload a provider needs
+in columns of its own, so that it can be deleted without breaking the record.
+A change here needs a migration in ``migrations/versions``; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: The state machine of a message; `reliability.md` draws it.
+MESSAGE_STATES = (
+    "planned",
+    "blocked",
+    "pending",
+    "sending",
+    "accepted",
+    "failed",
+    "unknown",
+    "failed_unknown",
+)
+
+_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite counts up INTEGER keys only
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return sa.CheckConstraint(f"{column} in ({listed})", name=column)
+
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.String(64), primary_key=True),
+    sa.Column("as_of", sa.DateTime, nullable=False),
+    sa.Column("environment", sa.String(16), nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+)
+
+run_steps = sa.Table(
+    "run_steps",
+    metadata,
+    sa.Column("step_id", _ID, primary_key=True),
+    sa.Column("run_id", sa.String(64), sa.ForeignKey("runs.run_id"), nullable=False, index=True),
+    sa.Column("step", sa.String(200), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime, nullable=False),
+    sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("detail", sa.Text),
+    _one_of("status", ("succeeded", "failed", "skipped")),
+)
+
+consent_events = sa.Table(
+    "consent_events",
+    metadata,
+    sa.Column("consent_event_id", _ID, primary_key=True),
+    sa.Column("identifier_key", sa.String(64), nullable=False),
+    sa.Column("purpose", sa.String(64), nullable=False),
+    sa.Column("channel", sa.String(32), nullable=False),
+    sa.Column("brand", sa.String(64), nullable=False, server_default=""),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("legal_basis", sa.String(32)),
+    sa.Column("decided_at", sa.DateTime, nullable=False),
+    sa.Column("received_at", sa.DateTime, nullable=False),
+    sa.Column("source", sa.String(200), nullable=False),
+    sa.Column("mechanism", sa.String(64)),
+    sa.Column("text_version", sa.String(64)),
+    sa.Column("text_hash", sa.String(64)),
+    sa.Column("language", sa.String(16)),
+    sa.Column("actor", sa.String(200)),
+    sa.Column("evidence", sa.Text),
+    sa.Column("source_event_id", sa.String(200), nullable=False, unique=True),
+    sa.Index("ix_consent_events_state", "identifier_key", "purpose", "channel", "decided_at"),
+    _one_of("status", ("granted", "withdrawn", "pending")),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("suppression_id", _ID, primary_key=True),
+    sa.Column("identifier_key", sa.String(64), nullable=False),
+    sa.Column("channel", sa.String(32), nullable=False),
+    sa.Column("reason", sa.String(64), nullable=False),
+    sa.Column("source", sa.String(200), nullable=False),
+    sa.Column("suppressed_at", sa.DateTime, nullable=False),
+    sa.UniqueConstraint("identifier_key", "channel", "reason"),
+)
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("message_id", sa.String(64), primary_key=True),
+    sa.Column("dedup_key", sa.String(64), nullable=False, unique=True),
+    sa.Column("contact_id", sa.String(64), nullable=False),
+    sa.Column("destination_key", sa.String(64), nullable=False),
+    sa.Column("campaign", sa.String(64), nullable=False),
+    sa.Column("step", sa.String(64), nullable=False),
+    sa.Column("occurrence", sa.String(64), nullable=False),
+    sa.Column("channel", sa.String(32), nullable=False),
+    sa.Column("provider", sa.String(32)),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(64)),
+    sa.Column("payload", sa.LargeBinary),
+    sa.Column("payload_hash", sa.String(64)),
+    sa.Column("template_version", sa.String(64)),
+    sa.Column("consent_event_id", _ID),
+    sa.Column("planned_at", sa.DateTime, nullable=False),
+    sa.Column("scheduled_at", sa.DateTime, nullable=False),
+    sa.Column("not_after", sa.DateTime),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("lease_epoch", sa.BigInteger),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Index("ix_messages_due", "state", "scheduled_at"),
+    sa.Index("ix_messages_destination", "destination_key", "channel"),
+    _one_of("state", MESSAGE_STATES),
+)
+
+message_attempts = sa.Table(
+    "message_attempts",
+    metadata,
+    sa.Column("attempt_id", _ID, primary_key=True),
+    sa.Column(
+        "message_id",
+        sa.String(64),
+        sa.ForeignKey("messages.message_id"),
+        nullable=False,
+    ),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("provider", sa.String(32), nullable=False),
+    sa.Column("lease_epoch", sa.BigInteger, nullable=False),
+    sa.Column("request_hash", sa.String(64), nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("result", sa.String(32)),
+    sa.Column("provider_code", sa.String(64)),
+    sa.Column("provider_message_id", sa.String(200)),
+    sa.UniqueConstraint("message_id", "attempt"),
+)
+
+audience_syncs = sa.Table(
+    "audience_syncs",
+    metadata,
+    sa.Column("sync_row_id", _ID, primary_key=True),
+    sa.Column("destination", sa.String(64), nullable=False),
+    sa.Column("audience", sa.String(64), nullable=False),
+    sa.Column("identifier_key", sa.String(64), nullable=False),
+    sa.Column("normaliser_version", sa.String(32), nullable=False),
+    sa.Column("operation", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("batch_id", sa.String(64)),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.UniqueConstraint("destination", "audience", "identifier_key"),
+    _one_of("operation", ("add", "remove")),
+    _one_of("state", ("due", "sent", "confirmed", "failed")),
+)
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("approval_id", _ID, primary_key=True),
+    sa.Column("subject", sa.String(200), nullable=False),
+    sa.Column("subject_hash", sa.String(64), nullable=False),
+    sa.Column("decision", sa.String(16), nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("decided_at", sa.DateTime, nullable=False),
+    sa.Column("note", sa.Text),
+    sa.Index("ix_approvals_subject", "subject", "subject_hash"),
+    _one_of("decision", ("approved", "rejected", "withdrawn")),
+)
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("identifier_key", sa.String(64), primary_key=True),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("erased_at", sa.DateTime, nullable=False),
+)
+
+audit_chain = sa.Table(
+    "audit_chain",
+    metadata,
+    sa.Column("position", _ID, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("object", sa.String(200), nullable=False),
+    sa.Column("subject_key", sa.String(64), index=True),
+    sa.Column("before_hash", sa.String(64)),
+    sa.Column("after_hash", sa.String(64)),
+    sa.Column("reason", sa.Text),
+    sa.Column("previous", sa.String(64), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False, unique=True),
+)
+
+sending_lease = sa.Table(
+    "sending_lease",
+    metadata,
+    sa.Column("lane", sa.String(64), primary_key=True),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("holder", sa.String(200), nullable=False),
+    sa.Column("taken_at", sa.DateTime, nullable=False),
+)

@@ -1,0 +1,119 @@
+"""Settings: the one place that reads the environment.
+
+Secrets come from here and from nowhere else; they never enter a run config, a log or a file
+of the workspace, except the pepper's own file (mode 0600), made when none is given.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from workspace import durable
+from workspace.identifiers import Keyring
+from workspace.paths import PROJECT, Paths
+
+PEPPER_FILE = "pepper.key"
+
+
+class Environment(StrEnum):
+    """Where the pipeline runs. dbt uses the same names as targets."""
+
+    DEV = "dev"
+    STAGING = "staging"
+    PROD = "prod"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names the variable and what is wrong."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    environment: Environment
+    paths: Paths
+    definitions: Path
+    keyring: Keyring
+    ledger_url: str
+    log_level: str
+
+    def __repr__(self) -> str:  # the keyring and a database URL's password stay out of logs
+        return f"Settings({self.environment}, {self.paths.root})"
+
+
+def load(workspace: Path | str | None = None, create: bool = True) -> Settings:
+    """Read the settings; ``workspace`` overrides ``MARKETING_WORKSPACE`` (default ``data/``).
+
+    Raises :class:`SettingsError`.
+    """
+    name = os.environ.get("MARKETING_ENV", Environment.DEV)
+    try:
+        environment = Environment(name)
+    except ValueError as error:
+        known = ", ".join(Environment)
+        raise SettingsError(f"MARKETING_ENV is {name!r}; it must be one of {known}") from error
+    paths = Paths(Path(workspace or os.environ.get("MARKETING_WORKSPACE") or PROJECT / "data"))
+    if create:
+        paths.create()
+    definitions = Path(os.environ.get("MARKETING_DEFINITIONS") or PROJECT / "marketing").resolve()
+    return Settings(
+        environment=environment,
+        paths=paths,
+        definitions=definitions,
+        keyring=Keyring(_pepper(paths, environment)),
+        ledger_url=os.environ.get("MARKETING_LEDGER_URL") or f"sqlite:///{paths.ledger}",
+        log_level=os.environ.get("MARKETING_LOG_LEVEL", "INFO"),
+    )
+
+
+def view_root() -> Path | None:
+    """Where readers in a container find ``published/``, when that is elsewhere."""
+    given = os.environ.get("MARKETING_VIEW_ROOT")
+    return Path(given) if given else None
+
+
+@contextmanager
+def exported(**values: str) -> Iterator[None]:
+    """Set environment variables for the block: how dbt's profile learns of the warehouse."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def quiet_third_parties() -> None:
+    """Switch off every call home of the libraries, and their chatter. Call it before importing."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+
+
+def _pepper(paths: Paths, environment: Environment) -> bytes:
+    given = os.environ.get("MARKETING_PEPPER")
+    if given:
+        if len(given) < 16:
+            raise SettingsError("MARKETING_PEPPER is too short; give at least 16 characters")
+        return given.encode()
+    path = paths.root / PEPPER_FILE
+    if path.exists():
+        return path.read_bytes().strip()
+    if environment is not Environment.DEV:
+        raise SettingsError(f"MARKETING_PEPPER must be set when MARKETING_ENV is {environment}")
+    pepper = secrets.token_hex(32).encode()
+    durable.write(path, pepper, mode=0o600)
+    return pepper

@@ -1,0 +1,71 @@
+"""The warehouse file before dbt runs: schema ``lake`` with a view a stream and the run's facts.
+
+The views list the manifests' files and carry the cut at both clocks, so a model never sees
+what was not known at ``as_of`` and never names a file.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from workspace.lake import Lake
+from workspace.streams import STREAMS
+
+SCHEMA = "lake"
+
+
+def connect(path: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open the warehouse. Nobody but the pipeline does; readers open the published file."""
+    connection = duckdb.connect(str(path), read_only=read_only)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def prepare(path: Path, lake: Lake, as_of: datetime, tables: dict[str, pa.Table]) -> None:
+    """Make schema ``lake`` anew: one view a stream, one table for each of ``tables``."""
+    with connect(path) as connection:
+        connection.execute("begin")
+        connection.execute(f"drop schema if exists {SCHEMA} cascade")
+        connection.execute(f"create schema {SCHEMA}")
+        for name in STREAMS:
+            if name not in tables:
+                connection.execute(
+                    f"create view {SCHEMA}.{name} as {lake.relation_sql(name, as_of)}"
+                )
+        for name, table in tables.items():
+            store(connection, name, table)
+        connection.execute("commit")
+
+
+def store(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Put a small Arrow table into schema ``lake``, replacing what was there."""
+    connection.register("incoming", table)
+    connection.execute(f"create or replace table {SCHEMA}.{name} as select * from incoming")
+    connection.unregister("incoming")
+
+
+def run_context_table(
+    run_id: str, as_of: datetime, snapshot_id: str, time_zone: str, base_currency: str
+) -> pa.Table:
+    """The one row of ``lake.run_context``."""
+    row = {
+        "run_id": run_id,
+        "as_of": as_of,
+        "snapshot_id": snapshot_id,
+        "time_zone": time_zone,
+        "base_currency": base_currency,
+    }
+    schema = pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("as_of", pa.timestamp("us")),
+            ("snapshot_id", pa.string()),
+            ("time_zone", pa.string()),
+            ("base_currency", pa.string()),
+        ]
+    )
+    return pa.Table.from_pylist([row], schema=schema)
