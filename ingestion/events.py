@@ -12,6 +12,7 @@ import gc
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -204,9 +205,10 @@ class _Bulk:
 
     def _properties(self, message: _Message, page: _Page) -> int:
         """Remember what the columns need; the number of keys."""
-        found = _decode_object(message.properties)
+        raw = message.properties
+        found = _decode_object(raw)
         if not _COMMERCE_KEYS.isdisjoint(found):
-            self.commerce[len(self.messages)] = _commerce(found, message.properties)
+            self.commerce[len(self.messages)] = _commerce(found, raw)
         if message.type == "page" and not (page.url and page.path and page.referrer and page.title):
             self.page_properties[len(self.messages)] = found
         return quick.count_keys(found, 2)
@@ -255,7 +257,7 @@ class _Bulk:
         columns["message_hash"] = _hashes(m)
         for column, kind in (("user", "user_id"), ("anonymous", "anonymous_id")):
             encoded = columns[f"{column}_id"].dictionary_encode()
-            made = [keys.key(kind, value) for value in encoded.dictionary.to_pylist()]
+            made = keys.keys(kind, encoded.dictionary.to_pylist())
             columns[f"{column}_key"] = pa.array(made, TEXT).take(encoded.indices)
         lines = np.asarray(self.index, dtype=np.int64) + self.first_line
         columns["landing_line"] = pa.array(lines, pa.int64())
@@ -397,7 +399,7 @@ def _required(columns: dict[str, pa.Array]) -> np.ndarray:
 
 def _hashes(messages: list[_Message]) -> pa.Array:
     """:func:`ingestion.contracts.events.message_hash` of every message."""
-    md5 = hashlib.md5
+    md5 = partial(hashlib.md5, usedforsecurity=False)
     digests = b"".join([md5(m.messageId.encode()).digest() for m in messages])
     return pa.array(np.frombuffer(digests, dtype="<i8")[::2].astype(np.int64), pa.int64())
 

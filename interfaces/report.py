@@ -120,7 +120,8 @@ def show_kpis(console: Console, paths: Paths) -> None:
         shown = (_figure(number, unit, currency) for number in (value, target))
         table.add_row(vertical, escape(name), window, *shown, f"[{colour}]{verdict}[/]")
     console.print()
-    console.print(table)
+    # A pipe has no width of its own; the table needs about this much.
+    console.print(table, width=max(console.width, 104))
 
 
 def _figure(value: float, unit: str, currency: str | None) -> str:

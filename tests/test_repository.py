@@ -38,7 +38,8 @@ def test_the_lock_has_what_the_project_asks_for() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    extras = project["optional-dependencies"].values()
+    asked = [*project["dependencies"], *(item for extra in extras for item in extra)]
     names = {re.split(r"[\[<>=~! ;]", item)[0].lower().replace("_", "-") for item in asked}
     locked = (ROOT / "requirements.lock").read_text()
     missing = [name for name in names if not re.search(rf"^{re.escape(name)}==", locked, re.M)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -90,23 +90,29 @@ class KeyCache:
     """Keyed hashes with what was already hashed remembered, for one load."""
 
     _NORMALISERS = {"email": normalise_email, "phone": normalise_phone}
+    _LIMIT = 1_000_000
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
-        self._known: dict[tuple[str, str], str | None] = {}
+        self._known: dict[str, dict[str | None, str | None]] = {}
 
     def key(self, kind: str, value: str | None) -> str | None:
-        if value is None:
-            return None
-        known = self._known.get((kind, value), "")
-        if known != "":
-            return known
+        return self.keys(kind, (value,))[0]
+
+    def keys(self, kind: str, values: Iterable[str | None]) -> list[str | None]:
+        """The keys of values, as they are or in the normal form of their kind."""
+        known = self._known.setdefault(kind, {None: None})
+        if len(known) > self._LIMIT:
+            known.clear()
+            known[None] = None
         normalise = self._NORMALISERS.get(kind)
-        made = self.keyring.key(kind, normalise(value) if normalise else value)
-        if len(self._known) > 1_000_000:
-            self._known.clear()
-        self._known[kind, value] = made
-        return made
+        make = self.keyring.key
+        found = []
+        for value in values:
+            if value not in known:
+                known[value] = make(kind, normalise(value) if normalise else value)
+            found.append(known[value])
+        return found
 
 
 def _attendee(row: dict[str, Any]) -> None:

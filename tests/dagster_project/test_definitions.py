@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_groups_follow_one_another(definitions: Definitions) -> None:
             if after != "maintenance":
                 assert ORDER.index(before) <= ORDER.index(after), (dep.asset_key, spec.key)
             seen.add((before, after))
-    for step in zip(ORDER, ORDER[1:], strict=False):
+    for step in pairwise(ORDER):
         assert step in seen
 
 
