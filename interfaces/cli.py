@@ -114,6 +114,7 @@ def ingest(
                         lake,
                         chosen.keyring,
                         column_map or None,
+                        now=chosen.present,
                     )
                 except IngestError as error:
                     refused.append(str(error))

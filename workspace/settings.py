@@ -12,10 +12,11 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from workspace import durable
+from workspace import clock, durable
 from workspace.identifiers import Keyring
 from workspace.paths import PROJECT, Paths
 
@@ -42,6 +43,11 @@ class Settings:
     keyring: Keyring
     ledger_url: str
     log_level: str
+
+    def present(self) -> datetime:
+        """The workspace's present: the fixed end of a demo world, otherwise the current time."""
+        fixed = self.paths.default_as_of
+        return clock.parse_time(fixed.read_text()) if fixed.exists() else clock.now()
 
     def __repr__(self) -> str:  # the keyring and a database URL's password stay out of logs
         return f"Settings({self.environment}, {self.paths.root})"
