@@ -26,7 +26,9 @@ def open_workspace(folder: Path, as_of: str | None = None) -> Settings:
 def ingest(opened: Settings, kind: str, *paths: Path) -> list[Any]:
     """Land and load without the suites, which have tests of their own."""
     lake = Lake(opened.paths.lake)
-    return ingest_files(kind, paths, opened.paths.landing, lake, opened.keyring, now=opened.present, guard=False)
+    return ingest_files(
+        kind, paths, opened.paths.landing, lake, opened.keyring, now=opened.present, guard=False
+    )
 
 
 def run(opened: Settings, as_of: str | None = None) -> None:
