@@ -2,10 +2,10 @@
 
     python -m benchmarks.ingest_ndjson [ROWS] [--dlt-rows ROWS]
 
-All three run in this process on the same file, and the ratios are printed at the end. The loop
-does the same work in the plain way: parse, validate, keep the payloads, parse the times, hash
-the identifiers, drop repeated ids, write Parquet with zstd. dlt gets a slice of the file, because
-it is slow, and is measured by the row; it does less (it neither validates nor hashes).
+All three run in this process on the same landed file, and the ratios are printed at the end. The
+loop does the same work in the plain way: parse, validate, keep the payloads, parse the times,
+hash the identifiers, drop repeated ids, write Parquet with zstd. dlt gets a slice of the file,
+because it is slow, and is measured by the row; it does less (it neither validates nor hashes).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingestion.landing import LandedFile, land
+from ingestion.loading import load
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.settings import quiet_third_parties
@@ -85,18 +87,17 @@ def make_file(path: Path, rows: int, seed: int = 1) -> None:
             out.write(line)
 
 
-def ours(path: Path, workspace: Path) -> int:
-    from ingestion.landing import land
-    from ingestion.loading import load
+def prepare(path: Path, workspace: Path) -> LandedFile:
+    return land("events", path, workspace / "landing", LANDED_AT)
 
-    lake = Lake(workspace / "lake")
-    landed = land("events", path, workspace / "landing", LANDED_AT)
-    result = load("events", landed, lake, KEYRING, guard=False)
+
+def ours(landed: LandedFile, workspace: Path) -> int:
+    result = load("events", landed, Lake(workspace / "lake"), KEYRING, guard=False)
     assert result.bad == 0 and result.quarantined == 0, result
     return result.good
 
 
-def loop(path: Path, workspace: Path) -> int:
+def loop(landed: LandedFile, workspace: Path) -> int:
     """The same work, one message after another."""
     schema = STREAMS["events"].schema
     columns: dict[str, list[object]] = {name: [] for name in schema.names}
@@ -115,7 +116,7 @@ def loop(path: Path, workspace: Path) -> int:
             return None
         return datetime.fromisoformat(text).replace(tzinfo=None)
 
-    with open(path, "rb") as handle:
+    with open(landed.path, "rb") as handle:
         for number, line in enumerate(handle, 1):
             m = orjson.loads(line)
             message_id, kind = m["messageId"], m["type"]
@@ -179,7 +180,7 @@ def loop(path: Path, workspace: Path) -> int:
                 *texts,
                 received or LANDED_AT,
                 LANDED_AT,
-                path.name,
+                landed.landing_file,
                 number,
             )
             for values, value in zip(columns.values(), row, strict=True):
@@ -215,33 +216,34 @@ def dlt_parquet(path: Path, workspace: Path, rows: int) -> int:
     return rows
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rows", type=int, nargs="?", default=1_000_000)
     parser.add_argument("--dlt-rows", type=int, default=20_000)
     parser.add_argument("--repeat", type=int, default=2)
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     quiet_third_parties()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.ndjson"
-        make_file(path, arguments.rows)
+        make_file(path, options.rows)
         size = path.stat().st_size
-        print(f"{arguments.rows:,} rows, {size / 1e6:,.0f} MB, {size // arguments.rows} B a row")
+        print(f"{options.rows:,} rows, {size / 1e6:,.0f} MB, {size // options.rows} B a row")
         seconds: dict[str, float] = {}
         counts: dict[str, int] = {}
-        for turn in range(arguments.repeat):
+        for turn in range(options.repeat):
             for name, work in (("ours", ours), ("orjson loop", loop)):
                 workspace = Path(folder) / f"{name}-{turn}"
                 workspace.mkdir()
+                landed = prepare(path, workspace)
                 started = time.perf_counter()
-                counts[name] = work(path, workspace)
-                taken = (time.perf_counter() - started) / arguments.rows
+                counts[name] = work(landed, workspace)
+                taken = (time.perf_counter() - started) / options.rows
                 seconds[name] = min(taken, seconds.get(name, taken))
         assert counts["ours"] == counts["orjson loop"], counts
-        if arguments.dlt_rows:
+        if options.dlt_rows:
             import dlt  # noqa: F401  the import is not part of the measurement
 
-            rows = min(arguments.dlt_rows, arguments.rows)
+            rows = min(options.dlt_rows, options.rows)
             started = time.perf_counter()
             dlt_parquet(path, Path(folder), rows)
             seconds["dlt Parquet"] = (time.perf_counter() - started) / rows
