@@ -3,9 +3,10 @@
     python -m benchmarks.ingest_ndjson [ROWS] [--dlt-rows ROWS]
 
 All three run in this process on the same landed file, and the ratios are printed at the end. The
-loop does the same work in the plain way: parse, validate, keep the payloads, parse the times,
-hash the identifiers, drop repeated ids, write Parquet with zstd. dlt gets a slice of the file,
-because it is slow, and is measured by the row; it does less (it neither validates nor hashes).
+loop does the same work in the plain way: parse, validate (no key given twice, texts that are
+texts, times in range), keep the payloads, hash the identifiers, drop repeated ids, write Parquet
+with zstd. dlt gets a slice of the file, because it is slow, and is measured by the row; it does
+less (it neither validates nor hashes).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import pyarrow.parquet as pq
 
 from ingestion.landing import LandedFile, land
 from ingestion.loading import load
+from ingestion.quick import count_keys
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.settings import quiet_third_parties
@@ -35,6 +37,9 @@ from workspace.streams import STREAMS
 
 LANDED_AT = datetime(2026, 3, 1)
 KEYRING = Keyring(b"benchmark pepper")
+EARLIEST, LATEST = datetime(1900, 1, 1), datetime(2200, 1, 1)
+LATEST_EVENT = LANDED_AT + timedelta(hours=24)
+TEXTS = ("messageId", "event", "name", "userId", "anonymousId", "groupId", "previousId")
 TYPES = {"track", "identify", "page", "screen", "group", "alias"}
 CURRENCIES = {"EUR", "USD", "GBP", "CHF"}
 
@@ -114,14 +119,19 @@ def loop(landed: LandedFile, workspace: Path) -> int:
     def when(text: str | None) -> datetime | None:
         if text is None:
             return None
-        return datetime.fromisoformat(text).replace(tzinfo=None)
+        time = datetime.fromisoformat(text).replace(tzinfo=None)
+        if not EARLIEST <= time <= LATEST:
+            raise ValueError
+        return time
 
     with open(landed.path, "rb") as handle:
         for number, line in enumerate(handle, 1):
             m = orjson.loads(line)
+            if count_keys(m) != line.count(b'":'):
+                raise ValueError
             message_id, kind = m["messageId"], m["type"]
             user, anonymous = m.get("userId"), m.get("anonymousId")
-            if not isinstance(message_id, str) or kind not in TYPES:
+            if kind not in TYPES or any(not isinstance(m.get(k, ""), str) for k in TEXTS):
                 raise ValueError
             if not (user or anonymous) or (kind == "track" and not m.get("event")):
                 raise ValueError
@@ -137,7 +147,7 @@ def loop(landed: LandedFile, workspace: Path) -> int:
                 continue
             seen[message_id] = body
             timestamp, received = when(m["timestamp"]), when(m.get("receivedAt"))
-            if not datetime(1900, 1, 1) <= timestamp <= LANDED_AT + timedelta(hours=24):
+            if timestamp > LATEST_EVENT or (received is not None and received > LATEST_EVENT):
                 raise ValueError
             revenue = properties.get("revenue", properties.get("total"))
             currency = properties.get("currency")

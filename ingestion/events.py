@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
@@ -156,6 +156,8 @@ class _Bulk:
         self.size = len(self.lines)
         self.seen = self.seen[: self.size]
         self.sound = np.ones(self.size, dtype=bool)
+        #: Keys of each line that found a place; those of untyped contexts come apart.
+        self.known = np.zeros(self.size, dtype=np.int64)
         self.extra_keys: dict[int, int] = {}
 
     def table(self, origin: Origin, keys: KeyCache) -> pa.Table:
@@ -192,7 +194,7 @@ class _Bulk:
 
     def _objects(self, raws: list[msgspec.Raw]) -> list[dict[str, Any]]:
         """The objects behind raw values; an empty list when no message has one."""
-        if all(raw is _ABSENT for raw in raws):
+        if _none_given(raws):
             return []
         return self._each(_decode_object, raws, {})
 
@@ -244,11 +246,14 @@ class _Bulk:
             "traits": _payloads([x.traits for x in m]),
             "context": _payloads([x.context for x in m]),
         }
-        context, counted = self._context_columns()
-        counted += [*top.values(), *times.values(), *payloads.values()]
-        counted += [pa.array([x.writeKey for x in m], TEXT), pa.array([x.channel for x in m], TEXT)]
-        counted.append(_marks([None if x.integrations is _ABSENT else x for x in m]))
-        self._compare_keys(counted)
+        context = self._context_columns()
+        only_counted = [
+            [x.writeKey for x in m],
+            [x.channel for x in m],
+            [None if x.integrations is _ABSENT else x for x in m],
+        ]
+        self._count_keys([*top.values(), *times.values(), *payloads.values()], only_counted)
+        self._compare_keys()
 
         columns = {name: screens.no_empty(array) for name, array in (top | context).items()}
         self.sound &= _required(columns)
@@ -273,8 +278,7 @@ class _Bulk:
         columns[HAS_TIMESTAMP] = pa.repeat(pa.scalar(True), self.size)
         return columns
 
-    def _context_columns(self) -> tuple[dict[str, pa.Array], list[pa.Array]]:
-        """The columns, and the arrays whose filled places are keys of a context."""
+    def _context_columns(self) -> dict[str, pa.Array]:
         contexts = self.contexts
         pages = [c.page or _NO_PAGE for c in contexts]
         campaigns = [c.campaign or _NO_CAMPAIGN for c in contexts]
@@ -294,19 +298,19 @@ class _Bulk:
             "locale": [c.locale for c in contexts],
         }
         columns = {name: pa.array(values, TEXT) for name, values in lists.items()}
-        counted = [
-            *columns.values(),
-            pa.array([p.search for p in pages], TEXT),
-            pa.array([c.timezone for c in contexts], TEXT),
-            pa.array([x.name for x in libraries], TEXT),
-            pa.array([x.version for x in libraries], TEXT),
-            _marks([c.page for c in contexts]),
-            _marks([c.campaign for c in contexts]),
-            _marks([c.library for c in contexts]),
+        only_counted = [
+            [p.search for p in pages],
+            [c.timezone for c in contexts],
+            [x.name for x in libraries],
+            [x.version for x in libraries],
+            [c.page for c in contexts],
+            [c.campaign for c in contexts],
+            [c.library for c in contexts],
         ]
+        self._count_keys(columns.values(), only_counted)
         self._fill_from_page_calls(lists, columns)
-        columns["page_host"] = pa.array(_hosts(columns["page_url"].to_pylist()), TEXT)
-        return columns, counted
+        columns["page_host"] = pa.array(_hosts(lists["page_url"]), TEXT)
+        return columns
 
     def _fill_from_page_calls(
         self, lists: dict[str, list[Any]], columns: dict[str, pa.Array]
@@ -342,12 +346,21 @@ class _Bulk:
                 columns[name] = pa.nulls(self.size, kind)
         return columns
 
-    def _compare_keys(self, counted: list[pa.Array]) -> None:
-        """Only lines in which no key can be hidden behind an equal one stay sound."""
-        known = np.zeros(self.size, dtype=np.int64)
-        for array in counted:
+    def _count_keys(self, columns: Iterable[pa.Array], others: list[list[Any]]) -> None:
+        """Count a key wherever a column or a list is filled."""
+        for array in columns:
             if array.null_count < len(array):
-                known += is_there(array)
+                self.known += is_there(array)
+        for values in others:
+            missing = values.count(None)
+            if missing == 0:
+                self.known += 1
+            elif missing < self.size:
+                self.known += np.fromiter((v is not None for v in values), bool, self.size)
+
+    def _compare_keys(self) -> None:
+        """Only lines in which no key can be hidden behind an equal one stay sound."""
+        known = self.known
         for i, extra in self.extra_keys.items():
             known[i] += extra
         objects = [o for o in (self.properties, self.traits, self.integrations) if o]
@@ -393,11 +406,6 @@ def _untyped_context(found: dict[str, Any]) -> tuple[_Context, int]:
     return context, known
 
 
-def _marks(values: list[Any]) -> pa.Array:
-    """An array that is filled where the values are."""
-    return pa.array([None if value is None else True for value in values], pa.bool_())
-
-
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -412,23 +420,27 @@ def _commerce(properties: dict[str, Any], raw: msgspec.Raw) -> dict[str, Any]:
     return contract.commerce(exact)
 
 
+def _none_given(raws: list[msgspec.Raw]) -> bool:
+    return set(map(id, raws)) <= {id(_ABSENT)}
+
+
 def _payloads(raws: list[msgspec.Raw]) -> pa.Array:
-    if all(raw is _ABSENT for raw in raws):
+    if _none_given(raws):
         return pa.nulls(len(raws), TEXT)
     texts = [None if raw is _ABSENT else bytes(raw) for raw in raws]
     return pa.array(texts, pa.binary()).cast(TEXT)
 
 
-def _hosts(urls: list[str | None]) -> list[str | None]:
+def _hosts(urls: list[Any]) -> list[str | None]:
     """:func:`ingestion.contracts.events.host` of each; few origins have many pages."""
-    known: dict[str | None, str | None] = {None: None}
-    found = []
+    known: dict[str, str | None] = {}
+    found: list[str | None] = []
     for url in urls:
-        origin = url
-        if url is not None:
-            end = url.find("/", 8)
-            if end >= 0:
-                origin = url[:end]
+        if url.__class__ is not str:
+            found.append(None)
+            continue
+        end = url.find("/", 8)
+        origin = url[:end] if end >= 0 else url
         if origin not in known:
             known[origin] = contract.host(origin)
         found.append(known[origin])

@@ -167,6 +167,20 @@ def check(stream: str, tables: Sequence[pa.Table]) -> SuiteResult | None:
     return SuiteResult(stream, not failed, len(expectations), tuple(failed))
 
 
+def columns(stream: str) -> list[str]:
+    """The stream's columns that its suite looks at."""
+    names = {column for expectation in SUITES[stream] for column in expectation.columns}
+    return sorted({source for name in names for source in _sources(name)})
+
+
+def _sources(name: str) -> tuple[str, ...]:
+    if name == "email_or_phone":
+        return "email_key", "phone_key"
+    if name.endswith("_days_ago"):
+        return name.removesuffix("_days_ago"), "landed_at"
+    return (name,)
+
+
 @cache
 def _context() -> Any:
     """One context a process: each of them leaves a temporary folder behind until the end."""

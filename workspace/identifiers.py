@@ -9,10 +9,11 @@ SQL and Python give the same keys and the same normal forms; both are held to
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 KINDS = (
     "email",
@@ -71,17 +72,29 @@ class Keyring:
     def key(self, kind: str, value: str | None) -> str | None:
         if value is None:
             return None
-        message = f"{_kind(kind)}:{value}".encode()
-        return hmac.digest(self.pepper, message, "sha256").hex()[:KEY_LENGTH]
+        inner, outer = (state.copy() for state in self._states)
+        inner.update(f"{_kind(kind)}:{value}".encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()[:KEY_LENGTH]
 
     def sql(self, kind: str, expression: str) -> str:
         """The same key as a DuckDB expression. It holds key material: never log or store it."""
-        block = self.pepper if len(self.pepper) <= 64 else hashlib.sha256(self.pepper).digest()
-        block = block.ljust(64, b"\0")
-        inner = _blob(bytes(b ^ 0x36 for b in block))
-        outer = _blob(bytes(b ^ 0x5C for b in block))
+        inner, outer = map(_blob, self._pads)
         message = f"encode('{_kind(kind)}:' || {expression})"
         return f"sha256({outer} || unhex(sha256({inner} || {message})))[1:{KEY_LENGTH}]"
+
+    @cached_property
+    def _pads(self) -> tuple[bytes, bytes]:
+        """The inner and outer key blocks of HMAC (RFC 2104)."""
+        block = self.pepper if len(self.pepper) <= 64 else hashlib.sha256(self.pepper).digest()
+        block = block.ljust(64, b"\0")
+        return bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)
+
+    @cached_property
+    def _states(self) -> tuple[Any, Any]:
+        """Both hashes after their first block, which every key of the workspace shares."""
+        inner, outer = self._pads
+        return hashlib.sha256(inner), hashlib.sha256(outer)
 
 
 def _kind(kind: str) -> str:

@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -99,7 +99,7 @@ class Lake:
         """
         digest = hashlib.sha256()
         for name in sorted(streams or STREAMS):
-            for batch in sorted(entry.batch for entry in self.entries(name)):
+            for batch in sorted({entry.batch for entry in self.entries(name)}):
                 digest.update(f"{name}\0{batch}\n".encode())
         return digest.hexdigest()[:16]
 
@@ -125,14 +125,15 @@ class Lake:
         self,
         stream: str,
         batch: str,
-        data: pa.Table | Path | None,
+        data: pa.Table | Sequence[Path] | None,
         meta: dict[str, Any] | None = None,
         replace: bool = False,
     ) -> bool:
         """Append one batch; False when it is already there (and ``replace`` is not asked for).
 
-        ``data`` is a table of the stream's schema, the path of a finished Parquet file inside
-        :meth:`staging`, or None. Raises ``ValueError`` when the columns or types differ.
+        ``data`` is a table of the stream's schema, the paths of finished Parquet files inside
+        :meth:`staging`, or None. Of several files the first one's entry carries the meta. Raises
+        ``ValueError`` when the columns or types differ.
         """
         folder = durable.make_folder(self._folder(stream))
         with self._writing(folder):
@@ -141,9 +142,12 @@ class Lake:
                 if not replace:
                     return False
                 entries = [entry for entry in entries if entry.batch != batch]
-            path, rows = self._store(stream, folder, data)
-            size = path.stat().st_size if path else 0
-            entries.append(Entry(batch, path.name if path else None, rows, size, meta or {}))
+            stored = [self._store(stream, folder, part) for part in _parts(data)]
+            if not stored:
+                entries.append(Entry(batch, None, 0, 0, meta or {}))
+            for number, (path, rows) in enumerate(stored):
+                own = {} if number else meta or {}
+                entries.append(Entry(batch, path.name, rows, path.stat().st_size, own))
             self._swap(stream, entries)
         return True
 
@@ -165,7 +169,6 @@ class Lake:
                 for i in small
             )
             path, _ = self._store(stream, folder, merged)
-            assert path is not None
             for i in small:
                 entry = asdict(entries[i])
                 last = i == small[-1]
@@ -204,11 +207,7 @@ class Lake:
     def _manifest(self, stream: str) -> Path:
         return self._folder(stream) / MANIFEST
 
-    def _store(
-        self, stream: str, folder: Path, data: pa.Table | Path | None
-    ) -> tuple[Path | None, int]:
-        if data is None or (isinstance(data, pa.Table) and data.num_rows == 0):
-            return None, 0
+    def _store(self, stream: str, folder: Path, data: pa.Table | Path) -> tuple[Path, int]:
         schema = STREAMS[stream].schema
         if isinstance(data, pa.Table):
             _check(stream, schema, data.schema)
@@ -216,7 +215,10 @@ class Lake:
             pq.write_table(data.cast(schema), staged, compression=COMPRESSION)
         else:
             staged = data
-            _check(stream, schema, pq.read_schema(staged))
+            given = pq.read_schema(staged)
+            _check(stream, schema, given)
+            if given.types != schema.types:
+                raise ValueError(f"stream {stream}: column types differ in {staged.name}")
         rows = pq.read_metadata(staged).num_rows
         target = folder / f"{uuid.uuid4().hex}.parquet"
         durable.replace(staged, target)
@@ -232,6 +234,12 @@ class Lake:
         with open(folder / ".lock", "w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def _parts(data: pa.Table | Sequence[Path] | None) -> Sequence[pa.Table | Path]:
+    if isinstance(data, pa.Table):
+        return [data] if data.num_rows else []
+    return data or []
 
 
 def _check(stream: str, wanted: pa.Schema, given: pa.Schema) -> None:

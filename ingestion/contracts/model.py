@@ -105,14 +105,12 @@ class KeyCache:
         if len(known) > self._LIMIT:
             known.clear()
             known[None] = None
+        values = list(values)
+        new = {value for value in values if value not in known}
         normalise = self._NORMALISERS.get(kind)
-        make = self.keyring.key
-        found = []
-        for value in values:
-            if value not in known:
-                known[value] = make(kind, normalise(value) if normalise else value)
-            found.append(known[value])
-        return found
+        for value in new:
+            known[value] = self.keyring.key(kind, normalise(value) if normalise else value)
+        return [known[value] for value in values]
 
 
 def _attendee(row: dict[str, Any]) -> None:

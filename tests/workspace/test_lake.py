@@ -79,7 +79,7 @@ def test_a_batch_is_committed_once(lake: Lake) -> None:
 def test_a_finished_file_is_moved_in(lake: Lake) -> None:
     staged = lake.staging() / "part.parquet"
     pq.write_table(rates(1), staged)
-    lake.commit("fx_rates", "one", staged)
+    lake.commit("fx_rates", "one", [staged])
     assert not staged.exists() and lake.rows("fx_rates") == 1
 
 
