@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -112,7 +114,7 @@ class Dbt:
             if event.info.level == "error":
                 errors.append(event.info.msg.strip())
 
-        with exported(MARKETING_WAREHOUSE=str(self.warehouse)):
+        with exported(MARKETING_WAREHOUSE=str(self.warehouse)), _connections_closed():
             result = dbtRunner(callbacks=[listen]).invoke(
                 [
                     *("--log-level", "none", "--log-path", str(self.target_path / "logs")),
@@ -126,6 +128,19 @@ class Dbt:
             told = "\n".join(errors) or str(result.exception)
             raise DbtError(f"dbt {arguments[0]} could not run:\n{told}")
         return result
+
+
+@contextmanager
+def _connections_closed() -> Iterator[None]:
+    """dbt-duckdb keeps its last connection open, to a file that may since be gone."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager as Manager
+
+    try:
+        yield
+    finally:
+        if Manager._ENV is not None:
+            Manager._ENV.close()
+        Manager.close_all_connections()
 
 
 def sql_seconds_of_last_builds() -> float:

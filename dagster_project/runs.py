@@ -79,7 +79,7 @@ def run(settings: Settings, as_of: str | None = None, select: str | None = None)
     if select:
         # The run's own facts come first, whatever is selected.
         picked = AssetSelection.from_string(select) | AssetSelection.assets("lake/run_context")
-        job = define_asset_job("selected", selection=picked)
+        job = define_asset_job("selected", selection=picked.required_multi_asset_neighbors())
         definitions = type(definitions).merge(definitions, type(definitions)(jobs=[job]))
         name = job.name
     started = time.perf_counter()

@@ -44,13 +44,12 @@ def demo(
     chosen = _settings(workspace)
     if size not in demo_world.SIZES or profile not in demo_world.PROFILES:
         _refuse(f"--size is one of {demo_world.SIZES}, --profile one of {demo_world.PROFILES}")
-    if demo_world.holds_other_data(chosen):
-        _refuse(
-            f"{chosen.paths.root} already holds data that is not the demo's; "
-            "give another folder with --workspace"
-        )
+    world = {"size": size, "seed": seed, "profile": profile}
+    obstacle = demo_world.obstacle(chosen, world)
+    if obstacle is not None:
+        _refuse(f"{chosen.paths.root} {obstacle}; or give another folder with --workspace")
     with report.stage(out, "demo world"):
-        landed = demo_world.land(chosen, size, seed, profile)
+        landed = demo_world.land(chosen, world)
     out.print(f"  {landed} files landed in {chosen.paths.landing}")
     _run(chosen, as_of=None, select=None)
     report.show_kpis(out, chosen.paths)

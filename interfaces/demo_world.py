@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from sandbox.world import END, generate
 from workspace import clock, durable
@@ -15,27 +17,42 @@ SIZES = ("S", "M")
 PROFILES = ("calibrated", "churn")
 
 
-def holds_other_data(settings: Settings) -> bool:
-    """Whether the workspace has data of its own: the demo's fixed end would freeze it."""
-    if settings.paths.default_as_of.exists():
-        return False
-    lake = Lake(settings.paths.lake)
-    return any(lake.entries(stream) for stream in STREAMS)
+def obstacle(settings: Settings, world: dict[str, Any]) -> str | None:
+    """Why this world cannot go into the workspace; None when it can.
+
+    The demo's fixed end would freeze data of one's own, and two worlds in one lake would add up.
+    """
+    try:
+        present = json.loads(_label(settings).read_bytes())
+    except FileNotFoundError:
+        lake = Lake(settings.paths.lake)
+        if any(lake.entries(stream) for stream in STREAMS):
+            return "already holds data that is not the demo's"
+        return None
+    if present != world:
+        named = ", ".join(f"{name} {value}" for name, value in present.items())
+        return f"holds another demo world ({named}); `make clean` removes the one in data/"
+    return None
 
 
-def land(settings: Settings, size: str, seed: int, profile: str) -> int:
+def land(settings: Settings, world: dict[str, Any]) -> int:
     """Generate the world and land its files; returns how many. Landing them again adds none."""
     from ingestion.landing import land as land_file
 
     source = settings.paths.root / "demo"
     shutil.rmtree(source, ignore_errors=True)
     durable.write(settings.paths.default_as_of, clock.iso(END).encode())
-    generate(source / "files", size=size, seed=seed, profile=profile)
+    durable.write(_label(settings), json.dumps(world).encode())
+    generate(source / "files", **world)
     files = [path for path in sorted((source / "files").rglob("*")) if path.is_file()]
     for path in files:
         land_file(kind_of(path, source / "files"), path, settings.paths.landing, END)
     shutil.rmtree(source / "files")
     return len(files)
+
+
+def _label(settings: Settings) -> Path:
+    return settings.paths.root / "demo_world.json"
 
 
 def kind_of(path: Path, root: Path) -> str:

@@ -72,6 +72,8 @@ def show_loads(console: Console, results: Sequence[Any]) -> None:
         table.add_row(escape(result.file_name), *(f"{count:,}" for count in counts))
     console.print(table)
     for result in results:
+        if result.received == 0:
+            console.print(f"  {result.file_name}: holds no rows", markup=False, highlight=False)
         if result.same_as is not None:
             console.print(f"  {result.file_name}: the same bytes as {result.same_as}", markup=False)
         for failure in result.suite_failures:

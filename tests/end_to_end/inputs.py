@@ -66,13 +66,14 @@ WON = {
 }
 
 
-def deals(path: Path, counts: dict[str, int]) -> Path:
-    """Won deals, spread over the twelve months of year 1; one company each."""
+def deals(path: Path, counts: dict[str, int], months: list[date] = YEAR) -> Path:
+    """Won deals, spread over the months; one company each."""
     rows = []
     for vertical, count in counts.items():
         pipeline, stage, mrr = WON[vertical]
         for n in range(count):
-            won = datetime(YEAR[n % 12].year, YEAR[n % 12].month, 10 + n % 15, 12)
+            month = months[n % len(months)]
+            won = datetime(month.year, month.month, 10 + n % 15, 12)
             row = _hubspot(
                 f"deal-{vertical}-{n}",
                 won,

@@ -5,19 +5,33 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
+import subprocess
+import sys
 import threading
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from sandbox import cdnow
 from tests.end_to_end import inputs
 from tests.end_to_end.runner import ask, ingest, marts, open_workspace, published_marts, run
+from workspace.paths import PROJECT
 from workspace.settings import Settings
 
 END = "2025-10-01T00:00:00Z"
+
+RUN = """
+import sys
+from pathlib import Path
+from dagster_project import runs
+from workspace import settings
+settings.quiet_third_parties()
+print("ready", flush=True)
+runs.run(settings.load(Path(sys.argv[1])), None)
+"""
 
 
 def small(folder: Path, source: Path, as_of: str = END) -> Settings:
@@ -118,15 +132,16 @@ def test_a_past_day_is_as_it_was(tmp_path: Path) -> None:
     source = tmp_path / "files"
     opened = open_workspace(tmp_path / "w")
     ingest(opened, "crm", inputs.companies(source / "companies.ndjson", {"medical": 30}))
-    ingest(opened, "crm", inputs.deals(source / "deals.ndjson", {"medical": 12}))
+    before, after = inputs.YEAR[:5], inputs.YEAR[6:]
+    ingest(opened, "crm", inputs.deals(source / "deals.ndjson", {"medical": 12}, before))
     ingest(opened, "events", inputs.events(source / "events-1.ndjson", 300))
     day = "2025-03-05T00:00:00Z"
     run(opened, as_of=day)
     folder = opened.paths.published / "as_of" / "2025-03-05T000000Z"
     then = published_marts(folder)
 
-    # Later: more deals, later events, and a late event for a day before.
-    ingest(opened, "crm", inputs.deals(source / "deals-2.ndjson", {"medical": 30}))
+    # Later: changed deals and new ones, later events, and a late event for a day before.
+    ingest(opened, "crm", inputs.deals(source / "deals-2.ndjson", {"medical": 30}, after))
     ingest(opened, "events", inputs.events(source / "events-2.ndjson", 300, first=300))
     late = inputs.events(source / "late.ndjson", 1, first=10_000)
     late.write_text(late.read_text().replace("2025-09-25T08:00:00Z", "2025-03-02T00:00:00Z"))
@@ -177,25 +192,43 @@ def test_kill_9_at_random_moments_of_a_run(tmp_path: Path, rounds: int) -> None:
     killed = open_workspace(tmp_path / "killed", END)
     shutil.copytree(calm.paths.landing, killed.paths.landing, dirs_exist_ok=True)
     rng = random.Random(11)
+    unfinished = 0
     for _ in range(rounds):
-        child = os.fork()
-        if child == 0:
-            try:
-                os.setsid()
-                run(killed)
-            finally:
-                os._exit(0)
-        time.sleep(rng.uniform(0.05, seconds))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        command = [sys.executable, "-c", RUN, str(killed.paths.root)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) as child:
+            child.stdout.readline()  # it is about to begin
+            time.sleep(rng.uniform(0, seconds))
+            unfinished += child.poll() is None
+            child.kill()
+    assert unfinished > rounds / 2
     run(killed)
     assert marts(killed) == marts(calm)
 
 
+def test_a_shop_with_nothing_but_orders(tmp_path: Path, shared_data: Path) -> None:
+    """CDNOW's real purchases and no other source: right to the cent, and every mart builds."""
+    orders = tmp_path / "orders.ndjson"
+    cdnow.convert(shared_data / "cdnow" / "CDNOW_master.txt", orders)
+    opened = open_workspace(tmp_path / "w")
+    ingest(opened, "events", orders)
+    run(opened)
+    assert ask(
+        opened, "select count(*), count(distinct contact_id), sum(revenue) from marts.fct_orders"
+    ) == [(69_659, 23_570, Decimal("2500315.63"))]
+    assert ask(opened, "select count(*) from marts.dim_contacts") == [(23_570,)]
+    published = {name for (name,) in ask(opened, "select view_name from duckdb_views()")}
+    for name in ("dim_accounts", "fct_deals", "fct_ad_spend_daily", "mrr_movements"):
+        assert name in published and ask(opened, f"select count(*) from marts.{name}") == [(0,)]
+    # Dollars without a rate to the base currency are a finding, and not a sum of zero.
+    assert ask(opened, "select count(revenue_base) from marts.fct_orders") == [(0,)]
+    assert ask(
+        opened,
+        "select count(*) > 0 from marts.plan_findings where rule = 'missing_currency_rate'",
+    ) == [(True,)]
+
+
 def test_a_third_vertical_by_yaml_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shop whose customers are people and whose sales are orders."""
-    from workspace.paths import PROJECT
-
     folder = tmp_path / "marketing"
     shutil.copytree(PROJECT / "marketing", folder)
     with open(folder / "verticals.yml", "a", encoding="utf-8") as handle:
