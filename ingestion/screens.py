@@ -5,7 +5,7 @@ What belongs here: functions that know bytes, texts and times, and nothing of me
 
 from __future__ import annotations
 
-import re
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,7 @@ TEXT = pa.string()
 TIME = pa.timestamp("us")
 
 #: The one spelling of times that is cast in bulk; every other goes to the contract.
-_PLAIN_TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{3}([0-9]{3})?)?Z"
-)
+_PLAIN_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{3}([0-9]{3})?)?Z\z"
 
 #: Two bytes as one little-endian number: a quote and what follows it.
 _KEY_END = np.uint16(0x3A22)  # ":
@@ -87,9 +85,15 @@ def cast_times(array: pa.Array) -> tuple[pa.Array, np.ndarray]:
     try:
         return _cast_plain(array), sound
     except pa.ArrowInvalid:
+        plain = pc.fill_null(pc.match_substring_regex(array, _PLAIN_TIME), True)
+        sound = plain.to_numpy(zero_copy_only=False)
+        array = pc.if_else(plain, array, pa.scalar(None, TEXT))
+    try:
+        return _cast_plain(array), sound
+    except pa.ArrowInvalid:  # the spelling of a time that is in no calendar
         values = array.to_pylist()
         for i, text in enumerate(values):
-            if text is not None and not _is_plain_time(text):
+            if text is not None and not _is_time(text):
                 values[i], sound[i] = None, False
         return _cast_plain(pa.array(values, TEXT)), sound
 
@@ -109,11 +113,9 @@ def _cast_plain(array: pa.Array) -> pa.Array:
     return pc.cast(array, pa.timestamp("us", "UTC")).cast(TIME)
 
 
-def _is_plain_time(text: str) -> bool:
-    if not _PLAIN_TIME.fullmatch(text):
-        return False
+def _is_time(text: str) -> bool:
     try:
-        _cast_plain(pa.array([text], TEXT))
-    except pa.ArrowInvalid:
+        datetime.fromisoformat(text)
+    except ValueError:
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-out = Console(soft_wrap=True)
+# A pipe has no width of its own; the tables need about this much.
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 104)
 err = Console(stderr=True, soft_wrap=True)
 
 CHECK_FAILED = 1

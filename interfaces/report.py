@@ -115,15 +115,14 @@ def show_kpis(console: Console, paths: Paths) -> None:
         title_justify="left",
     )
     for column in table.columns:
-        column.no_wrap = True
+        column.no_wrap = column.header != "KPI"
         column.justify = "right" if column.header in ("value", "target") else "left"
     for _, vertical, name, window, unit, currency, value, target, verdict in rows:
         colour = "green" if verdict == "met" else "yellow"
         shown = (_figure(number, unit, currency) for number in (value, target))
         table.add_row(vertical, escape(name), window, *shown, f"[{colour}]{verdict}[/]")
     console.print()
-    # A pipe has no width of its own; the table needs about this much.
-    console.print(table, width=max(console.width, 104))
+    console.print(table)
 
 
 def _figure(value: float, unit: str, currency: str | None) -> str:

@@ -106,7 +106,9 @@ def quiet_third_parties() -> None:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # The second sets a level of its own when it is imported.
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _pepper(paths: Paths, environment: Environment) -> bytes:

@@ -86,7 +86,7 @@ sightings as (
 
 )
 
-select
+select distinct
     sightings.vertical,
     sightings.stage,
     case

@@ -65,28 +65,41 @@ lags as (
     left join {{ ref('int_sales_cycles') }} as cycles on measured.vertical = cycles.scope
     group by measured.vertical
 
+),
+
+measures as (
+
+    select * from measured
+    union all
+    select
+        measured.vertical,
+        {{ add_months('measured.month', 'lags.lag_months') }} as month,
+        'lagged_cost' as measure,
+        measured.value,
+        measured.unknown
+    from measured
+    inner join lags on measured.vertical = lags.vertical
+    where measured.measure = 'acquisition_cost'
+    union all
+    select
+        lags.vertical,
+        months.month,
+        'lagged_cost' as measure,
+        0 as value,
+        1 as unknown
+    from lags
+    inner join {{ ref('int_months') }} as months
+        on
+            {{ add_months('lags.first_month', 'lags.lag_months') }} > months.month
+            and lags.first_month <= months.month
+
 )
 
-select * from measured
-union all
 select
-    measured.vertical,
-    {{ add_months('measured.month', 'lags.lag_months') }} as month,
-    'lagged_cost' as measure,
-    measured.value,
-    measured.unknown
-from measured
-inner join lags on measured.vertical = lags.vertical
-where measured.measure = 'acquisition_cost'
-union all
-select
-    lags.vertical,
-    months.month,
-    'lagged_cost' as measure,
-    0 as value,
-    1 as unknown
-from lags
-inner join {{ ref('int_months') }} as months
-    on
-        {{ add_months('lags.first_month', 'lags.lag_months') }} > months.month
-        and lags.first_month <= months.month
+    vertical,
+    month,
+    measure,
+    sum(value) as value,
+    sum(unknown) as unknown
+from measures
+group by vertical, month, measure
