@@ -91,7 +91,8 @@ class Dbt:
     def build(self, *arguments: str) -> BuildResult:
         """``dbt build`` without unit tests. Raises :class:`DbtError` when dbt itself cannot run."""
         started = datetime.now()
-        result = self._invoke(["build", "--exclude-resource-type", "unit_test", *arguments])
+        options = ["--exclude-resource-type", "unit_test", "--no-write-json"]
+        result = self._invoke(["build", *options, *arguments])
         seconds = (datetime.now() - started).total_seconds()
         nodes, spans = [], []
         for item in result.result.results:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,6 @@ class RunOutcome:
 
     succeeded: bool
     run_id: str
-    seconds: float
     faults: list[str]
 
 
@@ -82,12 +80,11 @@ def run(settings: Settings, as_of: str | None = None, select: str | None = None)
         job = define_asset_job("selected", selection=picked.required_multi_asset_neighbors())
         definitions = type(definitions).merge(definitions, type(definitions)(jobs=[job]))
         name = job.name
-    started = time.perf_counter()
     with open_instance(settings.paths) as instance:
         result = definitions.resolve_job_def(name).execute_in_process(
             instance=instance, raise_on_error=False, run_config=QUIET
         )
-    return RunOutcome(result.success, result.run_id, time.perf_counter() - started, _faults(result))
+    return RunOutcome(result.success, result.run_id, _faults(result))
 
 
 def _faults(result: object) -> list[str]:

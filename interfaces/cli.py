@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -50,7 +51,15 @@ def demo(
     obstacle = demo_world.obstacle(chosen, world)
     if obstacle is not None:
         _refuse(f"{chosen.paths.root} {obstacle}; or give another folder with --workspace")
-    with report.stage(out, "demo world"):
+    # dbt reads its project meanwhile; the run finds it read, or meets the same error.
+    prepare = ["prepare", "--workspace", str(chosen.paths.root)]
+    command = [sys.executable, "-m", "interfaces.cli", *prepare]
+    with (
+        subprocess.Popen(
+            [*command, "--workspace", str(chosen.paths.root)], stderr=subprocess.DEVNULL
+        ),
+        report.stage(out, "demo world"),
+    ):
         landed = demo_world.land(chosen, world)
     out.print(f"  {landed} files landed in {chosen.paths.landing}")
     _run(chosen, as_of=None, select=None)
@@ -187,7 +196,7 @@ def _run(chosen: Settings, as_of: str | None, select: str | None) -> None:
                 resources.listeners.remove(progress.done)
     except (definitions.DefinitionError, DbtError) as error:
         _refuse(str(error))
-    progress.summary(outcome.seconds)
+    progress.summary()
     for fault in outcome.faults:
         err.print(f"[red]failed[/] {fault}", highlight=False)
     if not outcome.succeeded:

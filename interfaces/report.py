@@ -14,8 +14,13 @@ from rich.table import Table
 
 from workspace.paths import Paths
 
-#: Steps whose time is work on the data and not Dagster's or dbt's own.
+STARTED = time.perf_counter()
+
+#: Steps of which only the SQL is work on the data; the rest is dbt's own.
 DBT_STEPS = ("dbt_models", "dbt_run_record")
+
+#: Seconds of work on the data so far, SQL apart.
+_work: list[float] = []
 
 
 @contextmanager
@@ -24,34 +29,34 @@ def stage(console: Console, name: str) -> Iterator[None]:
     started = time.perf_counter()
     with console.status(name):
         yield
-    console.print(f"  {name:<28} {time.perf_counter() - started:6.1f} s", highlight=False)
+    _work.append(time.perf_counter() - started)
+    console.print(f"  {name:<28} {_work[-1]:6.1f} s", highlight=False)
 
 
 class Steps:
-    """Prints each step as it ends and keeps the seconds."""
+    """Prints each step as it ends and adds up the seconds of work."""
 
     def __init__(self, console: Console, status: Any) -> None:
         self.console = console
         self.status = status
-        self.seconds: dict[str, float] = {}
 
     def done(self, name: str, seconds: float, rows: int | None) -> None:
-        self.seconds[name] = seconds
+        if name not in DBT_STEPS:
+            _work.append(seconds)
         shown = f"{rows:>12,} rows" if rows else ""
         self.console.print(f"  {name:<28} {seconds:6.1f} s {shown}", highlight=False)
         self.status.update(f"after {name}")
 
-    def summary(self, total: float) -> None:
-        """The run's seconds, and how many of them were the tools' own."""
+    def summary(self) -> None:
+        """The command's seconds, and how many of them were Dagster's, dbt's and Python's own."""
         from dagster_project.dbt import sql_seconds_of_last_builds
 
-        work = sum(s for name, s in self.seconds.items() if name not in DBT_STEPS)
+        total, work = time.perf_counter() - STARTED, sum(_work)
         sql = sql_seconds_of_last_builds()
-        overhead = max(total - work - sql, 0.0)
-        share = overhead / total if total else 0.0
+        overhead = total - work - sql
         self.console.print(
-            f"  run {total:.1f} s: SQL {sql:.1f} s, loading and publishing {work:.1f} s, "
-            f"Dagster's and dbt's own {overhead:.1f} s ({share:.0%})",
+            f"  {total:.1f} s: files, loading and publishing {work:.1f} s, SQL {sql:.1f} s, "
+            f"Dagster's and dbt's own {overhead:.1f} s ({overhead / total:.0%})",
             highlight=False,
         )
 
