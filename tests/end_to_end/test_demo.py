@@ -1,0 +1,157 @@
+"""`make demo`, with every outside connection refused, against the world's ground truth."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.conftest import PEPPER
+from workspace.paths import PROJECT
+
+#: The command line, writing down whom any Python code wants to reach.
+MARKETING = """
+import sys
+
+attempts = open(sys.argv[1], "w", buffering=1)
+
+def watch(event, arguments):
+    if event == "socket.getaddrinfo":
+        attempts.write(f"{arguments[0]}\\n")
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        if not str(arguments[1][0]).startswith(("127.", "::1")):
+            attempts.write(f"{arguments[1]}\\n")
+
+sys.addaudithook(watch)
+sys.argv = ["marketing", *sys.argv[2:]]
+from interfaces.cli import main
+main()
+"""
+
+
+class Demo:
+    """A finished demo: its output, whom it tried to reach, its views and its truth."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace = folder / "a workspace"
+        attempts = folder / "attempts"
+        command = [sys.executable, "-c", MARKETING, str(attempts), "demo"]
+        done = subprocess.run(
+            [*_without_network(), *command, "--workspace", str(self.workspace)],
+            cwd=PROJECT,
+            env={"PATH": "/usr/bin:/bin", "MARKETING_PEPPER": PEPPER, "HOME": str(folder)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.output, self.complaints = done.stdout, done.stderr
+        self.attempts = attempts.read_text()
+
+    def ask(self, query: str) -> list[Any]:
+        with duckdb.connect() as connection:
+            published = self.workspace / "published" / "marketing.duckdb"
+            connection.execute(f"attach '{published}' as published (read_only)")
+            for path in (self.workspace / "demo" / "truth").glob("*.parquet"):
+                connection.execute(f"create view {path.stem} as from read_parquet('{path}')")
+            connection.execute("use published")
+            return connection.execute(query).fetchall()
+
+
+def _without_network() -> list[str]:
+    """A network namespace of its own, where the system has them."""
+    command = ["unshare", "--map-root-user", "--net"]
+    if shutil.which("unshare") is None:
+        return []
+    return command if subprocess.run([*command, "true"]).returncode == 0 else []
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return Demo(tmp_path_factory.mktemp("demo"))
+
+
+def test_nobody_was_called(demo: Demo) -> None:
+    assert demo.attempts == ""
+
+
+def test_what_it_says(demo: Demo) -> None:
+    assert demo.complaints == ""
+    assert "KPIs of September 2026 against the plan" in demo.output
+    assert "Dagster's and dbt's own" in demo.output
+    lines = demo.output.splitlines()
+    assert not [line for line in lines if line.startswith(("INFO", "WARNING", "DEBUG"))]
+
+
+def test_the_first_year_is_the_documents_year(demo: Demo) -> None:
+    found = demo.ask(
+        """
+        select vertical, metric, round(value, 2) from marts.kpi_monthly
+        where month = date '2025-09-01' and vertical <> 'company'
+            and (metric, metric_window) in (('arr', 'month'), ('cac_full', 'trailing_12m'))
+        order by all
+        """
+    )
+    assert found == [
+        ("medical", "arr", 180_000),
+        ("medical", "cac_full", 8866.67),
+        ("public", "arr", 360_000),
+        ("public", "cac_full", 2000),
+    ]
+
+
+def test_recurring_revenue_is_the_worlds(demo: Demo) -> None:
+    """Every month's movements, from deals as the CRM knew them."""
+    months = demo.ask(
+        """
+        select
+            vertical, date '2024-10-01' + to_months(month::integer) as month, sum("new"),
+            sum(reactivation), sum(expansion), sum(contraction), sum(churn), sum(mrr_end)
+        from memory.mrr_ledger group by all order by all
+        """
+    )
+    assert len(months) == 48
+    assert months == demo.ask(
+        """
+        select
+            vertical, month::timestamp as month, sum(new_mrr), sum(reactivation_mrr),
+            sum(expansion_mrr), sum(contraction_mrr), sum(churn_mrr), sum(end_mrr)
+        from marts.mrr_movements
+        where month < date '2026-10-01' group by all order by all
+        """
+    )
+
+
+def test_every_planted_fault_is_told(demo: Demo) -> None:
+    planted = demo.ask(
+        """
+        -- What comes from after the end has landed at the end: its time is out of range.
+        select kind, if(verdict = 'future', 'bad', verdict) as verdict, count(*)
+        from memory.planted_rows where verdict <> 'good' group by all order by all
+        """
+    )
+    rejected = demo.ask(
+        "select kind, verdict, count(*) from marts.rejected_rows group by all order by all"
+    )
+    assert rejected == planted and len(planted) > 5
+
+
+def test_every_message_counts_once(demo: Demo) -> None:
+    ((repeated, distinct),) = demo.ask(
+        """
+        select count(*) - count(distinct message_id), count(distinct message_id)
+        from marts.fct_events
+        """
+    )
+    assert repeated == 0 and distinct > 400_000
+    unknown = demo.ask(
+        """
+        select count(*) from memory.duplicates as twice
+        anti join marts.fct_events as events using (message_id)
+        """
+    )
+    assert unknown == [(0,)]
