@@ -27,12 +27,16 @@ FILE_ROWS = 1_000_000
 ONE_IN = 1000
 
 
-def table(first: int, rows: int, seed: int) -> pa.Table:
-    """Events whose ids count up from ``first``, with random hashes as MD5 would give."""
+def table(first: int, rows: int) -> pa.Table:
+    """Events with random ids, and with random hashes as MD5 would give."""
+    random = np.random.default_rng(first)
+    ids = duckdb.sql(
+        f"select md5(range::varchar) from range({first}, {first + rows})"
+    ).to_arrow_table()
     numbers = np.arange(first, first + rows)
     filled = {
-        "message_id": pa.array(np.char.add("00000000-0000-4000-8000-", numbers.astype("U12"))),
-        "message_hash": pa.array(np.random.default_rng(seed).integers(-(2**63), 2**63, rows)),
+        "message_id": ids.column(0).combine_chunks(),
+        "message_hash": pa.array(random.integers(-(2**63), 2**63, rows)),
         "type": pa.repeat("page", rows),
         "user_id": pa.repeat("u", rows),
         "occurred_at": pa.repeat(pa.scalar(datetime(2026, 1, 1), pa.timestamp("us")), rows),
@@ -54,10 +58,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Path(folder))
-        fresh = table(options.stored, options.new, seed=0)
+        fresh = table(options.stored, options.new)
         old = []
         for first in range(0, options.stored, FILE_ROWS):
-            rows = table(first, min(FILE_ROWS, options.stored - first), seed=first + 1)
+            rows = table(first, min(FILE_ROWS, options.stored - first))
             old.append(rows.slice(0, options.new // ONE_IN * FILE_ROWS // options.stored))
             lake.commit("events", str(first), rows.drop_columns(["_has_timestamp"]))
         fresh = pa.concat_tables([fresh.slice(sum(map(len, old))), *old])

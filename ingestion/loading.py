@@ -40,13 +40,11 @@ from ingestion.unpack import Plain, plain
 from ingestion.workers import Task, read_ndjson
 from workspace.clock import iso, parse_time
 from workspace.identifiers import Keyring
-from workspace.lake import COMPRESSION, Entry, Lake
+from workspace.lake import COMPRESSION, ROW_GROUP_ROWS, Entry, Lake
 from workspace.streams import STREAMS
 
 _log = logging.getLogger(__name__)
 
-#: Rows of a Parquet row group.
-ROW_GROUP_ROWS = 122_880
 
 RECEIPTS = pa.schema(
     [

@@ -30,6 +30,8 @@ from workspace.streams import STREAMS, Stream
 
 MANIFEST = "manifest.json"
 COMPRESSION = "zstd"
+#: Rows of a Parquet row group: what is read to get at one row.
+ROW_GROUP_ROWS = 122_880
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,7 @@ class Lake:
         if isinstance(data, pa.Table):
             _check(stream, schema, data.schema)
             staged = self.staging() / f"{uuid.uuid4().hex}.parquet"
-            pq.write_table(data.cast(schema), staged, compression=COMPRESSION)
+            pq.write_table(data.cast(schema), staged, ROW_GROUP_ROWS, compression=COMPRESSION)
         else:
             staged = data
             given = pq.read_schema(staged)
