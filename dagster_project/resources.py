@@ -111,14 +111,9 @@ class WorkspaceResource(ConfigurableResource):
                 ledger.close()
 
 
-def decide_as_of(settings: Settings, given: str | None, present: datetime) -> tuple[datetime, bool]:
-    """The run's ``as_of``, and whether it lies before the workspace's own present.
-
-    The present of a demo workspace is its fixed end.
-    """
-    fixed = settings.paths.default_as_of
-    if fixed.exists():
-        present = clock.parse_time(fixed.read_text())
+def decide_as_of(settings: Settings, given: str | None, created: datetime) -> tuple[datetime, bool]:
+    """The run's ``as_of``, and whether it lies before the workspace's own present."""
+    present = settings.present(created)
     if not given:
         return present, False
     as_of = clock.parse_time(given)

@@ -42,12 +42,13 @@ class Settings:
     definitions: Path
     keyring: Keyring
     ledger_url: str
-    log_level: str
 
-    def present(self) -> datetime:
-        """The workspace's present: the fixed end of a demo world, otherwise the current time."""
+    def present(self, live: datetime | None = None) -> datetime:
+        """The workspace's present: the fixed end of a demo world, else ``live`` or the clock's."""
         fixed = self.paths.default_as_of
-        return clock.parse_time(fixed.read_text()) if fixed.exists() else clock.now()
+        if fixed.exists():
+            return clock.parse_time(fixed.read_text())
+        return live or clock.now()
 
     def __repr__(self) -> str:  # the keyring and a database URL's password stay out of logs
         return f"Settings({self.environment}, {self.paths.root})"
@@ -74,7 +75,6 @@ def load(workspace: Path | str | None = None, create: bool = True) -> Settings:
         definitions=definitions,
         keyring=Keyring(_pepper(paths, environment)),
         ledger_url=os.environ.get("MARKETING_LEDGER_URL") or f"sqlite:///{paths.ledger}",
-        log_level=os.environ.get("MARKETING_LOG_LEVEL", "INFO"),
     )
 
 
