@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,10 @@ retention:
 
 #: The command line tells faults itself; Dagster's storage keeps the whole log.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class SelectionError(ValueError):
+    """A selection of assets that cannot be read or selects none."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,10 @@ def open_instance(paths: Paths) -> DagsterInstance:
 def run(settings: Settings, as_of: str | None = None, select: str | None = None) -> RunOutcome:
     """Run the refresh job, or a selection of its assets in Dagster's selection syntax.
 
-    Raises :class:`dagster_project.dbt.DbtError` when the dbt project cannot be parsed.
+    Raises :class:`dagster_project.dbt.DbtError` when the dbt project cannot be parsed and
+    :class:`SelectionError` when the selection cannot be read or is empty.
     """
-    from dagster import AssetSelection, define_asset_job
+    from dagster import AssetSelection, BetaWarning, DagsterError, define_asset_job
 
     from dagster_project.build import build_definitions
     from dagster_project.dbt import Dbt
@@ -76,7 +82,15 @@ def run(settings: Settings, as_of: str | None = None, select: str | None = None)
     name = refresh.name
     if select:
         # The run's own facts come first, whatever is selected.
-        picked = AssetSelection.from_string(select) | AssetSelection.assets("lake/run_context")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", BetaWarning)  # `group:` is told to be young
+                picked = AssetSelection.from_string(select)
+        except DagsterError as error:
+            raise SelectionError(str(error)) from None
+        if not picked.resolve(definitions.resolve_asset_graph()):
+            raise SelectionError(f"{select!r} selects no asset")
+        picked |= AssetSelection.assets("lake/run_context")
         job = define_asset_job("selected", selection=picked.required_multi_asset_neighbors())
         definitions = type(definitions).merge(definitions, type(definitions)(jobs=[job]))
         name = job.name

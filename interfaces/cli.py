@@ -194,7 +194,7 @@ def _run(chosen: Settings, as_of: str | None, select: str | None) -> None:
                 outcome = runs.run(chosen, as_of, select)
             finally:
                 resources.listeners.remove(progress.done)
-    except (definitions.DefinitionError, DbtError) as error:
+    except (definitions.DefinitionError, DbtError, runs.SelectionError) as error:
         _refuse(str(error))
     progress.summary()
     for fault in outcome.faults:

@@ -48,6 +48,53 @@ def store(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> 
     connection.unregister("incoming")
 
 
+# ---- what stands against publishing ----------------------------------------------------------
+
+_DOUBTS = "operations.doubts"
+
+
+def doubts(path: Path) -> dict[str, str]:
+    """Blocking checks that failed when last run, and builds that never ended, with details.
+
+    They outlive a run, so that publishing by itself cannot get round what an earlier run found.
+    """
+    with connect(path) as connection:
+        _make_doubts(connection)
+        rows = connection.execute(f"select name, detail from {_DOUBTS} order by name").fetchall()
+    return dict(rows)
+
+
+def begin_build(path: Path, build: str) -> None:
+    """From here until :func:`end_build` the tables may be half made."""
+    with connect(path) as connection:
+        _make_doubts(connection)
+        connection.execute(
+            f"insert or replace into {_DOUBTS} values (?, 'did not finish')", [build]
+        )
+
+
+def end_build(path: Path, build: str, passed: list[str], failed: dict[str, str]) -> None:
+    """``passed`` and ``failed`` name models and blocking checks; failures say what happened.
+
+    The end of ``build`` is also the end of its parts, which are named ``build (…)``.
+    """
+    with connect(path) as connection:
+        connection.execute("begin")
+        connection.execute(
+            f"delete from {_DOUBTS} where name in ? or starts_with(name, ?)", [passed, build]
+        )
+        for row in failed.items():
+            connection.execute(f"insert or replace into {_DOUBTS} values (?, ?)", row)
+        connection.execute("commit")
+
+
+def _make_doubts(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(f"create schema if not exists {_DOUBTS.partition('.')[0]}")
+    connection.execute(
+        f"create table if not exists {_DOUBTS} (name varchar primary key, detail varchar)"
+    )
+
+
 def run_context_table(
     run_id: str, as_of: datetime, snapshot_id: str, time_zone: str, base_currency: str
 ) -> pa.Table:

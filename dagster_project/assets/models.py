@@ -55,10 +55,17 @@ def _phase(manifest: Manifest, name: str, activation: bool) -> AssetsDefinition:
         if len(selected) == len(nodes):
             tag = f"tag:{translation.ACTIVATION}"
             arguments = ["--select", tag] if activation else ["--exclude", tag]
+            part = name
         else:
             arguments = ["--select", *selected]
+            part = f"{name} ({', '.join(selected)})"
         with run.step(name) as step:
+            warehouse.begin_build(run.warehouse, part)
             result = dbt.build(*arguments)
+            failed = {node.unique_id: node.message or node.status for node in result.failed}
+            ran = [node.unique_id for node in result.nodes if node.status != "skipped"]
+            passed = [unique_id for unique_id in ran if unique_id not in failed]
+            warehouse.end_build(run.warehouse, part, passed, failed)
             step.rows = len(result.nodes)
             step.detail = f"sql {result.sql_seconds:.2f} s of {result.seconds:.2f} s"
         known = {node["unique_id"]: node for node in nodes}

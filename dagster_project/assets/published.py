@@ -1,13 +1,13 @@
 """The last step: what readers open."""
 
-from dagster import AssetsDefinition, MaterializeResult, MetadataValue, asset
+from dagster import AssetsDefinition, Failure, MaterializeResult, MetadataValue, asset
 
 from dagster_project import translation
 from dagster_project.dbt import Dbt
 from dagster_project.resources import WorkspaceResource
 from dagster_project.translation import Manifest
 from reverse_etl.publish import publish, publish_as_of, read_catalogue
-from workspace import clock
+from workspace import clock, warehouse
 
 
 def build_published_asset(manifest: Manifest) -> AssetsDefinition:
@@ -38,6 +38,14 @@ def build_published_asset(manifest: Manifest) -> AssetsDefinition:
             "snapshot_id": run.lake.snapshot_id(),
             "run_id": run.run_id,
         }
+        nodes_now = dbt.manifest["nodes"]
+        doubts = [
+            f"{name}: {detail}"
+            for name, detail in warehouse.doubts(run.warehouse).items()
+            if name in nodes_now or "." not in name  # a check that is gone doubts nothing
+        ]
+        if doubts:
+            raise Failure("not published: " + "; ".join(doubts), allow_retries=False)
         with run.step("published") as step:
             if run.is_past:
                 done = publish_as_of(run.warehouse, paths, catalogue, run.as_of, facts)

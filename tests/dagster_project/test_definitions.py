@@ -18,7 +18,7 @@ from dagster_project.dbt import Dbt, DbtError
 from dagster_project.resources import WorkspaceResource, decide_as_of
 from dagster_project.translation import Manifest
 from ingestion.contracts import STREAMS_OF
-from workspace import clock, settings
+from workspace import clock, settings, warehouse
 from workspace.streams import STREAMS
 
 ORDER = ["landing", "lake", "staging", "intermediate", "marts", "activation", "published"]
@@ -188,6 +188,28 @@ def test_a_selection_runs_with_its_own_facts(tmp_path: Path) -> None:
             if event and event.event_type_value == "ASSET_MATERIALIZATION"
         }
     assert materialized == {"dim_dates", "lake/run_context", "lake/load_receipts"}
+    for bad in ("nonsense::", "key:nothing"):
+        with pytest.raises(runs.SelectionError):
+            runs.run(opened, select=bad)
+
+
+def test_publishing_alone_does_not_get_round_a_failed_check(tmp_path: Path) -> None:
+    opened = settings.load(tmp_path / "w")
+    assert runs.run(opened).succeeded
+    current = opened.paths.published / "current"
+    before = current.readlink()
+    manifest = Dbt(opened.paths, opened.environment, opened.paths.warehouse).manifest
+    check = next(name for name in manifest["nodes"] if "unique_key_dim_dates" in name)
+    for build, doubt in (("one", {check: "2 rows", "test.gone": "x"}), ("two", {})):
+        warehouse.begin_build(opened.paths.warehouse, build)
+        if doubt:
+            warehouse.end_build(opened.paths.warehouse, build, [], doubt)
+        outcome = runs.run(opened, select="group:published")
+        assert not outcome.succeeded and current.readlink() == before
+        told = "2 rows" if doubt else "two: did not finish"
+        assert told in " ".join(outcome.faults)
+        warehouse.end_build(opened.paths.warehouse, build, [check], {})
+    assert runs.run(opened, select="group:published").succeeded
 
 
 def test_the_resource_takes_part_in_the_launchpad() -> None:
