@@ -2,8 +2,8 @@
 
 A key is the first 32 hex characters of HMAC-SHA256 over ``kind:value`` under the workspace's
 pepper: stable across rebuilds, useless without the pepper. Marts hold keys, never values.
-SQL and Python give the same keys and the same normal forms; both are held to
-``tests/golden/identifiers.csv``.
+SQL and Python give the same keys; both are held to ``tests/golden/identifiers.csv``, as are the
+normal forms, which only Python makes (at landing).
 """
 
 from __future__ import annotations
