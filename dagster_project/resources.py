@@ -117,4 +117,6 @@ def decide_as_of(settings: Settings, given: str | None, created: datetime) -> tu
     if not given:
         return present, False
     as_of = clock.parse_time(given)
+    if as_of > present:
+        raise ValueError(f"as_of {given} lies after the present, {clock.iso(present)}")
     return as_of, as_of < present

@@ -8,7 +8,7 @@ duplicate or quarantined. Nothing here knows Dagster, dbt or the other wings.
 from ingestion.contracts import KINDS
 from ingestion.errors import IngestError, RowError
 from ingestion.files import ingest_files
-from ingestion.loading import LoadResult, load, load_pending, receipts
+from ingestion.loading import LoadResult, load, load_pending, receipts, unfinished
 
 __all__ = [
     "KINDS",
@@ -19,4 +19,5 @@ __all__ = [
     "load",
     "load_pending",
     "receipts",
+    "unfinished",
 ]

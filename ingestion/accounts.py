@@ -22,6 +22,8 @@ def unbalanced(lake: Lake, kind: str) -> list[str]:
     rejected = {entry.batch: entry.rows for entry in lake.entries(REJECTED)}
     faults = []
     for entry in lake.entries(counting_stream(kind)):
+        if not entry.meta:  # a further file of a batch that stands in several
+            continue
         counts = {name: entry.meta[name] for name in ("good", "bad", "duplicate", "quarantined")}
         refused = counts["bad"] + counts["quarantined"]
         if (

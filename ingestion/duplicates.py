@@ -94,17 +94,12 @@ def judge(stream: str, tables: Sequence[pa.Table], lake: Lake, batch: str) -> Ju
         return judgement
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute("set timezone = 'UTC'")
-        own = None
-        if lake.has(stream, batch):
-            own = next(t["landing_file"][0].as_py() for t in tables if t.num_rows)
         if stream == "events":
-            numbers, stored = _repeated_events(tables, connection, lake)
+            numbers, stored = _repeated_events(tables, connection, lake, batch)
         else:
-            numbers, stored = _repeated_rows(rule, tables, connection, lake)
+            numbers, stored = _repeated_rows(rule, tables, connection, lake, batch)
         if not len(numbers):
             return judgement
-        if own is not None:
-            stored = stored.filter(pc.not_equal(stored["landing_file"], own))
         connection.register("candidates", _rows(tables, numbers))
         connection.register("stored", stored)
         if rule.identity == "id":
@@ -119,7 +114,11 @@ def judge(stream: str, tables: Sequence[pa.Table], lake: Lake, batch: str) -> Ju
 
 
 def _repeated_rows(
-    rule: Rule, tables: Sequence[pa.Table], connection: duckdb.DuckDBPyConnection, lake: Lake
+    rule: Rule,
+    tables: Sequence[pa.Table],
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    batch: str,
 ) -> tuple[np.ndarray, pa.Table]:
     """Numbers of the rows whose identity occurs twice, and the lake's rows of those."""
     names = [f'"{name}"' for name in rule.columns]
@@ -130,7 +129,7 @@ def _repeated_rows(
     connection.register("identities", identities.append_column(_ROW, numbers))
     stored = connection.execute(
         f"""
-        select s.* from ({lake.relation_sql(rule.stream)}) as s
+        select s.* from ({lake.relation_sql(rule.stream, without=batch)}) as s
         semi join identities as i on {same}
         """
     ).to_arrow_table()
@@ -147,11 +146,11 @@ def _repeated_rows(
 
 
 def _repeated_events(
-    tables: Sequence[pa.Table], connection: duckdb.DuckDBPyConnection, lake: Lake
+    tables: Sequence[pa.Table], connection: duckdb.DuckDBPyConnection, lake: Lake, batch: str
 ) -> tuple[np.ndarray, pa.Table]:
     """The same by the numeric hash of the id, which is a hundred times less to read."""
     hashes = np.concatenate([table["message_hash"].to_numpy() for table in tables])
-    files = lake.files("events")
+    files = lake.files("events", without=batch)
     hits = stored_hits(hashes, connection, files)
     numbers = np.flatnonzero(repeated(hashes, hits["message_hash"]))
     return numbers, stored_rows(hits, files, STREAMS["events"].schema)

@@ -439,7 +439,7 @@ def _hosts(urls: list[Any]) -> list[str | None]:
         if url.__class__ is not str:
             found.append(None)
             continue
-        end = url.find("/", 8)
+        end = url.find("/", url.find("://") + 3)
         origin = url[:end] if end >= 0 else url
         if origin not in known:
             known[origin] = contract.host(origin)

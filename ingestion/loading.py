@@ -178,6 +178,18 @@ def receipts(lake: Lake) -> pa.Table:
     return pa.Table.from_pylist(rows, RECEIPTS)
 
 
+def unfinished(lake: Lake, stream: str) -> set[str]:
+    """Batches of a stream whose load was broken off: loading them again replaces their rows."""
+    if stream == "rejected_rows":
+        done = {f"{kind}/{e.batch}" for kind in KINDS for e in lake.entries(counting_stream(kind))}
+    else:
+        kind = next((kind for kind in KINDS if stream in STREAMS_OF[kind]), None)
+        if kind is None:
+            return set()
+        done = {entry.batch for entry in lake.entries(counting_stream(kind))}
+    return {entry.batch for entry in lake.entries(stream)} - done
+
+
 def suite_results(lake: Lake, kind: str) -> list[dict[str, Any]]:
     """The suites' results of every file of a kind, with the file they are about."""
     return [

@@ -38,7 +38,7 @@ WorkspaceOption = Annotated[
 def demo(
     workspace: WorkspaceOption = None,
     size: Annotated[str, typer.Option(help="S (about 40k accounts, 400k events) or M.")] = "S",
-    seed: Annotated[int, typer.Option(help="Same seed, same world.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same world.")] = 7,
     profile: Annotated[str, typer.Option(help="calibrated or churn.")] = "calibrated",
 ) -> None:
     """Create the demo world's landing files and run everything once."""
@@ -79,14 +79,17 @@ def run(
     ] = None,
 ) -> None:
     """Take in what has landed, rebuild the marts, check them and publish."""
-    from workspace.clock import parse_time
+    from workspace.clock import iso, parse_time
 
+    chosen = _settings(workspace)
     if as_of is not None:
         try:
-            parse_time(as_of)
-        except ValueError:
+            time = parse_time(as_of)
+        except (ValueError, OverflowError):
             _refuse(f"--as-of {as_of!r} is not a time such as 2026-03-01 or 2026-03-01T06:00:00Z")
-    _run(_settings(workspace), as_of, select)
+        if time > chosen.present():
+            _refuse(f"--as-of {as_of} lies after the present, {iso(chosen.present())}")
+    _run(chosen, as_of, select)
 
 
 @app.command()

@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -64,10 +64,11 @@ class Lake:
     def has(self, stream: str, batch: str) -> bool:
         return any(entry.batch == batch for entry in self.entries(stream))
 
-    def files(self, stream: str) -> list[Path]:
-        """Absolute paths of the stream's Parquet files, oldest first."""
+    def files(self, stream: str, without: str | None = None) -> list[Path]:
+        """Absolute paths of the stream's Parquet files, oldest first; one batch's left out."""
         folder = self._folder(stream)
-        return [folder / entry.file for entry in self.entries(stream) if entry.file]
+        entries = self.entries(stream)
+        return [folder / e.file for e in entries if e.file and e.batch != without]
 
     def rows(self, stream: str) -> int:
         return sum(entry.rows for entry in self.entries(stream))
@@ -105,10 +106,16 @@ class Lake:
                 digest.update(f"{name}\0{batch}\n".encode())
         return digest.hexdigest()[:16]
 
-    def relation_sql(self, stream: str, as_of: datetime | None = None, columns: str = "*") -> str:
-        """A SELECT over the stream's files, cut at both clocks; typed and empty without files."""
+    def relation_sql(
+        self,
+        stream: str,
+        as_of: datetime | None = None,
+        columns: str = "*",
+        without: str | None = None,
+    ) -> str:
+        """A SELECT over :meth:`files`, cut at both clocks; typed and empty without files."""
         definition = STREAMS[stream]
-        files = self.files(stream)
+        files = self.files(stream, without)
         if not files:
             empty = ", ".join(
                 f'cast(null as {_duckdb_type(f.type)}) as "{f.name}"' for f in definition.schema
@@ -143,6 +150,7 @@ class Lake:
             if any(entry.batch == batch for entry in entries):
                 if not replace:
                     return False
+                self._refuse_merged(folder, entries, batch)
                 entries = [entry for entry in entries if entry.batch != batch]
             stored = [self._store(stream, folder, part) for part in _parts(data)]
             if not stored:
@@ -153,17 +161,22 @@ class Lake:
             self._swap(stream, entries)
         return True
 
-    def compact(self, stream: str, below_bytes: int = 32 << 20) -> int:
-        """Merge runs of small files into one, by one commit; returns the files saved.
+    def compact(self, stream: str, leave: Collection[str] = (), below_bytes: int = 32 << 20) -> int:
+        """Merge small files into one, by one commit; returns the files saved.
 
-        Batches and their meta stay in the manifest: the merged file hangs on the last one.
+        Batches and their meta stay in the manifest: the merged file hangs on the last one, and
+        none of them can be replaced any more. ``leave`` names batches that still may be.
         """
         folder = self._folder(stream)
         if not folder.exists():
             return 0
         with self._writing(folder):
             entries = self.entries(stream)
-            small = [i for i, e in enumerate(entries) if e.file and e.size_bytes < below_bytes]
+            small = [
+                i
+                for i, e in enumerate(entries)
+                if e.file and e.size_bytes < below_bytes and e.batch not in leave
+            ]
             if len(small) < 2:
                 return 0
             merged = pa.concat_tables(
@@ -225,6 +238,14 @@ class Lake:
         target = folder / f"{uuid.uuid4().hex}.parquet"
         durable.replace(staged, target)
         return target, rows
+
+    def _refuse_merged(self, folder: Path, entries: list[Entry], batch: str) -> None:
+        """A file shared with other batches cannot be taken away."""
+        for entry in entries:
+            if entry.batch == batch and entry.rows:
+                path = folder / entry.file if entry.file else None
+                if path is None or pq.read_metadata(path).num_rows != entry.rows:
+                    raise ValueError(f"batch {batch} was merged with others; it cannot be replaced")
 
     def _swap(self, stream: str, entries: list[Entry]) -> None:
         body = {"stream": stream, "entries": [asdict(entry) for entry in entries]}

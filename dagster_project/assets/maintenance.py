@@ -4,6 +4,7 @@ from dagster import AssetsDefinition, MaterializeResult, asset
 
 from dagster_project.jobs import MAINTENANCE
 from dagster_project.resources import WorkspaceResource
+from ingestion import unfinished
 from workspace.streams import STREAMS
 
 
@@ -18,8 +19,11 @@ def build_maintenance_asset() -> AssetsDefinition:
     def lake_compaction(workspace: WorkspaceResource) -> MaterializeResult:
         run = workspace.run
         with run.step("lake_compaction") as step:
-            saved = {} if run.is_past else {name: run.lake.compact(name) for name in STREAMS}
-            swept = [] if run.is_past else run.lake.sweep()
+            saved, swept = {}, []
+            if not run.is_past:
+                for name in STREAMS:
+                    saved[name] = run.lake.compact(name, unfinished(run.lake, name))
+                swept = run.lake.sweep()
             step.rows = sum(saved.values())
         return MaterializeResult(
             metadata={"files_merged": sum(saved.values()), "files_removed": len(swept)}

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from ingestion import strict
 from ingestion.contracts.fields import (
     check_time,
     read_currency,
@@ -235,4 +236,4 @@ def payload_text(raw: msgspec.Raw) -> str | None:
 
 def exact_number(text: str) -> int | Decimal:
     """A JSON number's text without rounding."""
-    return Decimal(text) if any(mark in text for mark in ".eE") else int(text)
+    return strict.read_fraction(text) if any(mark in text for mark in ".eE") else int(text)

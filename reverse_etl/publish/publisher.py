@@ -109,9 +109,10 @@ def rollback(paths: Paths) -> str:
 
     Raises :class:`NothingPublished` when there is none.
     """
-    room = rooms(paths)[0]
     now = current_version(paths)
-    older = [version for version in _versions(room) if version < now]
+    # A publish that was killed may have left a version in one room only.
+    whole = set.intersection(*(set(_versions(room)) for room in rooms(paths)))
+    older = sorted(version for version in whole if version < now)
     if not older:
         raise NothingPublished(f"{now} is the oldest version kept; there is nothing to go back to")
     for room in rooms(paths):

@@ -66,6 +66,14 @@ WON = {
 }
 
 
+def contact_with_odd_dates(path: Path) -> Path:
+    """Dates that a CRM takes as free text: out of every range, or not dates at all."""
+    odd = ["99999999999999999", "9000000000000000", "0001-01-01T00:00:00Z", "2026", "soon"]
+    stages = ("lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer")
+    dates = {f"hs_lifecyclestage_{s}_date": text for s, text in zip(stages, odd, strict=True)}
+    return ndjson(path, [_hubspot("odd", datetime(2025, 2, 1), {"email": "o@x.example", **dates})])
+
+
 def deals(path: Path, counts: dict[str, int], months: list[date] = YEAR) -> Path:
     """Won deals, spread over the months; one company each."""
     rows = []

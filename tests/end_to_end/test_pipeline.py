@@ -40,6 +40,7 @@ def small(folder: Path, source: Path, as_of: str = END) -> Settings:
     ingest(opened, "costs", inputs.costs(source / "costs.csv"))
     ingest(opened, "crm", inputs.companies(source / "companies.ndjson", {"medical": 30}))
     ingest(opened, "crm", inputs.deals(source / "deals.ndjson", {"medical": 30}))
+    ingest(opened, "crm", inputs.contact_with_odd_dates(source / "contacts.ndjson"))
     events = inputs.events(source / "events.ndjson", 400)
     with open(events, "ab") as handle:
         handle.write(b'{"messageId": "m-1", "type": "page", "userId": "other"}\n{"half\n\xff\n')
@@ -120,6 +121,8 @@ def test_deleting_the_warehouse_changes_nothing(tmp_path: Path) -> None:
     opened.paths.warehouse.unlink()
     run(opened)
     assert marts(opened) == before
+    (months,) = ask(opened, "select min(month), max(month) from marts.kpi_monthly")
+    assert [str(month) for month in months] == ["2024-10-01", "2025-09-01"], "no odd date counts"
     assert ask(opened, "select verdict, reason from marts.rejected_rows order by all") == [
         ("bad", "invalid_json"),
         ("bad", "invalid_utf8"),

@@ -241,3 +241,25 @@ def test_most_lines_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = rows(slow(data))
     monkeypatch.setattr(strict, "parse", lambda line: pytest.fail("read strictly"))
     assert rows(events.read_events(data, 1, ORIGIN, KeyCache(KEYRING))) == expected
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-05-01T10Z", "2026-05-01 10Z", "2026-05-01T10+02", "2026-05-01T10:00:00+02"]
+)
+@pytest.mark.parametrize("key", ["timestamp", "sentAt", "receivedAt", "originalTimestamp"])
+def test_times_that_only_arrow_reads(key: str, time: str) -> None:
+    line = json.dumps(event(**{key: time})).encode()
+    assert_same(line)
+    assert slow(line).rejected.num_rows == 1
+
+
+def test_a_host_behind_any_scheme() -> None:
+    line = json.dumps(event(context={"page": {"url": "capacitor://localhost/page"}})).encode()
+    assert_same(line)
+    assert [row["page_host"] for row in rows(slow(line))] == ["localhost"]
+
+
+@pytest.mark.parametrize("number", ["0e99999999999999999999", "1e-99999999999999999999"])
+def test_exponents_beyond_a_decimal(number: str) -> None:
+    text = json.dumps(event(properties={"revenue": "HERE"})).replace('"HERE"', number)
+    assert_same(text.encode())

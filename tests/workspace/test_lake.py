@@ -143,3 +143,30 @@ def test_kill_9_leaves_the_old_state_or_the_new_one(lake: Lake) -> None:
     lake.sweep()
     assert lake.read("fx_rates").num_rows == 28 * len(lake.entries("fx_rates"))
     assert lake.commit("fx_rates", "after", rates(1))
+
+
+def test_a_batch_may_stand_in_several_files(lake: Lake) -> None:
+    staged = []
+    for number in (1, 2):
+        staged.append(lake.staging() / f"{number}.parquet")
+        pq.write_table(rates(number), staged[-1])
+    lake.commit("fx_rates", "one", staged, {"note": "x"})
+    lake.commit("fx_rates", "two", rates(3))
+    assert [entry.meta for entry in lake.entries("fx_rates")] == [{"note": "x"}, {}, {}]
+    assert lake.read("fx_rates")["landing_line"].to_pylist() == [1, 2, 3]
+    assert [path.name for path in lake.files("fx_rates", without="one")] == [
+        lake.entries("fx_rates")[2].file
+    ]
+    lake.commit("fx_rates", "one", rates(4), replace=True)
+    assert sorted(lake.read("fx_rates")["landing_line"].to_pylist()) == [3, 4]
+
+
+def test_a_merged_batch_is_not_replaced(lake: Lake) -> None:
+    for batch, number in (("a", 1), ("b", 2), ("c", 3)):
+        lake.commit("fx_rates", batch, rates(number))
+    lake.compact("fx_rates", leave={"c"})
+    for batch in ("a", "b"):
+        with pytest.raises(ValueError, match="merged"):
+            lake.commit("fx_rates", batch, rates(9), replace=True)
+    lake.commit("fx_rates", "c", rates(4), replace=True)
+    assert lake.read("fx_rates")["landing_line"].to_pylist() == [1, 2, 4]

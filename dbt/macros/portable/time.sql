@@ -5,20 +5,29 @@
 {% macro default__local_time(utc_time, zone) %}timezone({{ zone }}, timezone('UTC', {{ utc_time }})){% endmacro %}
 {% macro spark__local_time(utc_time, zone) %}from_utc_timestamp({{ utc_time }}, {{ zone }}){% endmacro %}
 
-{# ISO 8601 text or epoch milliseconds as a naive UTC timestamp; anything else is NULL. #}
+{# ISO 8601 text or epoch milliseconds (five digits or more) as a naive UTC timestamp. Anything
+   else is NULL, and so is what lies outside the years 1900 to 2199: CRM properties are free text. #}
 {% macro time_from_text(text) %}{{ return(adapter.dispatch('time_from_text')(text)) }}{% endmacro %}
 {% macro default__time_from_text(text) -%}
     case
-        when try_cast({{ text }} as bigint) is not null
+        when abs(try_cast({{ text }} as bigint)) between 10000 and 7258118399999
             then make_timestamp(try_cast({{ text }} as bigint) * 1000)
-        else timezone('UTC', try_cast({{ text }} as timestamptz))
+        when
+            try_cast({{ text }} as bigint) is null
+            and try_cast({{ text }} as timestamptz)
+            between timestamptz '1900-01-01 00:00:00+00' and timestamptz '2199-12-31 23:59:59+00'
+            then timezone('UTC', try_cast({{ text }} as timestamptz))
     end
 {%- endmacro %}
 {% macro spark__time_from_text(text) -%}
     case
-        when try_cast({{ text }} as bigint) is not null
+        when abs(try_cast({{ text }} as bigint)) between 10000 and 7258118399999
             then timestamp_millis(try_cast({{ text }} as bigint))
-        else try_cast({{ text }} as timestamp)
+        when
+            try_cast({{ text }} as bigint) is null
+            and try_cast({{ text }} as timestamp)
+            between timestamp '1900-01-01 00:00:00' and timestamp '2199-12-31 23:59:59'
+            then try_cast({{ text }} as timestamp)
     end
 {%- endmacro %}
 

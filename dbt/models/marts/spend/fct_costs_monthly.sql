@@ -25,11 +25,12 @@ cost_lines as (
             as amount_base
     from costs
     cross join run_context
-    -- A month's costs are converted at its last day.
+    -- A month's costs are converted at its last day, those of a month not over at as_of's.
     left join {{ ref('int_fx_rates_daily') }} as fx
         on
             costs.currency = fx.currency
-            and {{ add_months('costs.cost_month', 1) }} - 1 = fx.valid_on
+            and least({{ add_months('costs.cost_month', 1) }} - 1, run_context.as_of_on)
+            = fx.valid_on
 
 ),
 
