@@ -140,6 +140,11 @@ def ensure_root(paths: Paths) -> bool:
         if stored_root(room.root) != _view_root(room) or not (room.root / room.database).exists():
             _write_views(room, room.root / os.readlink(link))
             moved = True
+        for folder in (room.root / "as_of").glob("[0-9]*"):
+            if stored_root(folder) not in (None, folder):
+                with _writable(folder, room.folder_mode):
+                    write_views(folder / room.database, folder, _relations(folder), room.file_mode)
+                moved = True
     return moved
 
 
@@ -150,9 +155,12 @@ def _view_root(room: Room) -> Path:
 
 
 def _write_views(room: Room, version: Path) -> None:
+    write_views(room.root / room.database, _view_root(room), _relations(version), room.file_mode)
+
+
+def _relations(version: Path) -> list[Relation]:
     described = json.loads((version / VERSION_FILE).read_bytes())["relations"]
-    relations = [Relation(**relation) for relation in described]
-    write_views(room.root / room.database, _view_root(room), relations, room.file_mode)
+    return [Relation(**relation) for relation in described]
 
 
 def _write_version(

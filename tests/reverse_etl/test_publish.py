@@ -196,6 +196,14 @@ def test_three_versions_are_kept_and_rollback_goes_back(paths: Paths) -> None:
     assert ask(marketing(paths), count) == [(9,)]
 
 
+def test_rollback_passes_over_what_a_killed_publish_left(paths: Paths) -> None:
+    first = put(paths, 0)
+    last = put(paths, 1)
+    shutil.copytree(first.folder, first.folder.with_name(f"{first.version}b"), symlinks=True)
+    assert last.version > f"{first.version}b"
+    assert rollback(paths) == first.version
+
+
 def test_rollback_over_a_change_of_columns(paths: Paths) -> None:
     put(paths, 0)
     with duckdb.connect(str(paths.warehouse)) as connection:
@@ -251,13 +259,16 @@ print(len(seen))
 
 def test_the_views_follow_a_moved_workspace(paths: Paths) -> None:
     put(paths)
+    past = publish_as_of(warehouse(paths, n=5), paths, CATALOGUE, at(0), {}).folder.name
     assert not ensure_root(paths)
     moved = Paths(paths.root.with_name("it has moved"))
     shutil.move(paths.root, moved.root)
     with pytest.raises(duckdb.Error):
         ask(marketing(moved), "select * from marts.numbers")
-    assert ensure_root(moved)
+    assert ensure_root(moved) and not ensure_root(moved)
     assert ask(marketing(moved), "select count(*) from marts.numbers") == [(3,)]
+    seen_then = moved.published / "as_of" / past / "marketing.duckdb"
+    assert ask(seen_then, "select count(*) from marts.numbers") == [(5,)]
     assert ask(moved.published_pii / "marketing_pii.duckdb", "select count(*) from pii.people") == [
         (1,)
     ]
