@@ -254,3 +254,13 @@ def content(desk: Desk) -> list[str]:
     where = ("landed_at", "landing_file", "landing_line")
     rows = [{k: v for k, v in row.items() if k not in where} for row in desk.rows("events")]
     return sorted(repr(row) for row in rows)
+
+
+def test_a_restatement_with_the_bytes_of_an_older_file(desk: Desk) -> None:
+    head = "vertical,cost_month,line,cost_class,amount,currency\n"
+    first, second = (head + f"medical,2026-01,tools,marketing,{n},EUR\n" for n in (100, 120))
+    for content in (first, second, first):
+        assert desk.ingest("costs", content, name="costs.csv").good == 1
+    assert [float(amount) for amount in desk.column("costs", "amount")] == [100, 120, 100]
+    again = desk.ingest("costs", first, name="costs.csv")
+    assert (again.good, again.duplicate) == (0, 1)

@@ -42,8 +42,7 @@ def test_good_rows_are_loaded_and_counted(workspace: Path, tmp_path: Path) -> No
     assert result.exit_code == 0, result.output
     assert rows(workspace, "costs") == 1
     again = marketing(workspace, "ingest", "costs", path)
-    assert again.exit_code == 0 and "the same bytes as" in again.output
-    assert rows(workspace, "costs") == 1
+    assert again.exit_code == 0 and rows(workspace, "costs") == 1
 
 
 def test_bad_rows_are_named_and_good_ones_land(workspace: Path, tmp_path: Path) -> None:
@@ -100,6 +99,9 @@ def test_gzip(workspace: Path, tmp_path: Path) -> None:
     path.write_bytes(gzip.compress((event(1) + event(2) + event(2)).encode()))
     result = marketing(workspace, "ingest", "events", path)
     assert result.exit_code == 0, result.output
+    assert rows(workspace, "events") == 2
+    again = marketing(workspace, "ingest", "events", path)
+    assert again.exit_code == 0 and "the same bytes as" in again.output
     assert rows(workspace, "events") == 2
 
 
