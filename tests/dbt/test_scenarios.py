@@ -164,7 +164,8 @@ def test_recurring_revenue_moves(busy: Lakehouse) -> None:
     assert annual == pytest.approx(1 - (1 - 2 / 12) ** 12)
     assert floor == pytest.approx(0.399207, abs=1e-6)
     # A contract in dollars without a rate leaves the month's MRR undefined, not short.
-    assert busy.kpi("mrr", "2026-09-01", scope="public") == (None, "undefined")
+    for metric in ("mrr", "customers", "logo_churn"):
+        assert busy.kpi(metric, "2026-09-01", scope="public") == (None, "undefined"), metric
 
 
 def test_nps_with_its_interval(busy: Lakehouse) -> None:

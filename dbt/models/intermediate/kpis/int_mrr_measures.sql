@@ -33,7 +33,7 @@ select
     month,
     '{{ measure }}' as measure,
     cast(sum({{ expression }}) as double) as value,
-    {% if 'customers' in measure %}0{% else %}sum(unconverted_contracts){% endif %} as unknown
+    sum(unconverted_contracts) as unknown
 from movements
 group by vertical, month
 {% if not loop.last %}union all{% endif %}

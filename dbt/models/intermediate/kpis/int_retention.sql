@@ -8,7 +8,8 @@ with movements as (
         customer_id,
         month,
         start_mrr,
-        end_mrr
+        end_mrr,
+        unconverted_contracts
     from {{ ref('mrr_movements') }}
     union all
     select
@@ -17,7 +18,8 @@ with movements as (
         customer_id,
         month,
         start_mrr,
-        end_mrr
+        end_mrr,
+        unconverted_contracts
     from {{ ref('mrr_movements') }}
 
 ),
@@ -38,8 +40,15 @@ select
     window_starts.month,
     window_starts.metric_window,
     cast(sum(at_start.start_mrr) as double) as start_mrr,
-    cast(sum(coalesce(at_end.end_mrr, 0)) as double) as kept_mrr,
-    cast(sum(least(coalesce(at_end.end_mrr, 0), at_start.start_mrr)) as double) as kept_mrr_capped
+    -- What a missing rate leaves unknown is not lost: then nothing is said.
+    case
+        when coalesce(sum(at_end.unconverted_contracts), 0) = 0
+            then cast(sum(coalesce(at_end.end_mrr, 0)) as double)
+    end as kept_mrr,
+    case
+        when coalesce(sum(at_end.unconverted_contracts), 0) = 0
+            then cast(sum(least(coalesce(at_end.end_mrr, 0), at_start.start_mrr)) as double)
+    end as kept_mrr_capped
 from window_starts
 inner join movements as at_start
     on window_starts.first_month = at_start.month and at_start.start_mrr > 0
