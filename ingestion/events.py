@@ -105,11 +105,7 @@ _NO_MESSAGE = _Message("", "track", "")
 _COMMERCE_KEYS = frozenset(("revenue", "total", "currency", "order_id"))
 
 
-try:
-    _md5: Callable[[bytes], Any] = hashlib.md5
-    _md5(b"")
-except ValueError:  # a system that forbids it, unless told that nothing secret hangs on it
-    _md5 = partial(hashlib.md5, usedforsecurity=False)
+_md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
 def read_events(data: bytes, first_line: int, origin: Origin, keys: KeyCache) -> Chunk:

@@ -55,9 +55,7 @@ def demo(
     prepare = ["prepare", "--workspace", str(chosen.paths.root)]
     command = [sys.executable, "-m", "interfaces.cli", *prepare]
     with (
-        subprocess.Popen(
-            [*command, "--workspace", str(chosen.paths.root)], stderr=subprocess.DEVNULL
-        ),
+        subprocess.Popen(command, stderr=subprocess.DEVNULL),
         report.stage(out, "demo world"),
     ):
         landed = demo_world.land(chosen, world)

@@ -79,6 +79,9 @@ def show_loads(console: Console, results: Sequence[Any]) -> None:
     for result in results:
         if result.received == 0:
             console.print(f"  {result.file_name}: holds no rows", markup=False, highlight=False)
+        if result.ignored_columns:
+            names = ", ".join(result.ignored_columns)
+            console.print(f"  {result.file_name}: ignored columns {names}", markup=False)
         if result.same_as is not None:
             console.print(f"  {result.file_name}: the same bytes as {result.same_as}", markup=False)
         for failure in result.suite_failures:

@@ -37,10 +37,11 @@ def event(number: int) -> str:
 
 def test_good_rows_are_loaded_and_counted(workspace: Path, tmp_path: Path) -> None:
     path = tmp_path / "costs.csv"
-    path.write_text(COSTS + "medical,2025-01,tools,marketing,100.50,EUR\n")
+    path.write_text(COSTS.strip() + ",note\nmedical,2025-01,tools,marketing,100.50,EUR,x\n")
     result = marketing(workspace, "ingest", "costs", path)
     assert result.exit_code == 0, result.output
     assert rows(workspace, "costs") == 1
+    assert "costs.csv: ignored columns note" in result.output
     again = marketing(workspace, "ingest", "costs", path)
     assert again.exit_code == 0 and rows(workspace, "costs") == 1
 
