@@ -9,16 +9,16 @@ same answer.
 from __future__ import annotations
 
 import gc
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json as pj
 
 from ingestion import quick, screens, strict
 from ingestion.chunks import HAS_TIMESTAMP, Builder, Chunk, Origin, chunk_schema
@@ -27,11 +27,29 @@ from ingestion.contracts.fields import LATEST
 from ingestion.contracts.model import KeyCache
 from ingestion.errors import RowError
 from ingestion.screens import TEXT, TIME, is_there
+
+try:  # without OpenSSL's machinery it takes half the time
+    from _md5 import md5 as _md5
+except ImportError:
+    from hashlib import md5 as _md5
 from workspace.clock import EARLIEST, FUTURE_TOLERANCE
 
 STREAM = "events"
 _ABSENT = msgspec.Raw(b"{}")
 _MONEY = pa.decimal128(18, 4)
+
+#: The keys of a browser's usual context; lines with others are counted again, untyped.
+_CONTEXT = pa.schema(
+    [
+        ("page", pa.struct([(key, TEXT) for key in (*contract.PAGE.values(), "search")])),
+        ("campaign", pa.struct([(key, TEXT) for key in contract.CAMPAIGN.values()])),
+        ("library", pa.struct([("name", TEXT), ("version", TEXT)])),
+        *((key, TEXT) for key in (*contract.CONTEXT.values(), "timezone")),
+    ]
+)
+_CONTEXT_OPTIONS = pj.ParseOptions(
+    explicit_schema=_CONTEXT, newlines_in_values=False, unexpected_field_behavior="ignore"
+)
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -57,55 +75,17 @@ class _Message(msgspec.Struct, gc=False):
     integrations: msgspec.Raw = _ABSENT
 
 
-class _Page(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    url: str | None = None
-    path: str | None = None
-    referrer: str | None = None
-    title: str | None = None
-    search: str | None = None
-
-
-class _Campaign(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    source: str | None = None
-    medium: str | None = None
-    name: str | None = None
-    term: str | None = None
-    content: str | None = None
-
-
-class _Library(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    name: str | None = None
-    version: str | None = None
-
-
-class _Context(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """A browser's usual context, all of whose keys are counted; others are read untyped."""
-
-    page: _Page | None = None
-    campaign: _Campaign | None = None
-    library: _Library | None = None
-    userAgent: str | None = None
-    ip: str | None = None
-    locale: str | None = None
-    timezone: str | None = None
-
-
 class _Amounts(msgspec.Struct):
     revenue: msgspec.Raw = msgspec.Raw()
     total: msgspec.Raw = msgspec.Raw()
 
 
 _decode_message = msgspec.json.Decoder(_Message).decode
-_decode_context = msgspec.json.Decoder(_Context).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_amounts = msgspec.json.Decoder(_Amounts).decode
 
-_NO_PAGE, _NO_CAMPAIGN, _NO_LIBRARY, _NO_CONTEXT = _Page(), _Campaign(), _Library(), _Context()
 _NO_MESSAGE = _Message("", "track", "")
 _COMMERCE_KEYS = frozenset(("revenue", "total", "currency", "order_id"))
-
-
-_md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
 def read_events(data: bytes, first_line: int, origin: Origin, keys: KeyCache) -> Chunk:
@@ -152,9 +132,9 @@ class _Bulk:
         self.size = len(self.lines)
         self.seen = self.seen[: self.size]
         self.sound = np.ones(self.size, dtype=bool)
-        #: Keys of each line that found a place; those of untyped contexts come apart.
+        #: Keys of each line that found a place, those inside the context apart.
         self.known = np.zeros(self.size, dtype=np.int64)
-        self.extra_keys: dict[int, int] = {}
+        self.known_in_context = np.zeros(self.size, dtype=np.int64)
 
     def table(self, origin: Origin, keys: KeyCache) -> pa.Table:
         """The rows beyond doubt; all other lines are then not ``sound``."""
@@ -170,7 +150,7 @@ class _Bulk:
         careful = self.closer or max(map(len, self.lines), default=0) > quick.CAUTIOUS_BYTES
         decode = _decode_with_care if careful else _decode_message
         self.messages = self._each(decode, self.lines, _NO_MESSAGE)
-        self.contexts = self._decode_contexts([m.context for m in self.messages])
+        self.contexts = [m.context for m in self.messages]
         self.properties = self._objects([m.properties for m in self.messages])
         self.traits = self._objects([m.traits for m in self.messages])
         self.integrations = self._objects([m.integrations for m in self.messages])
@@ -193,29 +173,6 @@ class _Bulk:
         if _none_given(raws):
             return []
         return self._each(_decode_object, raws, {})
-
-    def _decode_contexts(self, raws: list[msgspec.Raw]) -> list[_Context]:
-        try:
-            return [_decode_context(raw) for raw in raws]
-        except quick.DOUBTS:
-            contexts = []
-        for i, raw in enumerate(raws):
-            try:
-                contexts.append(_decode_context(raw))
-            except msgspec.ValidationError:  # other keys than a browser's, or other types
-                contexts.append(self._untyped_context(i, raw))
-            except quick.DOUBTS:
-                contexts.append(_NO_CONTEXT)
-                self.sound[i] = False
-        return contexts
-
-    def _untyped_context(self, i: int, raw: msgspec.Raw) -> _Context:
-        try:
-            context, self.extra_keys[i] = _untyped_context(_decode_object(raw))
-        except quick.DOUBTS:
-            self.sound[i] = False
-            return _NO_CONTEXT
-        return context
 
     # ---- all messages together -----------------------------------------------------------
 
@@ -240,15 +197,20 @@ class _Bulk:
         payloads = {
             "properties": _payloads([x.properties for x in m]),
             "traits": _payloads([x.traits for x in m]),
-            "context": _payloads([x.context for x in m]),
+            "context": _payloads(self.contexts),
         }
-        context = self._context_columns()
+        context = self._context_columns(top["type"])
         only_counted = [
             [x.writeKey for x in m],
             [x.channel for x in m],
             [None if x.integrations is _ABSENT else x for x in m],
         ]
-        self._count_keys([*top.values(), *times.values(), *payloads.values()], only_counted)
+        for array in (*top.values(), *times.values(), *payloads.values()):
+            _count(array, self.known)
+        for values in only_counted:
+            missing = values.count(None)
+            if missing < self.size:
+                self.known += np.fromiter((v is not None for v in values), bool, self.size)
         self._compare_keys()
 
         columns = {name: screens.no_empty(array) for name, array in (top | context).items()}
@@ -274,54 +236,46 @@ class _Bulk:
         columns[HAS_TIMESTAMP] = pa.repeat(pa.scalar(True), self.size)
         return columns
 
-    def _context_columns(self) -> dict[str, pa.Array]:
-        contexts = self.contexts
-        pages = [c.page or _NO_PAGE for c in contexts]
-        campaigns = [c.campaign or _NO_CAMPAIGN for c in contexts]
-        libraries = [c.library or _NO_LIBRARY for c in contexts]
-        lists = {
-            "page_url": [p.url for p in pages],
-            "page_path": [p.path for p in pages],
-            "page_referrer": [p.referrer for p in pages],
-            "page_title": [p.title for p in pages],
-            "utm_source": [c.source for c in campaigns],
-            "utm_medium": [c.medium for c in campaigns],
-            "utm_campaign": [c.name for c in campaigns],
-            "utm_term": [c.term for c in campaigns],
-            "utm_content": [c.content for c in campaigns],
-            "user_agent": [c.userAgent for c in contexts],
-            "ip": [c.ip for c in contexts],
-            "locale": [c.locale for c in contexts],
-        }
-        columns = {name: pa.array(values, TEXT) for name, values in lists.items()}
-        only_counted = [
-            [p.search for p in pages],
-            [c.timezone for c in contexts],
-            [x.name for x in libraries],
-            [x.version for x in libraries],
-            [c.page for c in contexts],
-            [c.campaign for c in contexts],
-            [c.library for c in contexts],
-        ]
-        self._count_keys(columns.values(), only_counted)
-        self._fill_from_page_calls(lists, columns)
-        columns["page_host"] = pa.array(_hosts(lists["page_url"]), TEXT)
+    def _context_columns(self, types: pa.Array) -> dict[str, pa.Array]:
+        table = self._context_table()
+        for name in _CONTEXT.names:
+            _count(table[name], self.known_in_context)
+            if pa.types.is_struct(table[name].type):
+                for field in table[name].flatten():
+                    _count(field, self.known_in_context)
+        columns = {c: pc.struct_field(table["page"], k) for c, k in contract.PAGE.items()}
+        self._fill_from_page_calls(columns, types)
+        columns |= {c: pc.struct_field(table["campaign"], k) for c, k in contract.CAMPAIGN.items()}
+        columns |= {c: table[k] for c, k in contract.CONTEXT.items()}
+        urls = columns["page_url"].to_numpy(zero_copy_only=False)
+        columns["page_host"] = pa.array([url and _host(url) for url in urls], TEXT)
         return columns
 
-    def _fill_from_page_calls(
-        self, lists: dict[str, list[Any]], columns: dict[str, pa.Array]
-    ) -> None:
+    def _context_table(self) -> dict[str, pa.Array]:
+        """The contexts' usual keys, one row a message; values of other types are NULL."""
+        data = b"\n".join(self.contexts)
+        options = pj.ReadOptions(use_threads=False, block_size=len(data) + 1)
+        try:
+            table = pj.read_json(pa.BufferReader(data), options, _CONTEXT_OPTIONS)
+        except pa.ArrowInvalid:
+            table = None
+        if table is None or table.num_rows != self.size:
+            contexts = self._each(_decode_object, self.contexts, {})
+            rows = [_usual(context, _CONTEXT) for context in contexts]
+            table = pa.Table.from_pylist(rows, _CONTEXT)
+        return {name: table[name].combine_chunks() for name in _CONTEXT.names}
+
+    def _fill_from_page_calls(self, columns: dict[str, pa.Array], types: pa.Array) -> None:
         """A page call may say in its properties what its context does not."""
         if not self.properties:
             return
-        calls = [i for i, message in enumerate(self.messages) if message.type == "page"]
+        calls = pc.equal(types, "page")
         for name, key in contract.PAGE.items():
-            values = lists[name]
-            empty = [i for i in calls if not values[i]]
-            for i in empty:
-                values[i] = self.properties[i].get(key)
-            if empty:
-                columns[name] = screens.texts(values)
+            column = columns[name]
+            empty = pc.and_(calls, pc.fill_null(pc.equal(column, ""), True))
+            if pc.any(empty).as_py():
+                second = screens.texts([properties.get(key) for properties in self.properties])
+                columns[name] = pc.if_else(empty, second, column)
 
     def _commerce_columns(self) -> dict[str, pa.Array]:
         found: dict[int, dict[str, Any]] = {}
@@ -342,35 +296,28 @@ class _Bulk:
                 columns[name] = pa.nulls(self.size, kind)
         return columns
 
-    def _count_keys(self, columns: Iterable[pa.Array], others: list[list[Any]]) -> None:
-        """Count a key wherever a column or a list is filled."""
-        for array in columns:
-            if array.null_count < len(array):
-                self.known += is_there(array)
-        for values in others:
-            missing = values.count(None)
-            if missing == 0:
-                self.known += 1
-            elif missing < self.size:
-                self.known += np.fromiter((v is not None for v in values), bool, self.size)
-
     def _compare_keys(self) -> None:
         """Only lines in which no key can be hidden behind an equal one stay sound."""
-        known = self.known
-        for i, extra in self.extra_keys.items():
-            known[i] += extra
         objects = [o for o in (self.properties, self.traits, self.integrations) if o]
+        known = self.known
         for values in objects:
             known += np.fromiter(map(len, values), dtype=np.int64, count=self.size)
-        for i in np.flatnonzero((known != self.seen) & self.sound):
+        for i in np.flatnonzero((known + self.known_in_context != self.seen) & self.sound):
             # Objects in objects, a null, a key we do not know: look again, ever more closely.
             try:
                 deeper = sum(quick.count_keys(values[i], 2) - len(values[i]) for values in objects)
-            except RowError:
+                deeper += quick.count_keys(_decode_object(self.contexts[i]), 2)
+            except quick.DOUBTS:
                 self.sound[i] = False
                 continue
             if known[i] + deeper != self.seen[i]:
                 self.sound[i] = quick.holds(self.lines[i])
+
+
+def _count(array: pa.Array, known: np.ndarray) -> None:
+    """Count a key wherever a column is filled."""
+    if array.null_count < len(array):
+        known += is_there(array)
 
 
 def _decode_with_care(line: bytes) -> _Message:
@@ -384,26 +331,16 @@ def _decode_with_care(line: bytes) -> _Message:
     return _decode_message(line)
 
 
-def _untyped_context(found: dict[str, Any]) -> tuple[_Context, int]:
-    """A context of any shape, and its keys but for those that become a struct's field."""
-    page, campaign = found.get("page"), found.get("campaign")
-    page = page if isinstance(page, dict) else {}
-    campaign = campaign if isinstance(campaign, dict) else {}
-    context = _Context(
-        page=_Page(*(_text(page.get(key)) for key in contract.PAGE.values())),
-        campaign=_Campaign(*(_text(campaign.get(key)) for key in contract.CAMPAIGN.values())),
-        userAgent=_text(found.get("userAgent")),
-        ip=_text(found.get("ip")),
-        locale=_text(found.get("locale")),
-    )
-    known = quick.count_keys(found, 2)
-    for struct in (context.page, context.campaign, context):
-        known -= sum(getattr(struct, field) is not None for field in struct.__struct_fields__)
-    return context, known
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _usual(found: dict[str, Any], fields: Iterable[pa.Field]) -> dict[str, Any]:
+    """The fields of an object that have the type that is usual for them."""
+    row: dict[str, Any] = {}
+    for field in fields:
+        value = found.get(field.name)
+        if pa.types.is_struct(field.type):
+            row[field.name] = _usual(value, field.type) if isinstance(value, dict) else None
+        else:
+            row[field.name] = value if isinstance(value, str) else None
+    return row
 
 
 def _commerce(properties: dict[str, Any], raw: msgspec.Raw) -> dict[str, Any]:
@@ -417,30 +354,24 @@ def _commerce(properties: dict[str, Any], raw: msgspec.Raw) -> dict[str, Any]:
 
 
 def _none_given(raws: list[msgspec.Raw]) -> bool:
-    return set(map(id, raws)) <= {id(_ABSENT)}
+    return not raws or (raws[0] is _ABSENT and all([raw is _ABSENT for raw in raws]))
 
 
 def _payloads(raws: list[msgspec.Raw]) -> pa.Array:
     if _none_given(raws):
         return pa.nulls(len(raws), TEXT)
     texts = [None if raw is _ABSENT else bytes(raw) for raw in raws]
-    return pa.array(texts, pa.binary()).cast(TEXT)
+    return pa.array(texts, TEXT)
 
 
-def _hosts(urls: list[Any]) -> list[str | None]:
-    """:func:`ingestion.contracts.events.host` of each; few origins have many pages."""
-    known: dict[str, str | None] = {}
-    found: list[str | None] = []
-    for url in urls:
-        if url.__class__ is not str:
-            found.append(None)
-            continue
-        end = url.find("/", url.find("://") + 3)
-        origin = url[:end] if end >= 0 else url
-        if origin not in known:
-            known[origin] = contract.host(origin)
-        found.append(known[origin])
-    return found
+@lru_cache(1 << 16)
+def _host(url: str) -> str | None:
+    """:func:`ingestion.contracts.events.host`; few origins have many pages."""
+    end = url.find("/", url.find("://") + 3)
+    return _host_of_origin(url[:end] if end >= 0 else url)
+
+
+_host_of_origin = lru_cache(1 << 12)(contract.host)
 
 
 def _required(columns: dict[str, pa.Array]) -> np.ndarray:

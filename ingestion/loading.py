@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingestion import quality
@@ -40,10 +41,12 @@ from ingestion.unpack import Plain, plain
 from ingestion.workers import Task, read_ndjson
 from workspace.clock import iso, parse_time
 from workspace.identifiers import Keyring
-from workspace.lake import COMPRESSION, ROW_GROUP_ROWS, Entry, Lake
+from workspace.lake import ROW_GROUP_ROWS, Entry, Lake, parquet_options
 from workspace.streams import STREAMS
 
 _log = logging.getLogger(__name__)
+#: It gives the copy of one row group the memory of the one before.
+_POOL = pa.system_memory_pool()
 
 
 RECEIPTS = pa.schema(
@@ -342,7 +345,7 @@ class _Load:
 
         def write(groups: list[list[_Kept]]) -> Path:
             path = staging / f"{uuid4().hex}.parquet"
-            with pq.ParquetWriter(path, schema, compression=COMPRESSION) as writer:
+            with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
                 for group in groups:
                     table = pa.concat_tables([part.rows(schema.names) for part in group])
                     writer.write_table(table, row_group_size=table.num_rows)
@@ -367,7 +370,9 @@ class _Kept:
     def rows(self, columns: list[str] | None = None) -> pa.Table:
         table = self.table.select(columns) if columns else self.table
         # By position: on many narrow slices Arrow's filter takes several times as long.
-        return table if self.mask.all() else table.take(pa.array(np.flatnonzero(self.mask)))
+        if self.mask.all():
+            return table
+        return pc.take(table, pa.array(np.flatnonzero(self.mask)), memory_pool=_POOL)
 
 
 def _row_groups(parts: Sequence[_Kept]) -> list[list[_Kept]]:

@@ -41,7 +41,7 @@ from ingestion.events import read_events
 from workspace.identifiers import Keyring
 from workspace.paths import PROJECT
 
-CHUNK_BYTES = 2 << 20
+CHUNK_BYTES = 4 << 20
 #: From this size on, a file is worth the start of helpers (about half a second of a core).
 PARALLEL_BYTES = 40 << 20
 MAX_PROCESSES = 4

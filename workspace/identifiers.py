@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -70,12 +71,22 @@ class Keyring:
         return "Keyring(…)"
 
     def key(self, kind: str, value: str | None) -> str | None:
-        if value is None:
-            return None
-        inner, outer = (state.copy() for state in self._states)
-        inner.update(f"{_kind(kind)}:{value}".encode())
-        outer.update(inner.digest())
-        return outer.hexdigest()[:KEY_LENGTH]
+        return None if value is None else self.keys(kind, (value,))[0]
+
+    def keys(self, kind: str, values: Iterable[str]) -> list[str]:
+        """:meth:`key` of each value."""
+        inner, outer = self._states
+        start = inner.copy()
+        start.update(f"{_kind(kind)}:".encode())
+        inner_copy, outer_copy = start.copy, outer.copy
+        keys = []
+        for value in values:
+            inner = inner_copy()
+            inner.update(value.encode())
+            outer = outer_copy()
+            outer.update(inner.digest())
+            keys.append(outer.hexdigest()[:KEY_LENGTH])
+        return keys
 
     def sql(self, kind: str, expression: str) -> str:
         """The same key as a DuckDB expression. It holds key material: never log or store it."""

@@ -106,11 +106,14 @@ class KeyCache:
             known.clear()
             known[None] = None
         values = list(values)
-        new = {value for value in values if value not in known}
+        new = [value for value in values if value not in known]
         normalise = self._NORMALISERS.get(kind)
-        for value in new:
-            known[value] = self.keyring.key(kind, normalise(value) if normalise else value)
-        return [known[value] for value in values]
+        if normalise:
+            for value in new:
+                known[value] = self.keyring.key(kind, normalise(value))
+        else:
+            known.update(zip(new, self.keyring.keys(kind, new), strict=True))
+        return list(map(known.__getitem__, values))
 
 
 def _attendee(row: dict[str, Any]) -> None:
