@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -51,8 +52,18 @@ def prepare(settings: Settings) -> None:
 
 def write_instance(paths: Paths) -> None:
     target = paths.dagster / "dagster.yaml"
-    if not target.exists() or target.read_text() != INSTANCE:
-        durable.write(target, INSTANCE.encode(), mode=0o600)
+    event_log = json.dumps(str(paths.dagster / "history" / "runs"))
+    text = (
+        INSTANCE
+        + f"""\
+event_log_storage:
+  module: dagster_project.event_log
+  class: EventLog
+  config: {{base_dir: {event_log}}}
+"""
+    )
+    if not target.exists() or target.read_text() != text:
+        durable.write(target, text.encode(), mode=0o600)
 
 
 def open_instance(paths: Paths) -> DagsterInstance:
