@@ -151,9 +151,11 @@ class _Bulk:
         decode = _decode_with_care if careful else _decode_message
         self.messages = self._each(decode, self.lines, _NO_MESSAGE)
         self.contexts = [m.context for m in self.messages]
-        self.properties = self._objects([m.properties for m in self.messages])
-        self.traits = self._objects([m.traits for m in self.messages])
-        self.integrations = self._objects([m.integrations for m in self.messages])
+        self.raw_properties = _given([m.properties for m in self.messages])
+        self.raw_traits = _given([m.traits for m in self.messages])
+        self.integrations = self._objects(_given([m.integrations for m in self.messages]))
+        self.properties = self._objects(self.raw_properties)
+        self.traits = self._objects(self.raw_traits)
 
     def _each(self, read: Callable[[Any], Any], items: list[Any], stand_in: Any) -> list[Any]:
         try:
@@ -169,10 +171,12 @@ class _Bulk:
         return found
 
     def _objects(self, raws: list[msgspec.Raw]) -> list[dict[str, Any]]:
-        """The objects behind raw values; an empty list when no message has one."""
-        if _none_given(raws):
-            return []
         return self._each(_decode_object, raws, {})
+
+    def _payloads(self, raws: list[msgspec.Raw]) -> pa.Array:
+        if not raws:
+            return pa.nulls(self.size, TEXT)
+        return pa.array([None if raw is _ABSENT else bytes(raw) for raw in raws], TEXT)
 
     # ---- all messages together -----------------------------------------------------------
 
@@ -195,16 +199,14 @@ class _Bulk:
             "original": pa.array([x.originalTimestamp for x in m], TEXT),
         }
         payloads = {
-            "properties": _payloads([x.properties for x in m]),
-            "traits": _payloads([x.traits for x in m]),
-            "context": _payloads(self.contexts),
+            "properties": self._payloads(self.raw_properties),
+            "traits": self._payloads(self.raw_traits),
+            "context": self._payloads(self.contexts),
         }
         context = self._context_columns(top["type"])
-        only_counted = [
-            [x.writeKey for x in m],
-            [x.channel for x in m],
-            [None if x.integrations is _ABSENT else x for x in m],
-        ]
+        only_counted = [[x.writeKey for x in m], [x.channel for x in m]]
+        if self.integrations:
+            only_counted.append([None if x.integrations is _ABSENT else "" for x in m])
         for array in (*top.values(), *times.values(), *payloads.values()):
             _count(array, self.known)
         for values in only_counted:
@@ -353,15 +355,11 @@ def _commerce(properties: dict[str, Any], raw: msgspec.Raw) -> dict[str, Any]:
     return contract.commerce(exact)
 
 
-def _none_given(raws: list[msgspec.Raw]) -> bool:
-    return not raws or (raws[0] is _ABSENT and all([raw is _ABSENT for raw in raws]))
-
-
-def _payloads(raws: list[msgspec.Raw]) -> pa.Array:
-    if _none_given(raws):
-        return pa.nulls(len(raws), TEXT)
-    texts = [None if raw is _ABSENT else bytes(raw) for raw in raws]
-    return pa.array(texts, TEXT)
+def _given(raws: list[msgspec.Raw]) -> list[msgspec.Raw]:
+    """The same list; an empty one when no message has such a value."""
+    if raws and raws[0] is _ABSENT and all([raw is _ABSENT for raw in raws]):
+        return []
+    return raws
 
 
 @lru_cache(1 << 16)

@@ -95,6 +95,10 @@ def check_time(value: date, landed_at: datetime, field: str, future: bool = Fals
         raise RowError("time_range", field, detail)
 
 
+#: The last digit of a decimal, by its scale.
+_UNITS = [Decimal(1).scaleb(-scale) for scale in range(9)]
+
+
 def read_text(value: Any) -> str:
     """Text, or an integer as its digits (ids are often sent as numbers)."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -109,13 +113,12 @@ def read_text(value: Any) -> str:
 def read_decimal(value: Any, digits: int = 14, scale: int = 4) -> Decimal:
     """An exact decimal with at most ``digits`` before and ``scale`` behind the point."""
     number = _number(value)
-    if number != number.to_integral_value() and number.as_tuple().exponent < -scale:
-        number = number.normalize() if len(number.as_tuple().digits) <= 28 else number
-        if number.as_tuple().exponent < -scale:
-            raise RowError("too_many_digits", None, f"at most {scale} digits behind the point")
     if abs(number) >= 10**digits:
         raise RowError("too_many_digits", None, f"at most {digits} digits before the point")
-    return number.quantize(Decimal(1).scaleb(-scale))
+    rounded = number.quantize(_UNITS[scale])
+    if rounded != number:
+        raise RowError("too_many_digits", None, f"at most {scale} digits behind the point")
+    return rounded
 
 
 def read_rate(value: Any) -> Decimal:
