@@ -57,7 +57,7 @@ class _Message(msgspec.Struct, gc=False):
 
     messageId: str
     type: Literal["track", "identify", "page", "screen", "group", "alias"]
-    timestamp: str
+    timestamp: str | None = None
     event: str | None = None
     name: str | None = None
     userId: str | None = None
@@ -84,7 +84,7 @@ _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_amounts = msgspec.json.Decoder(_Amounts).decode
 
-_NO_MESSAGE = _Message("", "track", "")
+_NO_MESSAGE = _Message("", "track")
 _COMMERCE_KEYS = frozenset(("revenue", "total", "currency", "order_id"))
 
 
@@ -193,7 +193,7 @@ class _Bulk:
             "previous_id": pa.array([x.previousId for x in m], TEXT),
         }
         times = {
-            "occurred_at": pa.array([x.timestamp for x in m], TEXT),
+            "timestamp": pa.array([x.timestamp for x in m], TEXT),
             "known_at": pa.array([x.receivedAt for x in m], TEXT),
             "sent_at": pa.array([x.sentAt for x in m], TEXT),
             "original": pa.array([x.originalTimestamp for x in m], TEXT),
@@ -221,6 +221,8 @@ class _Bulk:
             columns[name], fits = screens.cast_times(array)
             self.sound &= fits & screens.between(columns[name], EARLIEST, LATEST)
         landed_at = pa.scalar(origin.landed_at, TIME)
+        given = columns["timestamp"]
+        columns["occurred_at"] = given if given.null_count == 0 else _moments(columns, landed_at)
         columns["known_at"] = pc.fill_null(columns["known_at"], landed_at)
         for name in ("occurred_at", "known_at"):
             latest = origin.landed_at + FUTURE_TOLERANCE
@@ -235,7 +237,7 @@ class _Bulk:
         columns["landing_line"] = pa.array(lines, pa.int64())
         columns["landed_at"] = pa.repeat(landed_at, self.size)
         columns["landing_file"] = pa.repeat(pa.scalar(origin.landing_file, TEXT), self.size)
-        columns[HAS_TIMESTAMP] = pa.repeat(pa.scalar(True), self.size)
+        columns[HAS_TIMESTAMP] = given.is_valid()
         return columns
 
     def _context_columns(self, types: pa.Array) -> dict[str, pa.Array]:
@@ -370,6 +372,13 @@ def _host(url: str) -> str | None:
 
 
 _host_of_origin = lru_cache(1 << 12)(contract.host)
+
+
+def _moments(columns: dict[str, pa.Array], landed_at: pa.Scalar) -> pa.Array:
+    """When it happened: as the sender says, or by its clock set right (see the contract)."""
+    sent, received, original = columns["sent_at"], columns["known_at"], columns["original"]
+    corrected = pc.subtract(received, pc.subtract(sent, original))
+    return pc.coalesce(columns["timestamp"], corrected, original, received, landed_at)
 
 
 def _required(columns: dict[str, pa.Array]) -> np.ndarray:

@@ -153,9 +153,9 @@ likely = st.fixed_dictionaries(
         "anonymousId": st.sampled_from(["a1", "é"]),
         "groupId": st.just("g"),
         "previousId": st.just("p"),
-        "timestamp": times,
     },
     optional={
+        "timestamp": times,
         "receivedAt": times,
         "sentAt": times,
         "originalTimestamp": times,
