@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from ingestion import quality
 from ingestion.chunks import ORIGINAL, Chunk, Origin, Rejects, read_table_rows
+from ingestion.collector import segments
 from ingestion.contracts import KINDS, STREAMS_OF, TABLES, crm
 from ingestion.contracts.model import KeyCache
 from ingestion.csvs import CsvFile
@@ -119,6 +120,9 @@ def load_pending(
     A file that is refused as a whole stops no other: it is recorded as one bad row that says
     why. A file that changes while it is read is left for the next time.
     """
+    if kind == "events":
+        segments.request_rotation(landing_root)
+        segments.seal_abandoned(landing_root)
     results = []
     for file in pending(kind, landing_root, lake):
         try:

@@ -1,4 +1,4 @@
-"""A landed file as plain bytes on disk: gzip undone under caps, its format told.
+"""A landed file as plain bytes on disk: gzip and segments undone under caps, its format told.
 
 A gzip stream that breaks keeps its whole lines; the broken one is handed back by itself.
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from uuid import uuid4
 
+from ingestion.collector import messages
+from ingestion.collector.segments import MAGIC
 from ingestion.errors import IngestError
 from ingestion.landing import BLOCK, read_unchanged
 
@@ -50,12 +52,17 @@ def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
     Raises :class:`IngestError` for a gzip file beyond the caps.
     """
     with open(path, "rb") as handle:
-        packed = handle.read(2) == GZIP
-    if not packed:
+        head = handle.read(len(MAGIC))
+    if not head.startswith((GZIP, MAGIC)):
         yield Plain(path, _format(path, file_name))
         return
     target = staging / f"{uuid4().hex}.plain"
     try:
+        if head == MAGIC:
+            with open(path, "rb") as handle, open(target, "xb") as out:
+                out.writelines(line + b"\n" for line in messages.lines(handle))
+            yield Plain(target, "ndjson")
+            return
         detail = _unpack(path, target)
         broken = _cut_tail(target, detail) if detail else None
         name = file_name[:-3] if file_name.lower().endswith(".gz") else file_name

@@ -140,6 +140,25 @@ def ingest(
 
 
 @app.command()
+def serve(
+    workspace: WorkspaceOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+) -> None:
+    """Collect events over HTTP (Segment's tracking API) until interrupted."""
+    from interfaces import http
+
+    chosen = _settings(workspace)
+    try:
+        http.check(chosen)
+    except SettingsError as error:
+        _refuse(str(error))
+    out.print(f"collecting on http://{host}:{port}/v1/ into {chosen.paths.landing}")
+    http.serve(chosen, host, port, workers)
+
+
+@app.command()
 def publish(
     workspace: WorkspaceOption = None,
     rollback: Annotated[

@@ -84,6 +84,38 @@ def view_root() -> Path | None:
     return Path(given) if given else None
 
 
+def write_keys(environment: Environment) -> dict[str, str]:
+    """The collector's sources and their write keys: ``MARKETING_WRITE_KEYS=web:KEY,server:KEY``.
+
+    Without any, a development workspace takes the key ``dev``. Raises :class:`SettingsError`.
+    """
+    keys = dict(_pairs("MARKETING_WRITE_KEYS"))
+    if len(set(keys.values())) < len(keys):
+        raise SettingsError("MARKETING_WRITE_KEYS gives one key to two sources")
+    if not keys and environment is not Environment.DEV:
+        raise SettingsError(f"MARKETING_WRITE_KEYS must be set when MARKETING_ENV is {environment}")
+    return keys or {"dev": "dev"}
+
+
+def cors_origins() -> dict[str, list[str]]:
+    """Web origins by source: ``MARKETING_CORS_ORIGINS=web:https://a.example,web:https://b.example``."""
+    origins: dict[str, list[str]] = {}
+    for source, origin in _pairs("MARKETING_CORS_ORIGINS"):
+        origins.setdefault(source, []).append(origin)
+    return origins
+
+
+def _pairs(variable: str) -> list[tuple[str, str]]:
+    pairs = []
+    for part in filter(None, map(str.strip, os.environ.get(variable, "").split(","))):
+        name, colon, value = part.partition(":")
+        if not (name and colon and value):
+            # The value may be a secret: it is not repeated.
+            raise SettingsError(f"{variable} is a list of source:value, separated by commas")
+        pairs.append((name, value))
+    return pairs
+
+
 @contextmanager
 def exported(**values: str) -> Iterator[None]:
     """Set environment variables for the block: how dbt's profile learns of the warehouse."""

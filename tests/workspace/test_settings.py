@@ -9,7 +9,7 @@ import pytest
 
 from workspace import settings
 from workspace.paths import PROJECT
-from workspace.settings import SettingsError
+from workspace.settings import Environment, SettingsError
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -47,3 +47,26 @@ def test_the_pepper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARKETING_ENV", "prod")
     with pytest.raises(SettingsError, match="must be set when MARKETING_ENV is prod"):
         settings.load(tmp_path / "other")
+
+
+def test_write_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.write_keys(Environment.DEV) == {"dev": "dev"}
+    with pytest.raises(SettingsError, match="MARKETING_WRITE_KEYS must be set"):
+        settings.write_keys(Environment.PROD)
+    monkeypatch.setenv("MARKETING_WRITE_KEYS", " web:a:b , server:c,")
+    assert settings.write_keys(Environment.PROD) == {"web": "a:b", "server": "c"}
+    for wrong in ("secret-alone", ":secret", "web:", "web:same,server:same"):
+        monkeypatch.setenv("MARKETING_WRITE_KEYS", wrong)
+        with pytest.raises(SettingsError) as caught:
+            settings.write_keys(Environment.DEV)
+        assert "secret" not in str(caught.value)
+
+
+def test_origins_by_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.cors_origins() == {}
+    given = "web:https://a.example,web:https://b.example:8443,app:https://c.example"
+    monkeypatch.setenv("MARKETING_CORS_ORIGINS", given)
+    assert settings.cors_origins() == {
+        "web": ["https://a.example", "https://b.example:8443"],
+        "app": ["https://c.example"],
+    }

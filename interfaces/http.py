@@ -1,0 +1,96 @@
+"""The HTTP door: what each wing offers, mounted in one application."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from workspace import settings
+from workspace.settings import Settings
+
+#: prometheus_client's own name: where the workers of one server add up their counts.
+_SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+
+def check(chosen: Settings) -> None:
+    """Raises :class:`SettingsError` for settings that the server cannot use."""
+    _sources(chosen)
+
+
+def serve(chosen: Settings, host: str, port: int, workers: int) -> None:
+    """Listen until interrupted; ends after everything received is durable."""
+    import uvicorn
+
+    with tempfile.TemporaryDirectory() as shared:
+        given = {"MARKETING_WORKSPACE": str(chosen.paths.root)}
+        if workers > 1:
+            given[_SHARED_METRICS] = shared
+        with settings.exported(**given):
+            uvicorn.run(
+                "interfaces.http:create_app",
+                factory=True,
+                host=host,
+                port=port,
+                workers=workers,
+                http="ingestion.collector.protocol:GuardedProtocol",
+                ws="none",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=4096,
+                timeout_graceful_shutdown=20,
+            )
+
+
+def create_app() -> ASGI:
+    """The application of one worker, from the environment's settings."""
+    from prometheus_client import CollectorRegistry
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Mount, Route
+
+    from ingestion.collector.app import Collector
+
+    chosen = settings.load()
+    registry = CollectorRegistry()
+    collector = Collector(chosen.paths.landing, _sources(chosen), chosen.present, registry=registry)
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        await collector.start()
+        yield
+        await collector.stop()
+
+    async def metrics(_request: Any) -> Response:
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest, multiprocess
+
+        shown = registry
+        if _SHARED_METRICS in os.environ:
+            shown = CollectorRegistry()
+            multiprocess.MultiProcessCollector(shown)
+        return Response(generate_latest(shown), media_type=CONTENT_TYPE_LATEST)
+
+    pages = Starlette(routes=[Route("/metrics", metrics), Mount("/", collector)], lifespan=lifespan)
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        # Events go past the router: it costs as much as they do.
+        events = scope["type"] == "http" and scope["path"].startswith("/v1/")
+        await (collector if events else pages)(scope, receive, send)
+
+    return app
+
+
+def _sources(chosen: Settings) -> list[Any]:
+    from ingestion.collector.app import Source
+
+    keys, origins = settings.write_keys(chosen.environment), settings.cors_origins()
+    if unknown := origins.keys() - keys.keys():
+        raise settings.SettingsError(
+            f"MARKETING_CORS_ORIGINS names {min(unknown)!r}, which has no write key"
+        )
+    return [Source(name, key, tuple(origins.get(name, ()))) for name, key in keys.items()]
