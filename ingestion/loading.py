@@ -120,9 +120,8 @@ def load_pending(
     A file that is refused as a whole stops no other: it is recorded as one bad row that says
     why. A file that changes while it is read is left for the next time.
     """
-    if kind == "events":
-        segments.request_rotation(landing_root)
-        segments.seal_abandoned(landing_root)
+    segments.request_rotation(landing_root, kind)
+    segments.seal_abandoned(landing_root, kind)
     results = []
     for file in pending(kind, landing_root, lake):
         try:

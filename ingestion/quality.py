@@ -130,6 +130,7 @@ SUITES: dict[str, tuple[Expectation, ...]] = {
         _between("occurred_at_days_ago", -1, FAR_PAST.days, MOSTLY_RECENT),
     ),
     "content_items": (_unique("content_id", "known_at"), _known("title")),
+    "delivery_events": (_unique("provider", "provider_event_id"),),
     "attendees": (_unique("event_key", "email_key", "known_at"),),
     "imported_contacts": (
         _unique("external_id", "known_at"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from uuid import uuid4
 
-from ingestion.collector import messages
+from ingestion.collector import deliveries, messages, segments
 from ingestion.collector.segments import MAGIC
 from ingestion.errors import IngestError
 from ingestion.landing import BLOCK, read_unchanged
@@ -60,7 +60,7 @@ def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
     try:
         if head == MAGIC:
             with open(path, "rb") as handle, open(target, "xb") as out:
-                out.writelines(line + b"\n" for line in messages.lines(handle))
+                out.writelines(line + b"\n" for line in _segment_lines(handle))
             yield Plain(target, "ndjson")
             return
         detail = _unpack(path, target)
@@ -69,6 +69,12 @@ def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
         yield Plain(target, _format(target, name), broken)
     finally:
         target.unlink(missing_ok=True)
+
+
+def _segment_lines(handle: BinaryIO) -> Iterator[bytes]:
+    for record in segments.records(handle):
+        is_webhook = record.path.startswith(deliveries.PATH)
+        yield from (deliveries if is_webhook else messages).record_lines(record)
 
 
 def _unpack(path: Path, target: Path) -> str | None:

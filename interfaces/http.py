@@ -19,6 +19,7 @@ ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 def check(chosen: Settings) -> None:
     """Raises :class:`SettingsError` for settings that the server cannot use."""
     _sources(chosen)
+    _webhooks()
 
 
 def serve(chosen: Settings, host: str, port: int, workers: int) -> None:
@@ -55,10 +56,19 @@ def create_app() -> ASGI:
     from starlette.routing import Mount, Route
 
     from ingestion.collector.app import Collector
+    from ingestion.collector.webhooks import confirm
 
     chosen = settings.load()
     registry = CollectorRegistry()
-    collector = Collector(chosen.paths.landing, _sources(chosen), chosen.present, registry=registry)
+    collector = Collector(
+        chosen.paths.landing,
+        _sources(chosen),
+        chosen.present,
+        registry=registry,
+        webhooks=_webhooks(),
+        public_url=settings.public_url(),
+        confirm=confirm,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
@@ -83,6 +93,21 @@ def create_app() -> ASGI:
         await (collector if events else pages)(scope, receive, send)
 
     return app
+
+
+def _webhooks() -> dict[str, Any]:
+    from ingestion.collector.webhooks import verifiers
+
+    secrets = settings.webhook_secrets()
+    signed_address = secrets.keys() & {"twilio", "hubspot"}
+    if signed_address and not settings.public_url():
+        raise settings.SettingsError(
+            f"MARKETING_PUBLIC_URL must be set: {min(signed_address)} signs the address it sends to"
+        )
+    try:
+        return verifiers(secrets, settings.twilio_shared_keys())
+    except ValueError as error:
+        raise settings.SettingsError(str(error)) from None
 
 
 def _sources(chosen: Settings) -> list[Any]:

@@ -304,5 +304,5 @@ def _clocks(stream: Stream, as_of: datetime | None) -> str:
     limit = f"timestamp '{iso(as_of).removesuffix('Z').replace('T', ' ')}'"
     cut = f" where known_at <= {limit}"
     if stream.occurred:
-        cut += f" and {stream.occurred} < {limit}"
+        cut += f" and ({stream.occurred} < {limit} or {stream.occurred} is null)"
     return cut

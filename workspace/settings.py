@@ -21,6 +21,16 @@ from workspace.identifiers import Keyring
 from workspace.paths import PROJECT, Paths
 
 PEPPER_FILE = "pepper.key"
+_WEBHOOK_VARIABLES = {
+    "sendgrid": "MARKETING_SENDGRID_WEBHOOK_KEY",
+    "ses": "MARKETING_SNS_TOPICS",
+    "postmark": "MARKETING_POSTMARK_WEBHOOK_LOGIN",
+    "brevo": "MARKETING_BREVO_WEBHOOK_TOKEN",
+    "twilio": "MARKETING_TWILIO_AUTH_TOKEN",
+    "telnyx": "MARKETING_TELNYX_PUBLIC_KEY",
+    "onesignal": "MARKETING_ONESIGNAL_WEBHOOK_SECRET",
+    "hubspot": "MARKETING_HUBSPOT_CLIENT_SECRET",
+}
 
 
 class Environment(StrEnum):
@@ -95,6 +105,25 @@ def write_keys(environment: Environment) -> dict[str, str]:
     if not keys and environment is not Environment.DEV:
         raise SettingsError(f"MARKETING_WRITE_KEYS must be set when MARKETING_ENV is {environment}")
     return keys or {"dev": "dev"}
+
+
+def webhook_secrets() -> dict[str, str]:
+    """What each provider's webhooks are proven with, by provider; one that is not set is absent."""
+    return {
+        name: value
+        for name, variable in _WEBHOOK_VARIABLES.items()
+        if (value := os.environ.get(variable))
+    }
+
+
+def twilio_shared_keys() -> dict[str, str]:
+    """Names and secrets of Twilio's shared keys: with any, HMAC-SHA256 is pinned."""
+    return dict(_pairs("MARKETING_TWILIO_SHARED_KEYS"))
+
+
+def public_url() -> str:
+    """Where the world reaches ``marketing serve``, without a slash at the end."""
+    return os.environ.get("MARKETING_PUBLIC_URL", "").rstrip("/")
 
 
 def cors_origins() -> dict[str, list[str]]:

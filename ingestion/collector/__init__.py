@@ -1,6 +1,7 @@
-"""Events over HTTP: verified as little as must be, made durable, acknowledged, and landed.
+"""Events and webhooks over HTTP: proven, made durable, acknowledged, and landed.
 
-`app` answers requests, `envelope` says what a request must be, `segments` keeps the bytes,
-`protocol` guards the connection, and `messages` turns a sealed segment into lines for the
-contract. Nothing is judged here that can be judged from landing.
+`app` answers requests through `writer`, `segments` keeps the bytes, `protocol` guards the
+connection; `envelope` says what an event's request must be, `signatures` and `webhooks` prove who
+sent a webhook. `messages` and `deliveries` turn a sealed segment into lines for the contracts.
+Nothing is judged here that can be judged from landing.
 """

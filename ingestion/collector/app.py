@@ -1,4 +1,4 @@
-"""The collector as an ASGI application, and the group commit behind it.
+"""The collector as an ASGI application: events, webhooks, and the group commit behind them.
 
 A request is answered with 2xx only when its bytes are on disk. All that arrive while the disk is
 busy with one group make the next group. When the disk refuses, they get 503 and may come again.
@@ -10,34 +10,36 @@ import asyncio
 import base64
 import binascii
 import contextlib
-import logging
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 
 from ingestion.collector import envelope
 from ingestion.collector.envelope import MAX_BODY_BYTES, Refused
-from ingestion.collector.segments import Record, Segment, frame, seal_abandoned
-
-_log = logging.getLogger(__name__)
+from ingestion.collector.segments import Record, frame, seal_abandoned
+from ingestion.collector.signatures import Request, Verifier, subscribe_url
+from ingestion.collector.writer import Limits, Metrics, Unavailable, Writer
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 #: Not kept with a request: they are credentials, or a browser's cookies of other pages.
-_SECRET_HEADERS = frozenset((b"authorization", b"cookie", b"proxy-authorization"))
+_SECRET_HEADERS = frozenset(
+    (b"authorization", b"cookie", b"proxy-authorization", b"x-webhook-secret")
+)
 _SUCCESS = b'{"success":true}'
 
-
-class Unavailable(Exception):
-    """The bytes could not be made durable."""
+#: The kinds of landed files that requests become.
+EVENTS, DELIVERIES = "events", "delivery_events"
+PATH = "/webhooks/"
+MAX_WEBHOOK_BYTES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -49,132 +51,12 @@ class Source:
     origins: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Limits:
-    """When segments are sealed, and how long a request may take to arrive (seconds)."""
-
-    segment_bytes: int = 64 << 20
-    segment_seconds: float = 60.0
-    body_seconds: float = 10.0
-    waiting_bytes: int = 256 << 20
-    free_bytes: int = 64 << 20
-
-
-class Metrics:
-    """What the collector counts."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Counter(
-            "collector_requests_total",
-            "Requests by answer.",
-            ["status", "reason"],
-            registry=registry,
-        )
-        self.messages = Counter(
-            "collector_messages_total", "Messages acknowledged.", ["source"], registry=registry
-        )
-        self.bytes = Counter(
-            "collector_bytes_total", "Bytes of acknowledged bodies.", registry=registry
-        )
-        self.commit = Histogram(
-            "collector_commit_seconds",
-            "Time to make one group of requests durable.",
-            registry=registry,
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5),
-        )
-
-
-class Writer:
-    """Group commit: one thread writes, everyone who waits is answered together."""
-
-    def __init__(self, landing: Path, limits: Limits, metrics: Metrics) -> None:
-        self._landing, self._limits, self._metrics = landing, limits, metrics
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="collector-disk")
-        self._segment: Segment | None = None
-        self._waiting: list[tuple[bytes, datetime, asyncio.Future[None]]] = []
-        self._waiting_bytes = 0
-        self._task: asyncio.Task[None] | None = None
-        self.healthy = True
-
-    async def append(self, data: bytes, received_at: datetime) -> None:
-        """Return when the record is on disk. Raises :class:`Unavailable`."""
-        if self._waiting_bytes + len(data) > self._limits.waiting_bytes:
-            raise Unavailable
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((data, received_at, future))
-        self._waiting_bytes += len(data)
-        if self._task is None:
-            self._task = asyncio.create_task(self._commit())
-        await future
-
-    async def tick(self) -> None:
-        """Seal what is due while nothing arrives."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._seal_if_due)
-
-    async def close(self) -> None:
-        """Write what waits and seal."""
-        while self._task is not None:
-            await self._task
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._seal)
-        self._thread.shutdown()
-
-    async def _commit(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._waiting:
-                group, self._waiting, self._waiting_bytes = self._waiting, [], 0
-                frames = [data for data, _, _ in group]
-                try:
-                    with self._metrics.commit.time():
-                        await loop.run_in_executor(self._thread, self._write, frames, group[0][1])
-                except OSError as error:
-                    self._report(error)
-                    for _, _, future in group:
-                        if not future.cancelled():
-                            future.set_exception(Unavailable())
-                    continue
-                self.healthy = True
-                for _, _, future in group:
-                    if not future.cancelled():
-                        future.set_result(None)
-        finally:
-            self._task = None
-
-    def _write(self, frames: Sequence[bytes], received_at: datetime) -> None:
-        if self._segment is None:
-            self._segment = Segment(self._landing)
-        try:
-            self._segment.append(frames, received_at)
-        except OSError:
-            # What it holds is whole, but its descriptor has lost our trust.
-            segment, self._segment = self._segment, None
-            segment.abandon()
-            raise
-        self._seal_if_due()
-
-    def _seal_if_due(self) -> None:
-        limits = self._limits
-        if self._segment and self._segment.is_due(limits.segment_bytes, limits.segment_seconds):
-            self._seal()
-
-    def _seal(self) -> None:
-        segment, self._segment = self._segment, None
-        if segment is None:
-            return
-        try:
-            segment.seal()
-        except OSError as error:  # its rows are safe, and sealed by whoever looks next
-            self._report(error)
-            segment.abandon()
-
-    def _report(self, error: OSError) -> None:
-        if self.healthy:
-            _log.error("the collector cannot write: %s", error.strerror)
-        self.healthy = False
-
-
 class Collector:
-    """The tracking API, `/health` and `/ready`. Everything else gets 404."""
+    """The tracking API, webhooks, `/health` and `/ready`. Everything else gets 404.
+
+    ``webhooks`` holds each provider's verifier; ``public_url`` is where providers think they
+    send to, which some of them sign.
+    """
 
     def __init__(
         self,
@@ -183,18 +65,26 @@ class Collector:
         clock: Callable[[], datetime],
         registry: CollectorRegistry | None = None,
         limits: Limits | None = None,
+        webhooks: Mapping[str, Verifier] | None = None,
+        public_url: str = "",
+        confirm: Callable[[str], None] | None = None,
     ) -> None:
         self._landing, self._clock = landing, clock
         self._limits = limits or Limits()
         self._sources = {source.write_key: source for source in sources}
         self._origins = {origin.encode() for source in sources for origin in source.origins}
         self._metrics = Metrics(registry or CollectorRegistry())
-        self._writer = Writer(landing, self._limits, self._metrics)
+        self._webhooks, self._public_url = webhooks or {}, public_url
+        self._confirm = confirm
+        self._writer, self._webhook_writer = (
+            Writer(landing, kind, self._limits, self._metrics) for kind in (EVENTS, DELIVERIES)
+        )
         self._ticker: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Seal what dead workers left, and begin to watch the clock."""
-        await asyncio.to_thread(seal_abandoned, self._landing)
+        for kind in (EVENTS, DELIVERIES):
+            await asyncio.to_thread(seal_abandoned, self._landing, kind)
         self._ticker = asyncio.create_task(self._tick())
 
     async def stop(self) -> None:
@@ -204,6 +94,7 @@ class Collector:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticker
         await self._writer.close()
+        await self._webhook_writer.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -238,6 +129,8 @@ class Collector:
         path, method = scope["path"], scope["method"]
         call = envelope.PATHS.get(path)
         if call is None:
+            if path.startswith(PATH):
+                return await self._webhook(scope, headers, receive)
             return await self._probe(path)
         if method == "OPTIONS":
             return 204, b""
@@ -260,19 +153,50 @@ class Collector:
         self._metrics.bytes.inc(len(body))
         return 200, _SUCCESS
 
-    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+    async def _webhook(
+        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> tuple[int, bytes]:
+        provider = scope["path"].removeprefix(PATH)
+        verify = self._webhooks.get(provider)
+        if verify is None:
+            raise Refused(404, "path", "no such path")
+        if scope["method"] != "POST":
+            raise Refused(405, "method", "send POST")
+        body = await self._body(headers, receive, MAX_WEBHOOK_BYTES)
+        query = scope["query_string"].decode("latin-1")
+        path = scope["path"] + (f"?{query}" if query else "")
+        request = Request("POST", self._public_url + path, headers, body, time.time())
+        await asyncio.to_thread(verify, request)  # it may fetch a certificate
+        received_at = self._clock()
+        kept = [pair for pair in scope["headers"] if pair[0] not in _SECRET_HEADERS]
+        record = Record(received_at, provider, path, kept, body)
+        await self._webhook_writer.append(frame(record), received_at)
+        self._metrics.messages.labels(provider).inc()
+        self._metrics.bytes.inc(len(body))
+        if provider == "ses" and self._confirm is not None:
+            url = subscribe_url(body)
+            if url is not None:
+                try:
+                    await asyncio.to_thread(self._confirm, url)
+                except OSError:
+                    raise Unavailable from None  # SNS asks again
+        return 200, _SUCCESS
+
+    async def _body(
+        self, headers: Mapping[bytes, bytes], receive: Receive, limit: int = MAX_BODY_BYTES
+    ) -> bytes:
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-            raise Refused(413, "too_large", f"at most {MAX_BODY_BYTES:,} bytes")
+        if not length.isdigit() or int(length) > limit:
+            raise Refused(413, "too_large", f"at most {limit:,} bytes")
         message = await self._next(receive)
         body = message.get("body", b"")
         while message.get("more_body"):
             message = await self._next(receive)
             body += message.get("body", b"")
-            if len(body) > MAX_BODY_BYTES:
+            if len(body) > limit:
                 break
-        if len(body) > MAX_BODY_BYTES:
-            raise Refused(413, "too_large", f"at most {MAX_BODY_BYTES:,} bytes")
+        if len(body) > limit:
+            raise Refused(413, "too_large", f"at most {limit:,} bytes")
         return body
 
     async def _next(self, receive: Receive) -> dict[str, Any]:
@@ -290,7 +214,8 @@ class Collector:
             return 200, b'{"status":"alive"}'
         if path == "/ready":
             free = await asyncio.to_thread(lambda: shutil.disk_usage(self._landing).free)
-            if self._writer.healthy and free > self._limits.free_bytes:
+            healthy = self._writer.healthy and self._webhook_writer.healthy
+            if healthy and free > self._limits.free_bytes:
                 return 200, b'{"status":"ready"}'
             raise Refused(503, "not_ready", "the disk takes no events")
         raise Refused(404, "path", "no such path")
@@ -328,3 +253,4 @@ class Collector:
         while True:
             await asyncio.sleep(0.5)
             await self._writer.tick()
+            await self._webhook_writer.tick()

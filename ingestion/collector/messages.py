@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import msgspec
 
 from ingestion import strict
-from ingestion.collector import envelope, segments
+from ingestion.collector import envelope
 from ingestion.collector.segments import Record
 from ingestion.errors import RowError
 from workspace.clock import iso
@@ -26,12 +25,6 @@ _DOUBTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NULL = b"null"
 #: White space that may stand between a key and its colon, and so hide the key from a count.
 _HIDING = (b'" ', b'"\t', b'"\r', b'"\n')
-
-
-def lines(handle: BinaryIO) -> Iterator[bytes]:
-    """The messages of a segment as JSON lines, without their line feeds."""
-    for record in segments.records(handle):
-        yield from record_lines(record)
 
 
 def record_lines(record: Record) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """Segment files: what the collector received, byte for byte, durable before it is acknowledged.
 
-A worker appends records to its own file in ``<landing>/.collector/`` and holds a lock on it. A
-sealed segment is an ordinary landed file of kind `events`. A record is a frame: the length and
+A worker appends records to its own file a kind in ``<landing>/.collector/`` and holds a lock on
+it. A sealed segment is an ordinary landed file of its kind. A record is a frame: the length and
 the CRC-32 of its payload (both 32 bits, little-endian), then the payload, a MessagePack array.
 What a kill leaves of an unfinished frame was never acknowledged.
 """
@@ -63,9 +63,9 @@ class Segment:
     must then be sealed, for after an error of the disk its descriptor is not to be believed.
     """
 
-    def __init__(self, landing: Path) -> None:
-        self._landing = landing
-        self.path = durable.make_folder(open_folder(landing)) / f"{uuid4().hex}{SUFFIX}"
+    def __init__(self, landing: Path, kind: str) -> None:
+        self._landing, self._kind = landing, kind
+        self.path = durable.make_folder(open_folder(landing)) / f"{kind}.{uuid4().hex}{SUFFIX}"
         self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,7 +99,8 @@ class Segment:
             self.path.unlink(missing_ok=True)
             os.close(self._fd)
             return None
-        target = _landed_path(self._landing, self.received_at, self._digest.hexdigest())
+        digest = self._digest.hexdigest()
+        target = _landed_path(self._landing, self._kind, self.received_at, digest)
         durable.replace(self.path, target)
         os.close(self._fd)
         return target
@@ -126,10 +127,10 @@ def records(handle: BinaryIO) -> Iterator[Record]:
         yield _decode(payload)
 
 
-def request_rotation(landing: Path, seconds: float = 3.0) -> None:
+def request_rotation(landing: Path, kind: str, seconds: float = 3.0) -> None:
     """Ask running collectors to seal what they hold, and wait for it a little."""
     folder = open_folder(landing)
-    held = _held(folder)
+    held = _held(folder, kind)
     if not held:
         return
     (folder / _ROTATE).touch()
@@ -138,10 +139,10 @@ def request_rotation(landing: Path, seconds: float = 3.0) -> None:
         time.sleep(0.05)
 
 
-def seal_abandoned(landing: Path) -> list[Path]:
+def seal_abandoned(landing: Path, kind: str) -> list[Path]:
     """Seal the segments of workers that are gone. A worker's own lock protects a live one."""
     sealed = []
-    for path in _segments(open_folder(landing)):
+    for path in _segments(open_folder(landing), kind):
         with contextlib.suppress(FileNotFoundError), open(path, "r+b") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -164,7 +165,7 @@ def _seal(landing: Path, path: Path, handle: BinaryIO) -> Path | None:
         path.unlink()
         return None
     handle.truncate(size)
-    target = _landed_path(landing, first, digest.hexdigest())
+    target = _landed_path(landing, path.name.partition(".")[0], first, digest.hexdigest())
     durable.replace(path, target)
     return target
 
@@ -183,19 +184,19 @@ def _payloads(handle: BinaryIO) -> Iterator[tuple[bytes, int]]:
         yield payload, end
 
 
-def _landed_path(landing: Path, received_at: datetime, digest: str) -> Path:
-    folder = durable.make_folder(landing / "events")
+def _landed_path(landing: Path, kind: str, received_at: datetime, digest: str) -> Path:
+    folder = durable.make_folder(landing / kind)
     return folder / f"{compact(received_at)}__{digest[:12]}__collector{SUFFIX}"
 
 
-def _segments(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+def _segments(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"{kind}.*{SUFFIX}")) if folder.is_dir() else []
 
 
-def _held(folder: Path) -> list[Path]:
+def _held(folder: Path, kind: str) -> list[Path]:
     """The segments that a live worker has open."""
     held = []
-    for path in _segments(folder):
+    for path in _segments(folder, kind):
         with contextlib.suppress(FileNotFoundError), open(path, "rb") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)

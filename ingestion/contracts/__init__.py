@@ -19,6 +19,7 @@ TABLES: dict[str, Contract] = {
         tables.CONTENT,
         tables.ATTENDEES,
         tables.CONTACTS,
+        tables.DELIVERY_EVENTS,
         tables.SUPPRESSIONS,
         tables.CONSENTS,
         tables.REFERENCE,

@@ -149,6 +149,43 @@ CONTACTS = Contract(
 
 CHANNELS = ("email", "sms", "push", "all")
 
+#: The closed vocabulary. The first group tells what became of a message, the second what a
+#: person did with it, the third what happened to an object of the CRM.
+EVENT_TYPES = (
+    *("processed", "sent", "deferred", "delivered", "bounced", "dropped", "failed"),
+    *("opened", "clicked", "read", "complained", "unsubscribed", "resubscribed", "received"),
+    *("crm_created", "crm_changed", "crm_deleted", "crm_privacy_deleted", "crm_merged"),
+    *("crm_restored", "crm_associated"),
+)
+#: permanent: never again to this address; transient: it may pass; block: refused for what we are.
+BOUNCE_TYPES = ("permanent", "transient", "block", "undetermined")
+
+DELIVERY_EVENTS = Contract(
+    kind="delivery_events",
+    stream="delivery_events",
+    identity="id",
+    identity_columns=("provider", "provider_event_id"),
+    conflict="id_conflict",
+    fields=(
+        Field("provider", "code", required=True),
+        Field("provider_event_id", required=True),
+        Field("event_type", required=True, allowed=EVENT_TYPES),
+        Field("channel", "code", required=True, allowed=("email", "sms", "push", "crm")),
+        Field("provider_message_id"),
+        Field("outbox_id"),
+        Field("recipient"),
+        Field("bounce_type", "code", allowed=BOUNCE_TYPES),
+        Field("reason"),
+        Field("url"),
+        Field("user_agent"),
+        Field("ip"),
+        Field("is_machine", "boolean"),
+        Field("occurred_at", "time"),
+        Field("payload"),
+    ),
+    keys=(Key("email_key", "email", "recipient"), Key("phone_key", "phone", "recipient")),
+)
+
 SUPPRESSIONS = Contract(
     kind="suppressions",
     stream="suppressions",

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import requests
 
 from tests.end_to_end.runner import open_workspace, run
+from tests.ingestion.collector import samples
 from tests.ingestion.collector.serving import ROOT, as_process, counted
 
 CALLS = 5000
@@ -37,6 +39,11 @@ def test_official_clients_deliver_each_call_once(tmp_path: Path) -> None:
         assert [client.wait(120) for client in clients] == [0] * len(clients)
         sent = CALLS * len(commands)
         assert counted(served, "collector_messages_total", 'source="server"') == sent
+        opened_mail = samples.postmark("Open", "ReceivedAt", Recipient="a@x.example")
+        for _ in range(3):
+            url = served.url + "/webhooks/postmark"
+            answer = requests.post(url, json=opened_mail, auth=("user", "password"), timeout=10)
+            assert answer.status_code == 200
         # While the server goes on listening: the run asks it for what it holds.
         run(opened)
     with duckdb.connect(str(opened.paths.published / "marketing.duckdb"), read_only=True) as db:
@@ -46,6 +53,8 @@ def test_official_clients_deliver_each_call_once(tmp_path: Path) -> None:
         assert (rows, ids) == (sent, sent)
         (rejected,) = db.execute("select count(*) from marts.rejected_rows").fetchone()  # type: ignore[misc]
         assert rejected == 0
+        told = db.execute("select provider, event_type from marts.delivery_logs").fetchall()
+        assert told == [("postmark", "opened")]
         kinds = db.execute(
             "select message_type, count(*) from marts.fct_events group by 1 order by 1"
         ).fetchall()

@@ -20,8 +20,9 @@ import requests
 import uvicorn
 
 from ingestion import load_pending
-from ingestion.collector.app import Collector, Limits, Source
+from ingestion.collector.app import Collector, Source
 from ingestion.collector.protocol import GuardedProtocol
+from ingestion.collector.writer import Limits
 from ingestion.loading import LoadResult
 from workspace import clock
 from workspace.identifiers import Keyring
@@ -32,6 +33,10 @@ SOURCES = [
     Source("web", "web-key", ("https://www.example.com",)),
     Source("server", "server-key"),
 ]
+SETTINGS = {
+    "MARKETING_WRITE_KEYS": "web:web-key,server:server-key",
+    "MARKETING_POSTMARK_WEBHOOK_LOGIN": "user:password",
+}
 KEYRING = Keyring(b"a pepper for tests")
 
 
@@ -79,12 +84,12 @@ class Served:
                 pass
             return found
 
-    def load(self) -> list[LoadResult]:
-        return load_pending("events", self.folder / "landing", self.lake, KEYRING, guard=False)
+    def load(self, kind: str = "events") -> list[LoadResult]:
+        return load_pending(kind, self.folder / "landing", self.lake, KEYRING, guard=False)
 
-    def rows(self) -> list[dict[str, Any]]:
-        self.load()
-        files = self.lake.files("events")
+    def rows(self, kind: str = "events") -> list[dict[str, Any]]:
+        self.load(kind)
+        files = self.lake.files(kind)
         if not files:
             return []
         import pyarrow.parquet as pq
@@ -93,10 +98,12 @@ class Served:
 
 
 @contextmanager
-def in_thread(folder: Path, limits: Limits | None = None, now: Any = clock.now) -> Iterator[Served]:
+def in_thread(
+    folder: Path, limits: Limits | None = None, now: Any = clock.now, **options: Any
+) -> Iterator[Served]:
     """The collector and its protocol in a thread, so that a test may reach inside."""
     port = free_port()
-    collector = Collector(folder / "landing", SOURCES, now, limits=limits)
+    collector = Collector(folder / "landing", SOURCES, now, limits=limits, **options)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -135,7 +142,7 @@ def as_process(folder: Path, workers: int = 1) -> Iterator[tuple[Served, subproc
             *("--port", str(port), "--workers", str(workers)),
         ],
         cwd=ROOT,
-        env=os.environ | {"MARKETING_WRITE_KEYS": "web:web-key,server:server-key"},
+        env=os.environ | SETTINGS,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from ingestion.collector import protocol
-from ingestion.collector.app import Limits
+from ingestion.collector.writer import Limits
 from tests.ingestion.collector.serving import Served, in_thread
 
 EVENT = {"messageId": "m1", "userId": "u1", "event": "E"}

@@ -51,7 +51,7 @@ def test_a_changed_byte_ends_the_segment(tmp_path: Path) -> None:
 
 
 def test_sealing_hands_a_landed_file_over(tmp_path: Path) -> None:
-    segment = Segment(tmp_path)
+    segment = Segment(tmp_path, "events")
     segment.append([frame(record(b"a"))], NOW)
     segment.append([frame(record(b"b"))], NOW)
     target = segment.seal()
@@ -65,22 +65,22 @@ def test_sealing_hands_a_landed_file_over(tmp_path: Path) -> None:
 
 
 def test_an_empty_segment_leaves_nothing(tmp_path: Path) -> None:
-    assert Segment(tmp_path).seal() is None
-    Segment(tmp_path).abandon()
-    assert segments.seal_abandoned(tmp_path) == []
+    assert Segment(tmp_path, "events").seal() is None
+    Segment(tmp_path, "events").abandon()
+    assert segments.seal_abandoned(tmp_path, "events") == []
     assert not list(tmp_path.rglob("*.segment"))
 
 
 def test_a_live_segment_is_left_alone_and_a_dead_one_sealed(tmp_path: Path) -> None:
-    live, dead = Segment(tmp_path), Segment(tmp_path)
+    live, dead = Segment(tmp_path, "events"), Segment(tmp_path, "events")
     for segment in (live, dead):
         segment.append([frame(record(segment.path.name.encode()))], NOW)
     with open(dead.path, "ab") as handle:
         handle.write(frame(record(b"never acknowledged"))[:-3])
     dead.abandon()
-    (sealed,) = segments.seal_abandoned(tmp_path)
+    (sealed,) = segments.seal_abandoned(tmp_path, "events")
     assert [r.body for r in read(sealed)] == [dead.path.name.encode()]
-    assert segments.seal_abandoned(tmp_path) == []
+    assert segments.seal_abandoned(tmp_path, "events") == []
     assert live.path.exists()
     live.append([frame(record(b"more"))], NOW)
     sealed = live.seal()
@@ -90,20 +90,20 @@ def test_a_live_segment_is_left_alone_and_a_dead_one_sealed(tmp_path: Path) -> N
 def test_abandoned_or_sealed_the_name_is_the_same(tmp_path: Path) -> None:
     names = []
     for way in ("sealed", "abandoned"):
-        segment = Segment(tmp_path / way)
+        segment = Segment(tmp_path / way, "events")
         segment.append([frame(record(b"a")), frame(record(b"b"))], NOW)
         if way == "sealed":
             target = segment.seal()
             assert target is not None
         else:
             segment.abandon()
-            (target,) = segments.seal_abandoned(tmp_path / way)
+            (target,) = segments.seal_abandoned(tmp_path / way, "events")
         names.append(target.name)
     assert names[0] == names[1]
 
 
 def test_a_run_asks_for_rotation_and_waits(tmp_path: Path) -> None:
-    segment = Segment(tmp_path)
+    segment = Segment(tmp_path, "events")
     segment.append([frame(record())], NOW)
     segment.opened -= 1
     assert not segment.is_due(1 << 30, 3600)
@@ -115,13 +115,13 @@ def test_a_run_asks_for_rotation_and_waits(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=worker)
     thread.start()
-    segments.request_rotation(tmp_path, seconds=10)
+    segments.request_rotation(tmp_path, "events", seconds=10)
     assert [file.name for file in (tmp_path / "events").iterdir()]
     thread.join()
 
 
 def test_rotation_by_size_and_age(tmp_path: Path) -> None:
-    segment = Segment(tmp_path)
+    segment = Segment(tmp_path, "events")
     assert not segment.is_due(1, 0), "an empty segment is never due"
     segment.append([frame(record(b"x" * 100))], NOW)
     assert segment.is_due(100, 3600)
@@ -133,7 +133,7 @@ def test_rotation_by_size_and_age(tmp_path: Path) -> None:
 def test_a_failing_disk_leaves_whole_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    segment = Segment(tmp_path)
+    segment = Segment(tmp_path, "events")
     segment.append([frame(record(b"kept"))], NOW)
     real = os.write
 
@@ -147,5 +147,5 @@ def test_a_failing_disk_leaves_whole_records(
         segment.append([frame(record(b"refused"))], NOW)
     monkeypatch.undo()
     segment.abandon()
-    (sealed,) = segments.seal_abandoned(tmp_path)
+    (sealed,) = segments.seal_abandoned(tmp_path, "events")
     assert [r.body for r in read(sealed)] == [b"kept"]

@@ -9,6 +9,7 @@
     ('surveys', 'occurred_at', none, none),
     ('content_items', 'published_at', 'dim_content', none),
     ('attendees', 'cast(starts_on as timestamp)', none, none),
+    ('delivery_events', 'occurred_at', 'delivery_logs', 'known_at'),
     ('imported_contacts', 'created_at', none, none),
     ('suppressions', 'suppressed_at', none, none),
     ('consents', 'decided_at', none, none),

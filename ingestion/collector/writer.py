@@ -1,0 +1,145 @@
+"""The group commit: requests that arrive while the disk is busy are made durable together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from ingestion.collector.segments import Segment
+
+_log = logging.getLogger(__name__)
+
+
+class Unavailable(Exception):
+    """The bytes could not be made durable."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When segments are sealed, and how long a request may take to arrive (seconds)."""
+
+    segment_bytes: int = 64 << 20
+    segment_seconds: float = 60.0
+    body_seconds: float = 10.0
+    waiting_bytes: int = 256 << 20
+    free_bytes: int = 64 << 20
+
+
+class Metrics:
+    """What the collector counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "collector_requests_total",
+            "Requests by answer.",
+            ["status", "reason"],
+            registry=registry,
+        )
+        self.messages = Counter(
+            "collector_messages_total", "Messages acknowledged.", ["source"], registry=registry
+        )
+        self.bytes = Counter(
+            "collector_bytes_total", "Bytes of acknowledged bodies.", registry=registry
+        )
+        self.commit = Histogram(
+            "collector_commit_seconds",
+            "Time to make one group of requests durable.",
+            registry=registry,
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5),
+        )
+
+
+class Writer:
+    """Group commit: one thread writes, everyone who waits is answered together."""
+
+    def __init__(self, landing: Path, kind: str, limits: Limits, metrics: Metrics) -> None:
+        self._landing, self._kind, self._limits, self._metrics = landing, kind, limits, metrics
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="collector-disk")
+        self._segment: Segment | None = None
+        self._waiting: list[tuple[bytes, datetime, asyncio.Future[None]]] = []
+        self._waiting_bytes = 0
+        self._task: asyncio.Task[None] | None = None
+        self.healthy = True
+
+    async def append(self, data: bytes, received_at: datetime) -> None:
+        """Return when the record is on disk. Raises :class:`Unavailable`."""
+        if self._waiting_bytes + len(data) > self._limits.waiting_bytes:
+            raise Unavailable
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((data, received_at, future))
+        self._waiting_bytes += len(data)
+        if self._task is None:
+            self._task = asyncio.create_task(self._commit())
+        await future
+
+    async def tick(self) -> None:
+        """Seal what is due while nothing arrives."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._seal_if_due)
+
+    async def close(self) -> None:
+        """Write what waits and seal."""
+        while self._task is not None:
+            await self._task
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._seal)
+        self._thread.shutdown()
+
+    async def _commit(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                group, self._waiting, self._waiting_bytes = self._waiting, [], 0
+                frames = [data for data, _, _ in group]
+                try:
+                    with self._metrics.commit.time():
+                        await loop.run_in_executor(self._thread, self._write, frames, group[0][1])
+                except OSError as error:
+                    self._report(error)
+                    for _, _, future in group:
+                        if not future.cancelled():
+                            future.set_exception(Unavailable())
+                    continue
+                self.healthy = True
+                for _, _, future in group:
+                    if not future.cancelled():
+                        future.set_result(None)
+        finally:
+            self._task = None
+
+    def _write(self, frames: Sequence[bytes], received_at: datetime) -> None:
+        if self._segment is None:
+            self._segment = Segment(self._landing, self._kind)
+        try:
+            self._segment.append(frames, received_at)
+        except OSError:
+            # What it holds is whole, but its descriptor has lost our trust.
+            segment, self._segment = self._segment, None
+            segment.abandon()
+            raise
+        self._seal_if_due()
+
+    def _seal_if_due(self) -> None:
+        limits = self._limits
+        if self._segment and self._segment.is_due(limits.segment_bytes, limits.segment_seconds):
+            self._seal()
+
+    def _seal(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment is None:
+            return
+        try:
+            segment.seal()
+        except OSError as error:  # its rows are safe, and sealed by whoever looks next
+            self._report(error)
+            segment.abandon()
+
+    def _report(self, error: OSError) -> None:
+        if self.healthy:
+            _log.error("the collector cannot write: %s", error.strerror)
+        self.healthy = False
