@@ -15,6 +15,9 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export RUNTIME__DLTHUB_TELEMETRY := false
 
+# A file's tests share what is costly to make, so they stay in one process.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+
 SIZE ?= S
 SEED ?= 7
 
@@ -37,10 +40,10 @@ demo: $(READY) ## Build the demo world's marts in data/
 	$(PY) -m interfaces.cli demo --size $(SIZE) --seed $(SEED)
 
 test: $(READY) ## Run every test
-	$(PY) -m pytest
+	$(PY) -m pytest $(PARALLEL)
 
 coverage: $(READY) ## Run every test and fail below 90 % coverage
-	$(PY) -m pytest --cov --cov-report=term:skip-covered
+	$(PY) -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered
 
 torture: $(READY) ## The long kill, fuzz and replay runs
 	MARKETING_TORTURE=1 $(PY) -m pytest -m torture

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from workspace import settings
 from workspace.settings import Settings
 
-#: prometheus_client's own name: where the workers of one server add up their counts.
-_SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -26,26 +22,23 @@ def serve(chosen: Settings, host: str, port: int, workers: int) -> None:
     """Listen until interrupted; ends after everything received is durable."""
     import uvicorn
 
-    with tempfile.TemporaryDirectory() as shared:
-        given = {"MARKETING_WORKSPACE": str(chosen.paths.root)}
-        if workers > 1:
-            given[_SHARED_METRICS] = shared
-        with settings.exported(**given):
-            uvicorn.run(
-                "interfaces.http:create_app",
-                factory=True,
-                host=host,
-                port=port,
-                workers=workers,
-                http="ingestion.collector.protocol:GuardedProtocol",
-                ws="none",
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                limit_concurrency=4096,
-                timeout_graceful_shutdown=20,
-            )
+    shared = settings.shared_metrics() if workers > 1 else nullcontext()
+    with shared, settings.exported(MARKETING_WORKSPACE=str(chosen.paths.root)):
+        uvicorn.run(
+            "interfaces.http:create_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            http="ingestion.collector.protocol:GuardedProtocol",
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=4096,
+            timeout_graceful_shutdown=20,
+        )
 
 
 def create_app() -> ASGI:
@@ -80,7 +73,7 @@ def create_app() -> ASGI:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest, multiprocess
 
         shown = registry
-        if _SHARED_METRICS in os.environ:
+        if settings.metrics_are_shared():
             shown = CollectorRegistry()
             multiprocess.MultiProcessCollector(shown)
         return Response(generate_latest(shown), media_type=CONTENT_TYPE_LATEST)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from workspace.identifiers import Keyring
 from workspace.paths import PROJECT, Paths
 
 PEPPER_FILE = "pepper.key"
+#: prometheus_client's own name.
+_METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _WEBHOOK_VARIABLES = {
     "sendgrid": "MARKETING_SENDGRID_WEBHOOK_KEY",
     "ses": "MARKETING_SNS_TOPICS",
@@ -124,6 +127,17 @@ def twilio_shared_keys() -> dict[str, str]:
 def public_url() -> str:
     """Where the world reaches ``marketing serve``, without a slash at the end."""
     return os.environ.get("MARKETING_PUBLIC_URL", "").rstrip("/")
+
+
+@contextmanager
+def shared_metrics() -> Iterator[None]:
+    """A folder, for the block, in which the processes of one server add up their metrics."""
+    with tempfile.TemporaryDirectory() as folder, exported(**{_METRICS_FOLDER: folder}):
+        yield
+
+
+def metrics_are_shared() -> bool:
+    return _METRICS_FOLDER in os.environ
 
 
 def cors_origins() -> dict[str, list[str]]:

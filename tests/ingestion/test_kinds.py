@@ -67,6 +67,15 @@ FILES: dict[str, tuple[str, dict[str, Any]]] = {
             "created_at": datetime(2020, 5, 6),
         },
     ),
+    "delivery_events": (
+        "provider,provider_event_id,event_type,channel,recipient,occurred_at\n"
+        "sendgrid,e1,delivered,email,Jane@X.example,2026-01-02T10:00:00Z\n",
+        {
+            "email_key": KEYRING.key("email", "jane@x.example"),
+            "phone_key": None,
+            "occurred_at": datetime(2026, 1, 2, 10),
+        },
+    ),
     "suppressions": (
         "email,channel,reason\nJane@X.example,email,bounce\n",
         {
