@@ -31,6 +31,7 @@ SUFFIX = ".segment"
 _FRAME = struct.Struct("<II")
 _OPEN_FOLDER = ".collector"
 _ROTATE = "rotate"
+_UNBORN = ".new"
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
@@ -66,11 +67,14 @@ class Segment:
     def __init__(self, landing: Path, kind: str) -> None:
         self._landing, self._kind = landing, kind
         self.path = durable.make_folder(open_folder(landing)) / f"{kind}.{uuid4().hex}{SUFFIX}"
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        unborn = self.path.with_suffix(_UNBORN)
+        self._fd = os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.size = _write(self._fd, MAGIC)
             os.fsync(self._fd)
+            # Only now may others see it: before its lock it would look abandoned.
+            os.rename(unborn, self.path)
             durable.fsync_folder(self.path.parent)
         except OSError:
             self.abandon()
@@ -142,6 +146,8 @@ def request_rotation(landing: Path, kind: str, seconds: float = 3.0) -> None:
 def seal_abandoned(landing: Path, kind: str) -> list[Path]:
     """Seal the segments of workers that are gone. A worker's own lock protects a live one."""
     sealed = []
+    for path in open_folder(landing).glob(f"{kind}.*{_UNBORN}"):
+        path.unlink(missing_ok=True)  # whoever was about to use it gets an error and tries again
     for path in _segments(open_folder(landing), kind):
         with contextlib.suppress(FileNotFoundError), open(path, "r+b") as handle:
             try:

@@ -26,7 +26,7 @@ class Limits:
     """When segments are sealed, and how long a request may take to arrive (seconds)."""
 
     segment_bytes: int = 64 << 20
-    segment_seconds: float = 60.0
+    segment_seconds: float = 900.0
     body_seconds: float = 10.0
     waiting_bytes: int = 256 << 20
     free_bytes: int = 64 << 20
@@ -80,8 +80,8 @@ class Writer:
         await future
 
     async def tick(self) -> None:
-        """Seal what is due while nothing arrives."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._seal_if_due)
+        """Seal what is due while nothing arrives; after a fault, try whether the disk is back."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._look)
 
     async def close(self) -> None:
         """Write what waits and seal."""
@@ -99,7 +99,7 @@ class Writer:
                 try:
                     with self._metrics.commit.time():
                         await loop.run_in_executor(self._thread, self._write, frames, group[0][1])
-                except OSError as error:
+                except Exception as error:
                     self._report(error)
                     for _, _, future in group:
                         if not future.cancelled():
@@ -124,6 +124,15 @@ class Writer:
             raise
         self._seal_if_due()
 
+    def _look(self) -> None:
+        if not self.healthy and self._segment is None:
+            try:
+                self._segment = Segment(self._landing, self._kind)
+            except OSError:
+                return
+            self.healthy = True
+        self._seal_if_due()
+
     def _seal_if_due(self) -> None:
         limits = self._limits
         if self._segment and self._segment.is_due(limits.segment_bytes, limits.segment_seconds):
@@ -139,7 +148,7 @@ class Writer:
             self._report(error)
             segment.abandon()
 
-    def _report(self, error: OSError) -> None:
+    def _report(self, error: Exception) -> None:
         if self.healthy:
-            _log.error("the collector cannot write: %s", error.strerror)
+            _log.error("the collector cannot write: %s", error)
         self.healthy = False

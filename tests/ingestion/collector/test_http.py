@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -203,19 +202,23 @@ def test_a_pipelined_second_request_is_answered(server: Served) -> None:
 def test_a_full_disk_is_503_and_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with in_thread(tmp_path) as served:
         assert served.post("/v1/track", {**EVENT, "messageId": "before"}).status_code == 200
-        real: Any = os.fdatasync
-
         def full(fd: int) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(os, "fdatasync", full)
+        monkeypatch.setattr(os, "fsync", full)
         answer = served.post("/v1/track", {**EVENT, "messageId": "during"})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert requests.get(served.url + "/ready", timeout=5).status_code == 503
         assert requests.get(served.url + "/health", timeout=5).status_code == 200
-        monkeypatch.setattr(os, "fdatasync", real)
-        assert served.post("/v1/track", {**EVENT, "messageId": "after"}).status_code == 200
+        monkeypatch.undo()
+        # By itself, for whoever asks /ready first sends nothing until it says so.
+        for _ in range(50):
+            if requests.get(served.url + "/ready", timeout=5).ok:
+                break
+            time.sleep(0.1)
         assert requests.get(served.url + "/ready", timeout=5).status_code == 200
+        assert served.post("/v1/track", {**EVENT, "messageId": "after"}).status_code == 200
     assert {row["message_id"] for row in served.rows()} == {"before", "after"}
 
 

@@ -149,3 +149,26 @@ def test_a_failing_disk_leaves_whole_records(
     segment.abandon()
     (sealed,) = segments.seal_abandoned(tmp_path, "events")
     assert [r.body for r in read(sealed)] == [b"kept"]
+
+
+def test_a_run_between_making_and_locking_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file without its lock looks abandoned; what is then written to it must not be lost."""
+    real, calls = segments.fcntl.flock, []
+
+    def late(fd: int, how: int) -> None:
+        if not calls:
+            calls.append(fd)
+            segments.seal_abandoned(tmp_path, "events")
+        real(fd, how)
+
+    monkeypatch.setattr(segments.fcntl, "flock", late)
+    with pytest.raises(FileNotFoundError):
+        Segment(tmp_path, "events")
+    segment = Segment(tmp_path, "events")
+    segments.seal_abandoned(tmp_path, "events")
+    segment.append([frame(record(b"kept"))], NOW)
+    target = segment.seal()
+    assert target is not None
+    assert [r.body for r in read(target)] == [b"kept"]
