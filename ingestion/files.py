@@ -13,12 +13,10 @@ from pathlib import Path
 from ingestion.contracts import KINDS
 from ingestion.errors import IngestError
 from ingestion.landing import land
-from ingestion.loading import LoadResult, load, load_pending, receipts
+from ingestion.loading import LoadResult, load
 from workspace import clock
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
-
-__all__ = ["KINDS", "IngestError", "LoadResult", "ingest_files", "load", "load_pending", "receipts"]
 
 
 def ingest_files(

@@ -25,7 +25,6 @@ import pyarrow.parquet as pq
 
 from ingestion import quality
 from ingestion.chunks import ORIGINAL, Chunk, Origin, Rejects, read_table_rows
-from ingestion.collector import segments
 from ingestion.contracts import KINDS, STREAMS_OF, TABLES, crm
 from ingestion.contracts.model import KeyCache
 from ingestion.csvs import CsvFile
@@ -35,7 +34,6 @@ from ingestion.landing import (
     LandedFile,
     column_map_of,
     counting_stream,
-    pending,
     read_unchanged,
 )
 from ingestion.unpack import Plain, plain
@@ -112,28 +110,6 @@ class LoadResult:
         return cls(**{**meta, "landed_at": parse_time(meta["landed_at"])})
 
 
-def load_pending(
-    kind: str, landing_root: Path, lake: Lake, keyring: Keyring, guard: bool = True
-) -> list[LoadResult]:
-    """Load what has landed and has no entry in the lake yet, in the order of receipt.
-
-    A file that is refused as a whole stops no other: it is recorded as one bad row that says
-    why. A file that changes while it is read is left for the next time.
-    """
-    segments.request_rotation(landing_root, kind)
-    segments.seal_abandoned(landing_root, kind)
-    results = []
-    for file in pending(kind, landing_root, lake):
-        try:
-            results.append(load(kind, file, lake, keyring, guard=guard))
-        except FileChanged as error:
-            _log.warning("left for the next load: %s", error)
-        except IngestError as error:
-            _log.warning("refused: %s", error)
-            results.append(_record_refusal(kind, file, lake, error))
-    return results
-
-
 def load(
     kind: str,
     landed: LandedFile,
@@ -141,10 +117,12 @@ def load(
     keyring: Keyring,
     column_map: dict[str, str] | None = None,
     guard: bool = True,
+    again: bool = False,
 ) -> LoadResult:
     """Load one landed file; a file that is loaded already gives its stored counts.
 
-    ``guard=False`` leaves the batch suites out. Raises :class:`IngestError` when the file is
+    ``guard=False`` leaves the batch suites out; ``again`` loads it anew, in place of the rows it
+    gave before. Raises :class:`IngestError` when the file is
     refused as a whole.
     """
     column_map = column_map or column_map_of(landed.path)
@@ -152,7 +130,7 @@ def load(
         raise IngestError(landed.path, f"files of kind {kind} take no column mapping")
     main = counting_stream(kind)
     for entry in lake.entries(main):
-        if entry.batch == landed.batch:
+        if entry.batch == landed.batch and not again:
             return LoadResult.from_meta(entry.meta)
     result = LoadResult(
         kind=kind,
@@ -164,14 +142,15 @@ def load(
         column_map=dict(column_map or {}),
     )
     # Where rows have versions, the same bytes may restate what another file changed meanwhile.
-    twin = _twin(lake.entries(main), result) if RULES[main].identity == "id" else None
+    others = [entry for entry in lake.entries(main) if entry.batch != landed.batch]
+    twin = _twin(others, result) if RULES[main].identity == "id" else None
     if twin is not None:
         rows = twin["received"]
         result = replace(result, received=rows, duplicate=rows, same_as=twin["landing_file"])
-        lake.commit(main, landed.batch, None, result.meta())
+        lake.commit(main, landed.batch, None, result.meta(), replace=again)
         return result
     with plain(landed.path, landed.file_name, lake.staging()) as source:
-        return _Load(result, landed, lake, keyring, source).run(guard)
+        return _Load(result, landed, lake, keyring, source).run(guard, again)
 
 
 def receipts(lake: Lake) -> pa.Table:
@@ -185,16 +164,21 @@ def receipts(lake: Lake) -> pa.Table:
     return pa.Table.from_pylist(rows, RECEIPTS)
 
 
-def unfinished(lake: Lake, stream: str) -> set[str]:
-    """Batches of a stream whose load was broken off: loading them again replaces their rows."""
+def replaceable(lake: Lake, stream: str) -> set[str]:
+    """Batches of a stream that a later load replaces: broken off, or with rows to replay."""
+    batches = {entry.batch for entry in lake.entries(stream)}
     if stream == "rejected_rows":
-        done = {f"{kind}/{e.batch}" for kind in KINDS for e in lake.entries(counting_stream(kind))}
-    else:
-        kind = next((kind for kind in KINDS if stream in STREAMS_OF[kind]), None)
-        if kind is None:
-            return set()
-        done = {entry.batch for entry in lake.entries(counting_stream(kind))}
-    return {entry.batch for entry in lake.entries(stream)} - done
+        return batches
+    kind = next((kind for kind in KINDS if stream in STREAMS_OF[kind]), None)
+    if kind is None:
+        return set()
+    entries = lake.entries(counting_stream(kind))
+    return batches - {entry.batch for entry in entries if entry.meta and not rejections(entry)}
+
+
+def rejections(entry: Entry) -> int:
+    """How many rows of the file were bad or quarantined; 0 for a further file of a batch."""
+    return entry.meta.get("bad", 0) + entry.meta.get("quarantined", 0)
 
 
 def suite_results(lake: Lake, kind: str) -> list[dict[str, Any]]:
@@ -220,7 +204,7 @@ class _Load:
         self.origin = Origin(result.kind, landed.landing_file, landed.file_name, landed.received_at)
         self.quarantine = Rejects(self.origin)
 
-    def run(self, guard: bool) -> LoadResult:
+    def run(self, guard: bool, again: bool) -> LoadResult:
         chunks = self._read()
         kept: dict[str, list[_Kept]] = {}
         duplicates = 0
@@ -244,7 +228,7 @@ class _Load:
         if not result.balanced:
             raise RuntimeError(f"rows of {self.landed.path} are unaccounted for: {result}")
         self._check_unchanged()
-        self._commit(kept, rejected, result)
+        self._commit(kept, rejected, result, again)
         return result
 
     def _read(self) -> list[Chunk]:
@@ -325,7 +309,9 @@ class _Load:
         if (status.st_size, status.st_mtime_ns) != (self.landed.size_bytes, self.landed.mtime_ns):
             raise FileChanged(self.landed.path, "the file changed while it was read")
 
-    def _commit(self, kept: dict[str, list[_Kept]], rejected: pa.Table, result: LoadResult) -> None:
+    def _commit(
+        self, kept: dict[str, list[_Kept]], rejected: pa.Table, result: LoadResult, again: bool
+    ) -> None:
         batch = self.landed.batch
         if rejected.num_rows or self.lake.has("rejected_rows", f"{result.kind}/{batch}"):
             data = rejected.sort_by("landing_line")
@@ -334,7 +320,8 @@ class _Load:
         for stream in others:
             if kept[stream] or self.lake.has(stream, batch):
                 self.lake.commit(stream, batch, self._parquet(stream, kept[stream]), replace=True)
-        self.lake.commit(main, batch, self._parquet(main, kept[main]), result.meta())
+        data = self._parquet(main, kept[main])
+        self.lake.commit(main, batch, data, result.meta(), replace=again)
 
     def _parquet(self, stream: str, parts: Sequence[_Kept]) -> pa.Table | list[Path] | None:
         """The rows for the lake: a table, or finished files, one a thread, when there are many."""
@@ -391,7 +378,7 @@ def _row_groups(parts: Sequence[_Kept]) -> list[list[_Kept]]:
     return groups
 
 
-def _record_refusal(kind: str, file: LandedFile, lake: Lake, error: IngestError) -> LoadResult:
+def record_refusal(kind: str, file: LandedFile, lake: Lake, error: IngestError) -> LoadResult:
     """One bad row that stands for the whole file."""
     rejects = Rejects(Origin(kind, file.landing_file, file.file_name, file.received_at))
     with open(file.path, "rb") as handle:
@@ -412,7 +399,7 @@ def _record_refusal(kind: str, file: LandedFile, lake: Lake, error: IngestError)
         examples=_examples(file.file_name, rejected),
     )
     lake.commit("rejected_rows", f"{kind}/{file.batch}", rejected, replace=True)
-    lake.commit(counting_stream(kind), file.batch, None, result.meta())
+    lake.commit(counting_stream(kind), file.batch, None, result.meta(), replace=True)
     return result
 
 

@@ -140,6 +140,35 @@ def ingest(
 
 
 @app.command()
+def replay(
+    kind: Annotated[str, typer.Argument(help="Whose rejected rows to read again.")],
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Read files with rejected rows again, after whatever they were rejected for is mended."""
+    from ingestion import KINDS
+    from ingestion import replay as replay_kind
+    from workspace.lake import Lake
+    from workspace.locks import RunInProgress, run_lock
+
+    if kind not in KINDS:
+        suggestion = definitions.nearest(kind, KINDS)
+        _refuse(f"unknown kind {kind!r}{suggestion} (one of {', '.join(KINDS)})")
+    chosen = _settings(workspace)
+    lake = Lake(chosen.paths.lake)
+    try:
+        with run_lock(chosen.paths.run_lock, 600.0, f"replay {kind}"), report.stage(out, "replay"):
+            results = replay_kind(kind, chosen.paths.landing, lake, chosen.keyring)
+    except RunInProgress as error:
+        _refuse(str(error))
+    report.show_loads(out, results)
+    report.show_faults(err, results, [])
+    if any(result.suite_failures for result in results):
+        raise typer.Exit(CHECK_FAILED)
+    if any(result.bad or result.quarantined for result in results):
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
 def serve(
     workspace: WorkspaceOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

@@ -79,7 +79,7 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
     )
     def load(workspace: WorkspaceResource) -> Iterator[Any]:
         from ingestion.accounts import unbalanced
-        from ingestion.loading import load_pending
+        from ingestion.pending import load_pending
 
         run = workspace.run
         with run.step(f"load_{kind}") as step:

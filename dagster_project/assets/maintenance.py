@@ -4,7 +4,7 @@ from dagster import AssetsDefinition, MaterializeResult, asset
 
 from dagster_project.jobs import MAINTENANCE
 from dagster_project.resources import WorkspaceResource
-from ingestion import unfinished
+from ingestion import replaceable
 from workspace.streams import STREAMS
 
 
@@ -22,7 +22,7 @@ def build_maintenance_asset() -> AssetsDefinition:
             saved, swept = {}, []
             if not run.is_past:
                 for name in STREAMS:
-                    saved[name] = run.lake.compact(name, unfinished(run.lake, name))
+                    saved[name] = run.lake.compact(name, replaceable(run.lake, name))
                 swept = run.lake.sweep()
             step.rows = sum(saved.values())
         return MaterializeResult(

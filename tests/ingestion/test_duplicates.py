@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion import receipts, unfinished
+from ingestion import receipts, replaceable
 from tests.ingestion.conftest import Desk, event
 
 
@@ -266,13 +266,13 @@ def test_a_restatement_with_the_bytes_of_an_older_file(desk: Desk) -> None:
     assert (again.good, again.duplicate) == (0, 1)
 
 
-def test_a_broken_off_load_is_known_as_unfinished(desk: Desk) -> None:
+def test_a_broken_off_load_is_known(desk: Desk) -> None:
     contact = {"id": "1", "updatedAt": "2026-05-01T00:00:00Z", "properties": {}}
     done = desk.ingest("crm", [contact], name="contacts.ndjson")
     rows = desk.lake.read("crm_contacts")
     desk.lake.commit("crm_contacts", "broken off", rows)
     desk.lake.commit("rejected_rows", "crm/broken off", None)
-    assert unfinished(desk.lake, "crm_contacts") == {"broken off"}
-    assert unfinished(desk.lake, "rejected_rows") == {"crm/broken off"}
-    assert unfinished(desk.lake, "parameters") == set()
+    assert replaceable(desk.lake, "crm_contacts") == {"broken off"}
+    assert replaceable(desk.lake, "rejected_rows") == {"crm/broken off"}
+    assert replaceable(desk.lake, "parameters") == set()
     assert done.good == 1

@@ -202,6 +202,7 @@ def test_a_pipelined_second_request_is_answered(server: Served) -> None:
 def test_a_full_disk_is_503_and_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with in_thread(tmp_path) as served:
         assert served.post("/v1/track", {**EVENT, "messageId": "before"}).status_code == 200
+
         def full(fd: int) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
