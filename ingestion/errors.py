@@ -60,6 +60,7 @@ REASONS = {
     "too_deep": "nested deeper than 64 levels",
     "too_long": "longer than 1,000,000 bytes",
     "truncated_gzip": "the gzip stream ends or breaks inside this row",
+    "damaged_segment": "bytes of a collected segment that are no whole record",
     "refused_file": "the file was refused as a whole; this row stands for it",
     # CSV
     "csv_quote": "a quote that is never closed, or text after a closing quote",

@@ -245,7 +245,7 @@ class _Load:
         if self.source.broken is not None:
             broken = self.source.broken
             rejects = Rejects(self.origin)
-            error = RowError("truncated_gzip", None, broken.detail)
+            error = RowError(broken.reason, None, broken.detail)
             rejects.add(broken.line, broken.original, error)
             chunks.append(Chunk(1, {}, rejects.table()))
         return chunks

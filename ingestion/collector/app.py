@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
@@ -39,7 +40,8 @@ _SUCCESS = b'{"success":true}'
 #: The kinds of landed files that requests become.
 EVENTS, DELIVERIES = "events", "delivery_events"
 PATH = "/webhooks/"
-MAX_WEBHOOK_BYTES = 5_000_000
+MAX_WEBHOOK_BYTES = 1_000_000
+MAX_FORM_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Collector:
         self._metrics = Metrics(registry or CollectorRegistry())
         self._webhooks, self._public_url = webhooks or {}, public_url
         self._confirm = confirm
+        self._receiving = 0  # bytes of unfinished bodies, of all connections together
         self._writer, self._webhook_writer = (
             Writer(landing, kind, self._limits, self._metrics) for kind in (EVENTS, DELIVERIES)
         )
@@ -97,7 +100,9 @@ class Collector:
         await self._webhook_writer.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        pairs = tuple(scope["headers"])
+        headers: dict[bytes, bytes] = dict(pairs)
+        scope = {**scope, "headers": pairs}
         cors = self._cors(headers.get(b"origin"))
         try:
             status, body = await self._answer(scope, headers, receive)
@@ -111,7 +116,7 @@ class Collector:
         self._metrics.requests.labels(status, reason).inc()
         if status == 204:
             body = b""
-        if status in (408, 413):  # the rest of the body is not waited for
+        if status >= 400:  # the rest of a body is not waited for
             cors = [*cors, (b"connection", b"close")]
         answer = [
             (b"content-type", b"application/json"),
@@ -147,7 +152,7 @@ class Collector:
             raise Refused(403, "origin", "this origin may not use this write key")
         received_at = self._clock()
         kept = [pair for pair in scope["headers"] if pair[0] not in _SECRET_HEADERS]
-        record = Record(received_at, source.name, path, kept, body)
+        record = Record(received_at, source.name, path, kept, body, uuid4().hex)
         await self._writer.append(frame(record), received_at)
         self._metrics.messages.labels(source.name).inc(count)
         self._metrics.bytes.inc(len(body))
@@ -162,14 +167,17 @@ class Collector:
             raise Refused(404, "path", "no such path")
         if scope["method"] != "POST":
             raise Refused(405, "method", "send POST")
-        body = await self._body(headers, receive, MAX_WEBHOOK_BYTES)
+        if getattr(verify, "needs_no_body", False):
+            verify(Request("POST", "", headers, b"", 0.0))
+        limit = MAX_FORM_BYTES if provider == "twilio" else MAX_WEBHOOK_BYTES
+        body = await self._body(headers, receive, limit)
         query = scope["query_string"].decode("latin-1")
         path = scope["path"] + (f"?{query}" if query else "")
         request = Request("POST", self._public_url + path, headers, body, time.time())
         await asyncio.to_thread(verify, request)  # it may fetch a certificate
         received_at = self._clock()
         kept = [pair for pair in scope["headers"] if pair[0] not in _SECRET_HEADERS]
-        record = Record(received_at, provider, path, kept, body)
+        record = Record(received_at, provider, path, kept, body, uuid4().hex)
         await self._webhook_writer.append(frame(record), received_at)
         self._metrics.messages.labels(provider).inc()
         self._metrics.bytes.inc(len(body))
@@ -188,32 +196,35 @@ class Collector:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:
             raise Refused(413, "too_large", f"at most {limit:,} bytes")
-        message = await self._next(receive)
-        body = message.get("body", b"")
-        while message.get("more_body"):
-            message = await self._next(receive)
-            body += message.get("body", b"")
-            if len(body) > limit:
-                break
-        if len(body) > limit:
-            raise Refused(413, "too_large", f"at most {limit:,} bytes")
-        return body
-
-    async def _next(self, receive: Receive) -> dict[str, Any]:
+        parts, size, more = [], 0, True
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                message = await receive()
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Refused(400, "disconnected", "the sender went away")
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    self._receiving += len(parts[-1])
+                    if self._receiving > self._limits.waiting_bytes:
+                        raise Unavailable
+                    if size > limit:
+                        raise Refused(413, "too_large", f"at most {limit:,} bytes")
+                    more = message.get("more_body", False)
         except TimeoutError:
             raise Refused(408, "slow", "the body took too long") from None
-        if message["type"] == "http.disconnect":
-            raise Refused(400, "disconnected", "the sender went away")
-        return message
+        finally:
+            self._receiving -= size
+        return b"".join(parts)
 
     async def _probe(self, path: str) -> tuple[int, bytes]:
         if path == "/health":
             return 200, b'{"status":"alive"}'
         if path == "/ready":
-            free = await asyncio.to_thread(lambda: shutil.disk_usage(self._landing).free)
+            try:
+                free = await asyncio.to_thread(lambda: shutil.disk_usage(self._landing).free)
+            except OSError:
+                free = 0
             healthy = self._writer.healthy and self._webhook_writer.healthy
             if healthy and free > self._limits.free_bytes:
                 return 200, b'{"status":"ready"}'

@@ -13,8 +13,13 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
+
+from ingestion.collector import envelope
 from ingestion.collector.segments import Record
 from workspace.clock import iso
+
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 Event = dict[str, Any]
 PATH = "/webhooks/"
@@ -80,24 +85,30 @@ def record_lines(record: Record) -> Iterator[bytes]:
         return
     for item in items:
         try:
-            events = list(_READERS[record.source](item, record))
+            parsed = _parse(item) if isinstance(item, bytes) else item
+            events = list(_READERS[record.source](parsed, record))
         except _UNREADABLE as error:
-            events = [_unreadable(_text(item), error)]
+            text = item.decode("utf-8", "replace") if isinstance(item, bytes) else _text(item)
+            events = [_unreadable(text, error)]
         for event in events:
             yield _line(record, event)
 
 
 def _items(record: Record) -> list[Any]:
-    """What one webhook reports, one item after the other."""
+    """What one webhook reports, one item after the other, as JSON or as a form's fields."""
     body = record.body
     if record.source == "twilio" and body[:1] != b"{":
         return [dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))]
-    value = _parse(body)
-    if record.source in _IN_LISTS:
-        if not isinstance(value, list):
-            raise ValueError("not a list")
-        return value
-    return [value]
+    if record.source not in _IN_LISTS:
+        return [body]
+    try:
+        return list(map(bytes, _decode_list(body)))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # An item is no JSON; its neighbours are still told apart.
+        batch = envelope.batch_of(b'{"batch":' + body + b"}")
+        if batch is None:
+            raise ValueError("not a list") from None
+        return list(map(bytes, batch.batch))
 
 
 def _line(record: Record, event: Event) -> bytes:
@@ -160,6 +171,7 @@ def _ses(item: Any, record: Record) -> Iterator[Event]:
             item,
             provider_event_id=_made_id(
                 {"m": mail["messageId"], "e": name, "r": address.lower(), "t": at}
+                | {"l": part.get("link")}
             ),
             event_type=_SES.get(name, given),
             channel="email",
@@ -186,7 +198,7 @@ def _postmark(item: Any, record: Record) -> Iterator[Event]:
     )
     recipient = item.get("Recipient") or item.get("Email")
     identity = {"m": item["MessageID"], "e": name, "r": recipient, "t": at}
-    identity["s"] = item.get("SuppressSending")
+    identity |= {"s": item.get("SuppressSending"), "l": item.get("OriginalLink")}
     yield _event(
         item,
         provider_event_id=str(item["ID"]) if "ID" in item else _made_id(identity),
@@ -318,7 +330,7 @@ def _event(item: Any, **columns: Any) -> Event:
 
 
 def _text(item: Any) -> str:
-    return json.dumps(item, sort_keys=True, separators=(",", ":"))
+    return json.dumps(item, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _parse(text: bytes | str) -> Any:

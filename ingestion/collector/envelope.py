@@ -18,7 +18,8 @@ CALLS = ("track", "identify", "page", "screen", "group", "alias")
 PATHS = {f"/v1/{call}": call for call in (*CALLS, "batch")}
 #: analytics.js sends text/plain, so that browsers ask for no permission first.
 _TYPES = (b"application/json", b"text/plain")
-_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
+#: A string without its end reaches to the end of the body, so that nothing is scanned twice.
+_STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 
 
 class Refused(Exception):
@@ -84,6 +85,8 @@ def check(call: str, body: bytes) -> tuple[int, str | None]:
 
 def batch_of(body: bytes) -> Batch | None:
     """The batch in a body; when an item is no JSON, its neighbours are still told apart."""
+    if body.count(b'"batch"') > 1:  # a key given twice hides one of its values
+        return _split(body)
     try:
         return _decode_batch(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -99,6 +102,8 @@ def _split(body: bytes) -> Batch | None:
     for token in _STRUCTURE.finditer(body):
         mark = token[0]
         if mark[:1] == b'"':
+            if len(mark) < 2 or mark[-1:] != b'"':
+                return None
             last = mark
             continue
         at, end = token.span()
@@ -109,6 +114,8 @@ def _split(body: bytes) -> Batch | None:
                     return None
                 start = end
             elif depth == 2 and not in_batch and mark == b"[" and last == b'"batch"':
+                if has_batch:
+                    return None
                 in_batch, start = True, end
             continue
         if mark == b",":
@@ -137,7 +144,7 @@ def _split(body: bytes) -> Batch | None:
     if depth or not has_batch:
         return None
     return Batch(
-        batch=[msgspec.Raw(item) for item in items],
+        batch=[msgspec.Raw(item or b"null") for item in items],
         sentAt=msgspec.Raw(fields.get(b'"sentAt"', b"")),
         context=msgspec.Raw(fields.get(b'"context"', b"")),
         writeKey=_text(fields.get(b'"writeKey"')),

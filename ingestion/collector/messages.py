@@ -9,6 +9,7 @@ becomes a line as it is, for the contract to reject.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -23,6 +24,7 @@ _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _DOUBTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _NULL = b"null"
+_CONTROL = re.compile(rb"[\x00-\x1f]")
 #: White space that may stand between a key and its colon, and so hide the key from a count.
 _HIDING = (b'" ', b'"\t', b'"\r', b'"\n')
 
@@ -52,8 +54,9 @@ def _line(
     try:
         found = {key: bytes(raw) for key, raw in _decode(item).items()}
         inside = sum(text.count(b'":') for text in found.values())
-        if item.count(b'":') != inside + len(found) or any(mark in item for mark in _HIDING):
-            strict.parse(item)  # a key may have been given twice
+        doubtful = _CONTROL.search(item) or any(mark in item for mark in _HIDING)
+        if doubtful or item.count(b'":') != inside + len(found):
+            strict.parse(item)  # a key may have been given twice, or a text hold a line feed
     except (*_DOUBTS, RowError):
         return _one_line(item)
     message = {**outer, **{key: text for key, text in found.items() if text != _NULL}, **known}
@@ -69,7 +72,7 @@ def _line(
 def _made_id(record: Record, number: int) -> str:
     """The id of a message that came without: the same whenever the segment is read again."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{iso(record.received_at)} {record.source} {record.path} {number} ".encode())
+    digest.update(f"{record.request_id} {number} ".encode())
     digest.update(record.body)
     return f"collector-{digest.hexdigest()}"
 

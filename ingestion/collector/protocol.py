@@ -38,6 +38,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
+        elif self._is_idle() and self._head_timer is None:
+            self._start_timer()  # line feeds between requests keep no connection open
         super().data_received(data)
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(b"431 Request Header Fields Too Large")
@@ -48,6 +50,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._start_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            self._refuse(b"400 Bad Request")
+            raise ValueError("trailers are not taken")
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADERS:
             self._refuse(b"431 Request Header Fields Too Large")
@@ -62,8 +67,14 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             super().send_400_response(msg)
 
+    def _is_idle(self) -> bool:
+        return self.cycle is not None and self.cycle.response_complete
+
     def _start_head(self) -> None:
         self._in_head, self._head_bytes = True, 0
+        self._start_timer()
+
+    def _start_timer(self) -> None:
         self._stop_timer()
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 

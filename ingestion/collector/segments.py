@@ -32,6 +32,7 @@ _FRAME = struct.Struct("<II")
 _OPEN_FOLDER = ".collector"
 _ROTATE = "rotate"
 _UNBORN = ".new"
+_UNBORN_SECONDS = 60.0
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
@@ -42,6 +43,8 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
     path: str
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    #: Tells equal requests of one moment apart.
+    request_id: str = ""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -78,6 +81,9 @@ class Segment:
             durable.fsync_folder(self.path.parent)
         except OSError:
             self.abandon()
+            for path in (unborn, self.path):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
             raise
         self.opened = time.time()
         self.received_at: datetime | None = None
@@ -116,9 +122,8 @@ class Segment:
 
     def is_due(self, max_bytes: int, max_seconds: float) -> bool:
         """Whether it is time to seal it: by size, by age, or because a run asked."""
-        if self.received_at is None:
-            return False
-        if self.size >= max_bytes or time.time() - self.opened >= max_seconds:
+        is_old = self.size >= max_bytes or time.time() - self.opened >= max_seconds
+        if self.received_at is not None and is_old:
             return True
         with contextlib.suppress(OSError):
             return (self.path.parent / _ROTATE).stat().st_mtime >= self.opened
@@ -129,6 +134,16 @@ def records(handle: BinaryIO) -> Iterator[Record]:
     """The whole records of a segment; what a kill left behind them is passed over."""
     for payload, _ in _payloads(handle):
         yield _decode(payload)
+
+
+def rest(handle: BinaryIO) -> bytes:
+    """What follows the last whole record of a sealed segment: nothing, unless it was damaged."""
+    handle.seek(0)
+    end = len(MAGIC)
+    for _, end in _payloads(handle):  # noqa: B007
+        pass
+    handle.seek(end)
+    return handle.read()
 
 
 def request_rotation(landing: Path, kind: str, seconds: float = 3.0) -> None:
@@ -147,7 +162,9 @@ def seal_abandoned(landing: Path, kind: str) -> list[Path]:
     """Seal the segments of workers that are gone. A worker's own lock protects a live one."""
     sealed = []
     for path in open_folder(landing).glob(f"{kind}.*{_UNBORN}"):
-        path.unlink(missing_ok=True)  # whoever was about to use it gets an error and tries again
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _UNBORN_SECONDS:
+                path.unlink()
     for path in _segments(open_folder(landing), kind):
         with contextlib.suppress(FileNotFoundError), open(path, "r+b") as handle:
             try:

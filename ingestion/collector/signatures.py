@@ -32,6 +32,8 @@ SKEW_SECONDS = 300.0
 RETRY_SECONDS = 25 * 3600.0
 
 _SNS_HOST = re.compile(r"sns\.[a-z0-9-]{3,}\.amazonaws\.com(\.cn)?")
+_SNS_CERTIFICATE = re.compile(r"/SimpleNotificationService-[0-9a-f]{1,64}\.pem")
+_MAX_CERTIFICATES = 20
 _SNS_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _SNS_CONFIRMATION = (
     *("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
@@ -64,6 +66,9 @@ def not_configured(request: Request) -> None:
     raise Refused(503, "not_configured", "this webhook is not set up")
 
 
+not_configured.needs_no_body = True  # type: ignore[attr-defined]
+
+
 def sendgrid(public_key: str) -> Verifier:
     """ECDSA P-256 over timestamp and body; ``public_key`` is base64 of SubjectPublicKeyInfo."""
     key = serialization.load_der_public_key(base64.b64decode(public_key, validate=True))
@@ -92,7 +97,8 @@ def sns(topics: frozenset[str], fetch: Callable[[str], bytes]) -> Verifier:
 
     def verify(request: Request) -> None:
         message = _object(request.body)
-        if message.get("TopicArn") not in topics:
+        topic = message.get("TopicArn")
+        if not isinstance(topic, str) or topic not in topics:
             raise refuse("unknown topic")
         kind = message.get("Type")
         confirms = kind in ("SubscriptionConfirmation", "UnsubscribeConfirmation")
@@ -101,14 +107,19 @@ def sns(topics: frozenset[str], fetch: Callable[[str], bytes]) -> Verifier:
         version = message.get("SignatureVersion")
         digest = {"1": hashes.SHA1(), "2": hashes.SHA256()}.get(str(version))
         url = message.get("SigningCertURL")
-        if digest is None or not is_sns_url(url, ".pem"):
+        if digest is None or not _is_certificate_url(url, topic):
             raise refuse()
         _check_clock(_iso_seconds(message.get("Timestamp")), request.now, RETRY_SECONDS)
         if url not in certificates:
             try:
                 certificates[url] = x509.load_pem_x509_certificate(fetch(url))
-            except (OSError, ValueError):
+            except OSError:  # ours to repair, and Amazon does not come back after a 401
+                raise Refused(503, "certificate", "the certificate cannot be fetched") from None
+            except ValueError:
                 raise refuse("no certificate") from None
+            if len(certificates) > _MAX_CERTIFICATES:
+                certificates.clear()
+                raise refuse("no certificate")
         certificate = certificates[url]
         moment = datetime.fromtimestamp(request.now, UTC)
         if not certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc:
@@ -121,16 +132,29 @@ def sns(topics: frozenset[str], fetch: Callable[[str], bytes]) -> Verifier:
         pairs = [(name, message[name]) for name in names if message.get(name) is not None]
         if not all(isinstance(value, str) for _, value in pairs):
             raise refuse()
-        signed = "".join(f"{name}\n{value}\n" for name, value in pairs).encode()
         try:
+            signed = "".join(f"{name}\n{value}\n" for name, value in pairs).encode()
             key.verify(_base64(message.get("Signature")), signed, padding.PKCS1v15(), digest)
-        except InvalidSignature:
+        except (InvalidSignature, UnicodeEncodeError):
             raise refuse() from None
 
     return verify
 
 
-def is_sns_url(url: Any, suffix: str = "") -> bool:
+def _is_certificate_url(url: Any, topic: str) -> bool:
+    """Whether an address is where SNS keeps certificates for the topic's region."""
+    if not is_sns_url(url):
+        return False
+    parts, region = urlsplit(url), topic.split(":")[3:4]
+    return (
+        _SNS_CERTIFICATE.fullmatch(parts.path) is not None
+        and not parts.query
+        and not parts.fragment
+        and (parts.hostname or "").split(".")[1:2] == region
+    )
+
+
+def is_sns_url(url: Any) -> bool:
     """Whether an address is Amazon SNS's own: https, its host and port, no user."""
     if not isinstance(url, str) or not url.isascii() or any(c in url for c in "\\\r\n\t @"):
         return False
@@ -140,12 +164,7 @@ def is_sns_url(url: Any, suffix: str = "") -> bool:
     except ValueError:
         return False
     host = parts.hostname or ""
-    return (
-        parts.scheme == "https"
-        and port in (None, 443)
-        and _SNS_HOST.fullmatch(host) is not None
-        and parts.path.endswith(suffix)
-    )
+    return parts.scheme == "https" and port in (None, 443) and _SNS_HOST.fullmatch(host) is not None
 
 
 def subscribe_url(body: bytes) -> str | None:
@@ -263,6 +282,7 @@ def _static(name: str, expected: bytes) -> Verifier:
         if not hmac.compare_digest(given, expected):
             raise refuse()
 
+    verify.needs_no_body = True  # type: ignore[attr-defined]
     return verify
 
 

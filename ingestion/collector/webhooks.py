@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from ingestion.collector import signatures
 from ingestion.collector.deliveries import PROVIDERS
@@ -22,7 +23,7 @@ def verifiers(
     makers: dict[str, Callable[[str], Verifier]] = {
         "sendgrid": signatures.sendgrid,
         "ses": lambda topics: signatures.sns(
-            frozenset(topic.strip() for topic in topics.split(",")), fetch or get
+            frozenset(filter(None, map(str.strip, topics.split(",")))), fetch or get
         ),
         "postmark": signatures.basic,
         "brevo": signatures.bearer,
@@ -45,7 +46,10 @@ def get(url: str) -> bytes:
     with requests.get(url, timeout=5, allow_redirects=False, stream=True) as answer:
         if answer.status_code != 200:
             raise OSError(f"{answer.status_code} from {url.partition('?')[0]}")
-        return answer.raw.read(_CERTIFICATE_BYTES)
+        try:
+            return answer.raw.read(_CERTIFICATE_BYTES)
+        except HTTPError as error:
+            raise OSError(str(error)) from None
 
 
 def confirm(url: str) -> None:

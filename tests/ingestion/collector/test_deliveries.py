@@ -15,7 +15,14 @@ from ingestion.collector import deliveries
 from ingestion.collector.deliveries import PROVIDERS, record_lines
 from ingestion.collector.segments import Record, Segment, frame
 from ingestion.contracts.tables import EVENT_TYPES
-from tests.ingestion.collector.samples import SAMPLES, body_of, path_of
+from tests.ingestion.collector.samples import (
+    SAMPLES,
+    body_of,
+    path_of,
+    postmark,
+    sendgrid,
+    ses,
+)
 from tests.ingestion.collector.serving import KEYRING
 from workspace.lake import Lake
 
@@ -79,6 +86,41 @@ def test_one_bad_item_leaves_its_neighbours(tmp_path: Path) -> None:
     body = json.dumps([{"event": "open"}, *sample, {"event": "new_kind", "timestamp": 1}]).encode()
     (result,) = load(tmp_path, [record("sendgrid", body)])
     assert (result.good, result.bad) == (len(sample), 2)
+
+
+@pytest.mark.parametrize(
+    "poison", [b"NaN", b'{"x":1e400}', b"9" * 5000, b'{"x":"\xff"}', b"[" * 2000 + b"]" * 2000]
+)
+def test_one_bad_token_leaves_its_neighbours(tmp_path: Path, poison: bytes) -> None:
+    good = [json.dumps(sendgrid(kind)).encode() for kind in ("open", "delivered")]
+    body = b"[" + good[0] + b"," + poison + b"," + good[1] + b"]"
+    (result,) = load(tmp_path, [record("sendgrid", body)])
+    assert (result.good, result.bad) == (2, 1)
+
+
+def test_two_links_at_once_are_two_clicks(tmp_path: Path) -> None:
+    kept = []
+    for link in ("https://x.example/a", "https://x.example/b"):
+        click = postmark("Click", "ReceivedAt", Recipient="a@x", OriginalLink=link)
+        kept.append(record("postmark", body_of(click)))
+        kept.append(record("ses", body_of(ses("Click", {"link": link}))))
+    (result,) = load(tmp_path, kept)
+    assert (result.good, result.quarantined) == (6, 0)
+
+
+def test_damage_in_a_segment_is_seen(tmp_path: Path) -> None:
+    segment = Segment(tmp_path / "landing", "delivery_events")
+    frames = [frame(record("sendgrid", body_of([sendgrid(k)]))) for k in ("open", "click")]
+    segment.append(frames, NOW)
+    path = segment.seal()
+    assert path is not None
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    lake = Lake(tmp_path / "lake")
+    (result,) = load_pending("delivery_events", tmp_path / "landing", lake, KEYRING, guard=False)
+    assert (result.received, result.good, result.bad) == (2, 1, 1)
+    assert "damaged_segment" in result.examples[0]
 
 
 def load(folder: Path, kept: list[Record]) -> list[Any]:

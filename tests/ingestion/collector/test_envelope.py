@@ -64,7 +64,7 @@ def test_a_poison_item_leaves_its_neighbours(poison: bytes) -> None:
     )
     found = envelope.batch_of(body)
     assert found is not None
-    assert [bytes(item) for item in found.batch] == [GOOD, poison, GOOD]
+    assert [bytes(item) for item in found.batch] == [GOOD, poison or b"null", GOOD]
     assert bytes(found.sentAt) == b'"2026-06-01T00:00:00Z"'
     assert envelope.check("batch", body)[0] == 3
 
@@ -85,6 +85,8 @@ def test_a_poison_item_leaves_its_neighbours(poison: bytes) -> None:
         b'[{"batch":[NaN]}]',
         b'{"a":{"batch":[NaN]}}',
         b"]" * 10,
+        b'{"batch":[1],"batch":[2]}',
+        b'{"batch":["' + b'\\"' * 200_000,
     ],
 )
 def test_no_batch_at_all(body: bytes) -> None:

@@ -7,15 +7,17 @@ import errno
 import gzip
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
-from ingestion.collector import protocol
+from ingestion.collector import messages, protocol
 from ingestion.collector.writer import Limits
 from tests.ingestion.collector.serving import Served, in_thread
 
@@ -260,3 +262,60 @@ def test_many_at_once_are_each_answered(server: Served) -> None:
     assert codes == [200] * 200
     found = [row["message_id"] for row in server.rows() if row["message_id"].startswith("many-")]
     assert len(found) == len(set(found)) == 200
+
+
+def test_a_trailer_cannot_change_what_was_kept(tmp_path: Path) -> None:
+    """Headers after the body would be kept with it and read with it."""
+    event = json.dumps({**EVENT, "messageId": "trailer"}).encode()
+    with in_thread(tmp_path) as served:
+        assert served.post("/v1/track", EVENT).status_code == 200
+        start = head(transfer_encoding=b"chunked") + b"%x\r\n%s\r\n" % (len(event), event)
+        answer = served.raw(start, b"0\r\nContent-Encoding: gzip\r\n\r\n", pause=0.3)
+        assert status(answer) in (0, 400)
+    (result,) = served.load()
+    assert (result.good, result.bad) == (1, 0)
+
+
+def test_no_request_stops_the_others_from_landing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with in_thread(tmp_path) as served:
+        for name in ("good", "odd"):
+            assert served.post("/v1/track", {**EVENT, "messageId": name}).status_code == 200
+    real = messages.record_lines
+
+    def fault(record: Any) -> Any:
+        if b"odd" in record.body:
+            raise RuntimeError("a fault nobody foresaw")
+        return real(record)
+
+    monkeypatch.setattr(messages, "record_lines", fault)
+    (result,) = served.load()
+    assert (result.good, result.bad) == (1, 1)
+
+
+def closes(served: Served, *parts: bytes, pause: float, within: float) -> bool:
+    """Whether the server ends a connection over which these bytes trickle."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=within) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+                time.sleep(pause)
+            while connection.recv(65536):
+                pass
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        return True
+
+
+def test_nobody_holds_a_connection(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    trickled = [head(content_length=b"100"), *[b" "] * 6]
+    assert closes(server, *trickled, pause=0.4, within=3)
+    body = json.dumps(EVENT).encode()
+    whole = head(content_length=b"%d" % len(body)) + body
+    assert closes(server, whole, *[b"\r\n"] * 4, pause=0.3, within=3)
+    unread = head(path=b"/nothing", content_length=b"100000")
+    assert closes(server, unread, *[b" "] * 4, pause=0.1, within=3)

@@ -72,6 +72,13 @@ def test_a_made_id_is_the_same_each_time_and_its_own() -> None:
     )
     assert once == again
     assert len(set(once)) == 3
+    data = json.dumps(body["batch"][0]).encode()
+    made = {
+        json.loads(line)["messageId"]
+        for request in ("r1", "r2")
+        for line in record_lines(Record(NOW, "web", "/v1/track", [], data, request))
+    }
+    assert len(made) == 2, "two equal requests of one moment are two"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,12 @@ def test_a_made_id_is_the_same_each_time_and_its_own() -> None:
 def test_what_is_no_object_is_left_to_the_contract(item: bytes) -> None:
     body = b'{"batch":[' + item + b"]}"
     assert lines(body, "/v1/batch") == [item]
+
+
+def test_a_line_feed_inside_a_text_is_left_to_the_contract() -> None:
+    (line,) = lines(b'{"messageId":"a\nb","userId":"u"}')
+    assert line == b'{"messageId":"a b","userId":"u"}'
+    assert lines(b'{"batch":[1,,2]}', "/v1/batch") == [b"1", b"null", b"2"]
 
 
 def test_white_space_before_a_colon_is_only_that() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ingestion.collector import segments
 from ingestion.collector.segments import MAGIC, Record, Segment, frame, records
+from workspace import durable
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 123456)
 
@@ -164,11 +165,41 @@ def test_a_run_between_making_and_locking_takes_nothing_away(
         real(fd, how)
 
     monkeypatch.setattr(segments.fcntl, "flock", late)
-    with pytest.raises(FileNotFoundError):
-        Segment(tmp_path, "events")
     segment = Segment(tmp_path, "events")
     segments.seal_abandoned(tmp_path, "events")
     segment.append([frame(record(b"kept"))], NOW)
     target = segment.seal()
     assert target is not None
     assert [r.body for r in read(target)] == [b"kept"]
+
+
+def test_what_a_kill_left_before_the_lock_goes_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = durable.make_folder(segments.open_folder(tmp_path)) / "events.1.new"
+    left.write_bytes(b"")
+    segments.seal_abandoned(tmp_path, "events")
+    assert left.exists()
+    os.utime(left, (0, 0))
+    segments.seal_abandoned(tmp_path, "events")
+    assert not left.exists()
+
+
+def test_a_full_disk_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    Segment(tmp_path, "events").seal()
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        Segment(tmp_path, "events")
+    monkeypatch.undo()
+    assert list(segments.open_folder(tmp_path).iterdir()) == []
+
+
+def test_a_run_does_not_wait_for_an_empty_segment(tmp_path: Path) -> None:
+    segment = Segment(tmp_path, "events")
+    segment.opened -= 1
+    (segment.path.parent / "rotate").touch()
+    assert segment.is_due(1 << 30, 3600)
+    assert segment.seal() is None

@@ -231,7 +231,42 @@ def test_sns_clock_and_certificate() -> None:
     def down(url: str) -> bytes:
         raise OSError
 
-    assert not holds(signatures.sns(frozenset([TOPIC]), down), given)
+    with pytest.raises(Refused) as caught:
+        signatures.sns(frozenset([TOPIC]), down)(given)
+    assert caught.value.status == 503, "Amazon does not come back after a 401"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "anything/SimpleNotificationService-abc.pem",
+        "SimpleNotificationService-abc.pem?Action=GetTopicAttributes",
+        "SimpleNotificationService-abc.pem#x",
+        "other.pem",
+    ],
+)
+def test_sns_certificates_come_from_one_place(path: str) -> None:
+    amazon = Amazon()
+    verify = signatures.sns(frozenset([TOPIC]), amazon.fetch)
+    for host in ("sns.eu-west-3.amazonaws.com", "sns.made-up.amazonaws.com"):
+        url = f"https://{host}/{path}"
+        assert not holds(verify, amazon.request(SigningCertURL=url))
+    made_up = "https://sns.made-up.amazonaws.com/SimpleNotificationService-abc.pem"
+    assert not holds(verify, amazon.request(SigningCertURL=made_up))
+    assert amazon.fetched == []
+
+
+@pytest.mark.parametrize("topic", [[], {}, 5, None])
+def test_sns_topics_of_other_types(topic: Any) -> None:
+    verify = signatures.sns(frozenset([TOPIC]), Amazon().fetch)
+    assert not holds(verify, request(json.dumps({"TopicArn": topic}).encode()))
+
+
+def test_sns_texts_that_are_no_text() -> None:
+    amazon = Amazon()
+    verify = signatures.sns(frozenset([TOPIC]), amazon.fetch)
+    message = amazon.message() | {"Message": "\ud800"}
+    assert not holds(verify, request(json.dumps(message).encode()))
 
 
 def test_only_a_verified_confirmation_names_an_address() -> None:
