@@ -58,7 +58,7 @@ def _line(
         if doubtful or item.count(b'":') != inside + len(found):
             strict.parse(item)  # a key may have been given twice, or a text hold a line feed
     except (*_DOUBTS, RowError):
-        return _one_line(item)
+        return _unfit(item)
     message = {**outer, **{key: text for key, text in found.items() if text != _NULL}, **known}
     if "timestamp" in message:
         timestamp = message.pop("timestamp")
@@ -75,6 +75,17 @@ def _made_id(record: Record, number: int) -> str:
     digest.update(f"{record.request_id} {number} ".encode())
     digest.update(record.body)
     return f"collector-{digest.hexdigest()}"
+
+
+def _unfit(item: bytes) -> bytes:
+    """A line that the contract rejects, as it would the item."""
+    line = _one_line(item)
+    try:
+        strict.parse(line)
+    except RowError:
+        return line
+    # A line feed inside a text was the fault: it must not be mended on the way.
+    return item.replace(b"\n", b"\0").replace(b"\r", b"\0")
 
 
 def _one_line(text: bytes) -> bytes:

@@ -137,12 +137,7 @@ def records(handle: BinaryIO) -> Iterator[Record]:
 
 
 def rest(handle: BinaryIO) -> bytes:
-    """What follows the last whole record of a sealed segment: nothing, unless it was damaged."""
-    handle.seek(0)
-    end = len(MAGIC)
-    for _, end in _payloads(handle):  # noqa: B007
-        pass
-    handle.seek(end)
+    """What follows the :func:`records`, once they are read: nothing, unless it was damaged."""
     return handle.read()
 
 
@@ -202,9 +197,10 @@ def _payloads(handle: BinaryIO) -> Iterator[tuple[bytes, int]]:
         length, crc = _FRAME.unpack(head)
         payload = handle.read(length)
         if len(payload) < length or zlib.crc32(payload) != crc:
-            return
+            break
         end += _FRAME.size + length
         yield payload, end
+    handle.seek(end)
 
 
 def _landed_path(landing: Path, kind: str, received_at: datetime, digest: str) -> Path:

@@ -63,6 +63,7 @@ def test_a_poison_event_takes_no_neighbour_with_it(server: Served) -> None:
         '{"messageId":"n","type":"track","event":"E","userId":"u","properties":{"x":1e400}}',
         '"text"',
         '{"type":"track","event":"E"}',
+        '{"type":"track","event":"E","userId":"u","messageId":"a\nb"}',
     ]
     items = ",".join([poison[0], good[0], *poison[1:], good[1]])
     assert server.post("/v1/batch", f'{{"batch":[{items}]}}'.encode()).status_code == 200
