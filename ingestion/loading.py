@@ -142,12 +142,13 @@ def load(
         column_map=dict(column_map or {}),
     )
     # Where rows have versions, the same bytes may restate what another file changed meanwhile.
-    others = [entry for entry in lake.entries(main) if entry.batch != landed.batch]
-    twin = _twin(others, result) if RULES[main].identity == "id" else None
+    # A file that is loaded again is the first: its copies hold none of its rows.
+    may_be_twin = RULES[main].identity == "id" and not again
+    twin = _twin(lake.entries(main), result) if may_be_twin else None
     if twin is not None:
         rows = twin["received"]
         result = replace(result, received=rows, duplicate=rows, same_as=twin["landing_file"])
-        lake.commit(main, landed.batch, None, result.meta(), replace=again)
+        lake.commit(main, landed.batch, None, result.meta())
         return result
     with plain(landed.path, landed.file_name, lake.staging()) as source:
         return _Load(result, landed, lake, keyring, source).run(guard, again)

@@ -119,6 +119,15 @@ def test_events_and_conflicts(desk: Desk) -> None:
     assert sorted(desk.column("events", "message_id")) == ["m1", "m2", "m3"]
 
 
+def test_a_copy_of_the_file_takes_nothing_away(desk: Desk) -> None:
+    event = {"messageId": "m", "type": "track", "event": "E", "userId": "u"}
+    for name in ("first.ndjson", "copy.ndjson"):
+        desk.ingest("events", [event, {"bad": 1}], name)
+    (result,) = again(desk, "events")
+    assert counts(result) == (2, 1, 1, 0, 0)
+    assert desk.column("events", "message_id") == ["m"]
+
+
 def test_a_refused_file_is_read_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = desk.landing / "costs"
     folder.mkdir(parents=True)
