@@ -22,6 +22,7 @@ from uuid import uuid4
 from prometheus_client import CollectorRegistry
 
 from ingestion.collector import envelope
+from ingestion.collector.deliveries import PATH
 from ingestion.collector.envelope import MAX_BODY_BYTES, Refused
 from ingestion.collector.segments import Record, frame, seal_abandoned
 from ingestion.collector.signatures import Request, Verifier, subscribe_url
@@ -39,7 +40,6 @@ _SUCCESS = b'{"success":true}'
 
 #: The kinds of landed files that requests become.
 EVENTS, DELIVERIES = "events", "delivery_events"
-PATH = "/webhooks/"
 MAX_WEBHOOK_BYTES = 1_000_000
 MAX_FORM_BYTES = 65_536
 
