@@ -36,6 +36,7 @@ from ingestion.landing import (
     counting_stream,
     read_unchanged,
 )
+from ingestion.sources import lines as pulled
 from ingestion.unpack import Plain, plain
 from ingestion.workers import Task, read_ndjson
 from workspace.clock import iso, parse_time
@@ -71,7 +72,7 @@ class LoadResult:
 
     ``suites`` are the batch suites' results by stream; ``ignored_columns`` CSV columns that no
     contract names; ``same_as`` the landed file with the same bytes, when there was one;
-    ``examples`` the first rejected rows in words.
+    ``examples`` the first rejected rows in words; ``pull`` where a source stands after its file.
     """
 
     kind: str
@@ -91,6 +92,7 @@ class LoadResult:
     same_as: str | None = None
     refused: bool = False
     examples: list[str] = field(default_factory=list)
+    pull: dict[str, Any] | None = None
 
     @property
     def balanced(self) -> bool:
@@ -140,6 +142,7 @@ def load(
         landed_at=landed.received_at,
         size_bytes=landed.size_bytes,
         column_map=dict(column_map or {}),
+        pull=pulled.read_note(landed.path),
     )
     # Where rows have versions, the same bytes may restate what another file changed meanwhile.
     # A file that is loaded again is the first: its copies hold none of its rows.

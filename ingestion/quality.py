@@ -138,6 +138,45 @@ SUITES: dict[str, tuple[Expectation, ...]] = {
     ),
     "suppressions": (_unique("identifier_key", "channel", "reason", "known_at"),),
     "consents": (_unique("identifier_key", "purpose", "channel", "decided_at", "known_at"),),
+    "ad_spend_details": (
+        _unique(
+            "platform", "account_id", "campaign_id", "ad_group_id", "ad_id", "spend_on", "known_at"
+        ),
+    ),
+    "web_analytics": (
+        _unique(
+            "source",
+            "property_id",
+            "report_on",
+            "channel_group",
+            "traffic_source",
+            "traffic_medium",
+            "campaign",
+            "known_at",
+        ),
+    ),
+    "meetings": (_unique("source", "meeting_id", "known_at"),),
+    "form_submissions": (_unique("source", "submission_id", "known_at"),),
+    "support_tickets": (_unique("source", "ticket_id", "known_at"),),
+    "product_usage": (
+        _unique("source", "account_id", "user_id", "feature", "used_on", "known_at"),
+    ),
+    "social_posts": (_unique("platform", "page_id", "post_id", "report_on", "known_at"),),
+    "tender_notices": (_unique("source", "notice_id", "known_at"),),
+    "sales_activities": (
+        _unique("source", "owner_email", "activity_type", "profile_url", "occurred_at", "known_at"),
+    ),
+    "crm_owners": (_unique("crm_id", "known_at"),),
+    "crm_stages": (_unique("object_type", "pipeline_id", "stage_id", "known_at"),),
+    "crm_lists": (_unique("list_id", "known_at"),),
+    "crm_list_members": (_unique("list_id", "crm_id", "known_at"),),
+    "crm_associations": (_unique("from_type", "from_id", "to_type", "to_id", "known_at"),),
+    "crm_property_history": (
+        _unique("object_type", "crm_id", "property", "changed_at", "known_at"),
+    ),
+    "crm_tickets": (_unique("crm_id", "known_at"),),
+    "crm_tasks": (_unique("crm_id", "known_at"),),
+    "crm_engagements": (_unique("crm_id", "known_at"),),
     "organisations": (_unique("level", "code", "known_at"), _known("population", MOSTLY_KNOWN)),
 }
 

@@ -6,7 +6,7 @@ A gzip stream that breaks keeps its whole lines; the broken one is handed back b
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Any, BinaryIO, Literal
 from uuid import uuid4
 
 from ingestion.collector import deliveries, messages, segments
-from ingestion.collector.segments import MAGIC
+from ingestion.collector.segments import MAGIC, Record
 from ingestion.errors import IngestError
 from ingestion.landing import BLOCK, read_unchanged
+from ingestion.sources import lines as pulled
 
 GZIP = b"\x1f\x8b"
 #: What a gzip file may unpack to, in all and against its own size (honest text stays below 100).
@@ -80,12 +81,17 @@ def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
 
 def _segment_lines(handle: BinaryIO) -> Iterator[bytes]:
     for record in segments.records(handle):
-        is_webhook = record.path.startswith(deliveries.PATH)
         try:
-            lines = list((deliveries if is_webhook else messages).record_lines(record))
+            lines = list(_reader(record.path)(record))
         except Exception:  # whatever one request does, the others land
             lines = [record.body.replace(b"\n", b" ").replace(b"\r", b" ") or b"null"]
         yield from lines
+
+
+def _reader(path: str) -> Callable[[Record], Iterator[bytes]]:
+    if path.startswith((pulled.PAGE, pulled.END)):
+        return pulled.record_lines
+    return (deliveries if path.startswith(deliveries.PATH) else messages).record_lines
 
 
 def _unpack(path: Path, target: Path) -> str | None:

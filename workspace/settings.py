@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -117,6 +117,23 @@ def webhook_secrets() -> dict[str, str]:
         for name, variable in _WEBHOOK_VARIABLES.items()
         if (value := os.environ.get(variable))
     }
+
+
+def variables(names: Iterable[str]) -> dict[str, str]:
+    """The environment variables of these names that are set: what a source is asked with."""
+    return {name: value for name in names if (value := os.environ.get(name))}
+
+
+def pull_from() -> datetime | None:
+    """The day from which sources are asked the first time: ``MARKETING_PULL_FROM``.
+
+    Raises :class:`SettingsError`.
+    """
+    given = os.environ.get("MARKETING_PULL_FROM")
+    try:
+        return clock.parse_time(given) if given else None
+    except ValueError:
+        raise SettingsError(f"MARKETING_PULL_FROM is {given!r}; give a day, 2026-01-31") from None
 
 
 def twilio_shared_keys() -> dict[str, str]:

@@ -5,7 +5,7 @@ A contract judges one row by itself; what takes the whole batch to see is in `in
 
 from __future__ import annotations
 
-from ingestion.contracts import tables
+from ingestion.contracts import crm, tables
 from ingestion.contracts.model import Contract
 
 #: The flat kinds (CSV or NDJSON).
@@ -23,6 +23,21 @@ TABLES: dict[str, Contract] = {
         tables.SUPPRESSIONS,
         tables.CONSENTS,
         tables.REFERENCE,
+        tables.AD_SPEND_DETAILS,
+        tables.WEB_ANALYTICS,
+        tables.MEETINGS,
+        tables.FORM_SUBMISSIONS,
+        tables.SUPPORT_TICKETS,
+        tables.PRODUCT_USAGE,
+        tables.SOCIAL_POSTS,
+        tables.TENDER_NOTICES,
+        tables.SALES_ACTIVITIES,
+        tables.CRM_OWNERS,
+        tables.CRM_STAGES,
+        tables.CRM_LISTS,
+        tables.CRM_LIST_MEMBERS,
+        tables.CRM_ASSOCIATIONS,
+        tables.CRM_PROPERTY_HISTORY,
     )
 }
 
@@ -30,7 +45,7 @@ TABLES: dict[str, Contract] = {
 #: counts of each landed file, and is committed last.
 STREAMS_OF: dict[str, tuple[str, ...]] = {
     "events": ("events",),
-    "crm": ("crm_contacts", "crm_companies", "crm_deals"),
+    "crm": tuple(dict.fromkeys(contract.stream for contract in crm.BY_TYPE.values())),
     **{kind: (contract.stream,) for kind, contract in TABLES.items()},
 }
 

@@ -1,4 +1,5 @@
-"""CRM objects as HubSpot's v3 API gives them: contacts, companies and deals.
+"""CRM objects as HubSpot's v3 API gives them: contacts, companies, deals, tickets, tasks and
+engagements (calls, e-mails, meetings, notes).
 
 The pinned properties become columns; everything stays in ``properties`` as sent. The object
 type is the field ``objectType`` where present, else the beginning of the file's name.
@@ -123,7 +124,92 @@ DEALS = CrmContract(
     links=(("company_crm_id", "companies"), ("contact_crm_id", "contacts")),
 )
 
-BY_TYPE = {contract.object_type: contract for contract in (CONTACTS, COMPANIES, DEALS)}
+_OWNER = Field("owner_id", names=("hubspot_owner_id",))
+_CONTACT = ("contact_crm_id", "contacts")
+_COMPANY = ("company_crm_id", "companies")
+_DEAL = ("deal_crm_id", "deals")
+
+TICKETS = CrmContract(
+    "tickets",
+    "crm_tickets",
+    fields=(
+        Field("subject"),
+        Field("pipeline", names=("hs_pipeline",)),
+        Field("stage", names=("hs_pipeline_stage",)),
+        Field("priority", "code", names=("hs_ticket_priority",)),
+        Field("category", names=("hs_ticket_category",)),
+        Field("closed_at", "crm_time", names=("closed_date",), future=True),
+        _OWNER,
+        Field("company_crm_id"),
+        Field("contact_crm_id"),
+    ),
+    links=(_COMPANY, _CONTACT),
+)
+
+TASKS = CrmContract(
+    "tasks",
+    "crm_tasks",
+    fields=(
+        Field("subject", names=("hs_task_subject",)),
+        Field("task_type", "code", names=("hs_task_type",)),
+        Field("status", "code", names=("hs_task_status",)),
+        Field("priority", "code", names=("hs_task_priority",)),
+        Field("due_at", "crm_time", names=("hs_timestamp",), future=True),
+        Field("completed_at", "crm_time", names=("hs_task_completion_date",)),
+        _OWNER,
+        Field("company_crm_id"),
+        Field("contact_crm_id"),
+        Field("deal_crm_id"),
+    ),
+    links=(_COMPANY, _CONTACT, _DEAL),
+)
+
+
+def _engagement(object_type: str, *fields: Field) -> CrmContract:
+    """One of the object types that share the stream of engagements."""
+    return CrmContract(
+        object_type,
+        "crm_engagements",
+        fields=(
+            Field("engagement_type", "code", default=object_type[:-1]),
+            Field("occurred_at", "crm_time", names=("hs_timestamp",), future=True),
+            *fields,
+            _OWNER,
+            Field("company_crm_id"),
+            Field("contact_crm_id"),
+            Field("deal_crm_id"),
+        ),
+        links=(_COMPANY, _CONTACT, _DEAL),
+    )
+
+
+CALLS = _engagement(
+    "calls",
+    Field("direction", "code", names=("hs_call_direction",)),
+    Field("outcome", "code", names=("hs_call_disposition",)),
+    Field("subject", names=("hs_call_title",)),
+)
+EMAILS = _engagement(
+    "emails",
+    Field("direction", "code", names=("hs_email_direction",)),
+    Field("outcome", "code", names=("hs_email_status",)),
+    Field("subject", names=("hs_email_subject",)),
+)
+MEETINGS = _engagement(
+    "meetings",
+    Field("outcome", "code", names=("hs_meeting_outcome",)),
+    Field("subject", names=("hs_meeting_title",)),
+)
+NOTES = _engagement("notes")
+
+BY_TYPE = {
+    contract.object_type: contract
+    for contract in (
+        *(TICKETS, TASKS, CALLS, EMAILS, MEETINGS, NOTES),
+        # The last stream carries the counts of each file.
+        *(CONTACTS, COMPANIES, DEALS),
+    )
+}
 _NAMES = {
     name: contract
     for contract in BY_TYPE.values()

@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
+
 from ingestion.contracts.currencies import CURRENCIES
 from ingestion.errors import RowError
 from workspace.clock import EARLIEST, FUTURE_TOLERANCE
@@ -23,6 +25,7 @@ from workspace.identifiers import normalise_email, normalise_phone
 LATEST = datetime(2200, 1, 1)
 MAX_TEXT = 100_000
 _INT_LIMIT = 1 << 63
+_json = msgspec.json.Encoder(decimal_format="number").encode
 
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -224,6 +227,13 @@ def read_code(value: Any) -> str:
     return read_text(value).lower()
 
 
+def read_json(value: Any) -> str:
+    """An object or a list as JSON text: what a source sent, beside the columns made of it."""
+    if not isinstance(value, (dict, list)):
+        raise RowError("wrong_type", None, "expected an object or a list")
+    return _json(value).decode()
+
+
 def _number(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
         raise RowError("not_a_number", None, "expected a number")
@@ -263,5 +273,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "currency": read_currency,
     "email": read_email,
     "phone": read_phone,
+    "json": read_json,
 }
 _CLOCKS = ("time", "crm_time", "crm_date", "date", "month")

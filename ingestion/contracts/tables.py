@@ -243,3 +243,389 @@ REFERENCE = Contract(
         Field("population", "integer", minimum=0),
     ),
 )
+
+AD_SPEND_DETAILS = Contract(
+    kind="ad_spend_details",
+    stream="ad_spend_details",
+    identity="version",
+    identity_columns=(
+        "platform",
+        "account_id",
+        "campaign_id",
+        "ad_group_id",
+        "ad_id",
+        "spend_on",
+    ),
+    fields=(
+        Field("platform", "code", required=True),
+        Field("account_id"),
+        Field("campaign_id", required=True),
+        Field("campaign_name"),
+        Field("ad_group_id", required=True),
+        Field("ad_group_name"),
+        Field("ad_id"),
+        Field("ad_name"),
+        Field("spend_on", "date", required=True, names=("date",)),
+        Field("spend", "decimal", required=True),
+        Field("currency", "currency", required=True),
+        Field("impressions", "integer", minimum=0),
+        Field("clicks", "integer", minimum=0),
+        Field("platform_conversions", "float", minimum=0, names=("conversions",)),
+        Field("payload", "json"),
+    ),
+)
+
+WEB_ANALYTICS = Contract(
+    kind="web_analytics",
+    stream="web_analytics",
+    identity="version",
+    identity_columns=(
+        "source",
+        "property_id",
+        "report_on",
+        "channel_group",
+        "traffic_source",
+        "traffic_medium",
+        "campaign",
+    ),
+    fields=(
+        Field("source", "code", required=True),
+        Field("property_id", required=True),
+        Field("report_on", "date", required=True, names=("date",)),
+        Field("channel_group"),
+        Field("traffic_source"),
+        Field("traffic_medium"),
+        Field("campaign"),
+        Field("sessions", "integer", required=True, minimum=0),
+        Field("engaged_sessions", "integer", minimum=0),
+        Field("users", "integer", minimum=0),
+        Field("new_users", "integer", minimum=0),
+        Field("key_events", "float", minimum=0),
+        Field("payload", "json"),
+    ),
+)
+
+MEETINGS = Contract(
+    kind="meetings",
+    stream="meetings",
+    identity="version",
+    identity_columns=(
+        "source",
+        "meeting_id",
+    ),
+    fields=(
+        Field("source", "code", required=True),
+        Field("meeting_id", required=True, names=("id",)),
+        Field("name"),
+        Field(
+            "status", "code", required=True, allowed=("scheduled", "held", "canceled", "no_show")
+        ),
+        Field("vertical", "code"),
+        Field("email", "email"),
+        Field("host_email"),
+        Field("location"),
+        Field("starts_at", "time", required=True, future=True),
+        Field("ends_at", "time", future=True),
+        Field("created_at", "time"),
+        Field("canceled_at", "time"),
+        Field("utm_source"),
+        Field("utm_medium"),
+        Field("utm_campaign"),
+        Field("payload", "json"),
+    ),
+    keys=(Key("email_key", "email", "email"),),
+)
+
+FORM_SUBMISSIONS = Contract(
+    kind="form_submissions",
+    stream="form_submissions",
+    identity="version",
+    identity_columns=(
+        "source",
+        "submission_id",
+    ),
+    fields=(
+        Field("source", "code", required=True),
+        Field("submission_id", required=True, names=("id",)),
+        Field("form_id"),
+        Field("form_name"),
+        Field("vertical", "code"),
+        Field("email"),
+        Field("phone"),
+        Field("first_name"),
+        Field("last_name"),
+        Field("organisation"),
+        Field("page_url"),
+        Field("utm_source"),
+        Field("utm_medium"),
+        Field("utm_campaign"),
+        Field("occurred_at", "time", required=True, names=("submitted_at",)),
+        Field("payload", "json"),
+    ),
+    keys=(
+        Key("email_key", "email", "email"),
+        Key("phone_key", "phone", "phone"),
+    ),
+)
+
+SUPPORT_TICKETS = Contract(
+    kind="support_tickets",
+    stream="support_tickets",
+    identity="version",
+    identity_columns=(
+        "source",
+        "ticket_id",
+    ),
+    fields=(
+        Field("source", "code", required=True),
+        Field("ticket_id", required=True, names=("id",)),
+        Field("subject"),
+        Field("status", "code", required=True, allowed=("open", "pending", "closed")),
+        Field("priority", "code"),
+        Field("category"),
+        Field("channel", "code"),
+        Field("vertical", "code"),
+        Field("email"),
+        Field("user_id"),
+        Field("assignee"),
+        Field("created_at", "time", required=True),
+        Field("first_reply_at", "time"),
+        Field("closed_at", "time"),
+        Field("rating", "integer", minimum=1, maximum=5),
+        Field("payload", "json"),
+    ),
+    keys=(
+        Key("email_key", "email", "email"),
+        Key("user_key", "user_id", "user_id"),
+    ),
+)
+
+PRODUCT_USAGE = Contract(
+    kind="product_usage",
+    stream="product_usage",
+    identity="version",
+    identity_columns=(
+        "source",
+        "account_id",
+        "user_id",
+        "feature",
+        "used_on",
+    ),
+    fields=(
+        Field("source", "code", default="product"),
+        Field("account_id"),
+        Field("user_id", required=True),
+        Field("feature", required=True),
+        Field("used_on", "date", required=True, names=("date",)),
+        Field("uses", "integer", required=True, minimum=0),
+        Field("active_minutes", "integer", minimum=0),
+    ),
+    keys=(Key("user_key", "user_id", "user_id"),),
+)
+
+SOCIAL_POSTS = Contract(
+    kind="social_posts",
+    stream="social_posts",
+    identity="version",
+    identity_columns=(
+        "platform",
+        "page_id",
+        "post_id",
+        "report_on",
+    ),
+    fields=(
+        Field("platform", "code", required=True),
+        Field("page_id", required=True),
+        Field("post_id"),
+        Field("title"),
+        Field("url"),
+        Field("report_on", "date", required=True, names=("date",)),
+        Field("published_at", "time"),
+        Field("impressions", "integer", minimum=0),
+        Field("clicks", "integer", minimum=0),
+        Field("reactions", "integer"),
+        Field("comments", "integer"),
+        Field("shares", "integer"),
+        Field("followers_gained", "integer"),
+        Field("payload", "json"),
+    ),
+)
+
+TENDER_NOTICES = Contract(
+    kind="tender_notices",
+    stream="tender_notices",
+    identity="version",
+    identity_columns=(
+        "source",
+        "notice_id",
+    ),
+    fields=(
+        Field("source", "code", required=True),
+        Field("notice_id", required=True, names=("id",)),
+        Field("notice_type"),
+        Field("title"),
+        Field("buyer_name"),
+        Field("buyer_siren"),
+        Field("departement_code"),
+        Field("procedure"),
+        Field("descriptors"),
+        Field("url"),
+        Field("published_on", "date", required=True),
+        Field("deadline_at", "time", future=True),
+        Field("payload", "json"),
+    ),
+)
+
+SALES_ACTIVITIES = Contract(
+    kind="sales_activities",
+    stream="sales_activities",
+    identity="version",
+    identity_columns=(
+        "source",
+        "owner_email",
+        "activity_type",
+        "profile_url",
+        "occurred_at",
+    ),
+    fields=(
+        Field("source", "code", default="sales_navigator"),
+        Field(
+            "activity_type",
+            "code",
+            required=True,
+            allowed=(
+                "inmail_sent",
+                "inmail_replied",
+                "connection_sent",
+                "connected",
+                "profile_viewed",
+                "lead_saved",
+            ),
+        ),
+        Field("owner_email"),
+        Field("profile_url", required=True),
+        Field("contact_name"),
+        Field("job_title"),
+        Field("organisation"),
+        Field("email"),
+        Field("vertical", "code"),
+        Field("occurred_at", "time", required=True),
+    ),
+    keys=(Key("email_key", "email", "email"),),
+)
+
+CRM_OWNERS = Contract(
+    kind="crm_owners",
+    stream="crm_owners",
+    identity="version",
+    identity_columns=("crm_id",),
+    fields=(
+        Field("crm_id", required=True, names=("id",)),
+        Field("email"),
+        Field("first_name", names=("firstName",)),
+        Field("last_name", names=("lastName",)),
+        Field("user_id", names=("userId",)),
+        Field("team"),
+        Field("archived", "boolean", default=False),
+        Field("created_at", "time", names=("createdAt",)),
+        Field("payload", "json"),
+    ),
+    keys=(Key("email_key", "email", "email"),),
+)
+
+CRM_STAGES = Contract(
+    kind="crm_stages",
+    stream="crm_stages",
+    identity="version",
+    identity_columns=(
+        "object_type",
+        "pipeline_id",
+        "stage_id",
+    ),
+    fields=(
+        Field("object_type", "code", required=True),
+        Field("pipeline_id", required=True),
+        Field("pipeline_name"),
+        Field("stage_id", required=True),
+        Field("stage_name"),
+        Field("position", "integer"),
+        Field("probability", "float", minimum=0, maximum=1),
+        Field("is_closed", "boolean"),
+        Field("archived", "boolean", default=False),
+        Field("payload", "json"),
+    ),
+)
+
+CRM_LISTS = Contract(
+    kind="crm_lists",
+    stream="crm_lists",
+    identity="version",
+    identity_columns=("list_id",),
+    fields=(
+        Field("list_id", required=True, names=("listId",)),
+        Field("name"),
+        Field("object_type_id", names=("objectTypeId",)),
+        Field("processing_type", "code", names=("processingType",)),
+        Field("size", "integer", minimum=0),
+        Field("created_at", "time", names=("createdAt",)),
+        Field("archived", "boolean", default=False),
+        Field("payload", "json"),
+    ),
+)
+
+CRM_LIST_MEMBERS = Contract(
+    kind="crm_list_members",
+    stream="crm_list_members",
+    identity="version",
+    identity_columns=(
+        "list_id",
+        "crm_id",
+    ),
+    fields=(
+        Field("list_id", required=True),
+        Field("crm_id", required=True, names=("recordId",)),
+        Field("is_member", "boolean", default=True),
+        Field("joined_at", "time", names=("membershipTimestamp",)),
+    ),
+)
+
+CRM_ASSOCIATIONS = Contract(
+    kind="crm_associations",
+    stream="crm_associations",
+    identity="version",
+    identity_columns=(
+        "from_type",
+        "from_id",
+        "to_type",
+        "to_id",
+    ),
+    fields=(
+        Field("from_type", "code", required=True),
+        Field("from_id", required=True),
+        Field("to_type", "code", required=True),
+        Field("to_id", required=True),
+        Field("labels"),
+        Field("is_associated", "boolean", default=True),
+    ),
+)
+
+CRM_PROPERTY_HISTORY = Contract(
+    kind="crm_property_history",
+    stream="crm_property_history",
+    identity="version",
+    identity_columns=(
+        "object_type",
+        "crm_id",
+        "property",
+        "changed_at",
+    ),
+    fields=(
+        Field("object_type", "code", required=True),
+        Field("crm_id", required=True),
+        Field("property", required=True),
+        Field("value"),
+        Field("source_type", "code"),
+        Field("source_id"),
+        Field("changed_at", "time", required=True),
+    ),
+)

@@ -92,7 +92,7 @@ def test_companies_and_deals(desk: Desk) -> None:
 def test_pages_and_types_in_one_file(desk: Desk) -> None:
     page = {"results": [crm("1"), {**crm("2"), "objectType": "company"}, 5], "paging": {}}
     typed = {"objectType": "deals", "results": [crm("3"), crm("")]}
-    lines = [page, typed, {"results": 1}, {"results": []}, {**crm("4"), "objectType": "tickets"}]
+    lines = [page, typed, {"results": 1}, {"results": []}, {**crm("4"), "objectType": "gadgets"}]
     result = desk.ingest("crm", lines, name="contacts.ndjson")
     assert (result.received, result.good, result.bad) == (7, 3, 4)
     assert desk.column("crm_contacts", "crm_id") == ["1"]

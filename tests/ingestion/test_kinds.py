@@ -76,6 +76,66 @@ FILES: dict[str, tuple[str, dict[str, Any]]] = {
             "occurred_at": datetime(2026, 1, 2, 10),
         },
     ),
+    "ad_spend_details": (
+        "platform,account_id,campaign_id,ad_group_id,ad_id,spend_on,spend,currency,clicks\n"
+        "meta,a1,c1,g1,ad1,2026-01-02,12.5,EUR,3\n",
+        {"spend": Decimal("12.5"), "clicks": 3, "payload": None},
+    ),
+    "web_analytics": (
+        "source,property_id,report_on,channel_group,sessions,key_events\n"
+        "ga4,1,2026-01-02,Organic Search,10,1.5\n",
+        {"sessions": 10, "key_events": 1.5, "campaign": None},
+    ),
+    "meetings": (
+        "source,meeting_id,status,email,starts_at\n"
+        "calendly,m1,scheduled,Jane@X.example,2026-07-02T10:00:00Z\n",
+        {
+            "email_key": KEYRING.key("email", "jane@x.example"),
+            "starts_at": datetime(2026, 7, 2, 10),
+        },
+    ),
+    "form_submissions": (
+        "source,submission_id,email,submitted_at\nunbounce,s1,jane@x.example,2026-01-02\n",
+        {
+            "occurred_at": datetime(2026, 1, 2),
+            "email_key": KEYRING.key("email", "jane@x.example"),
+        },
+    ),
+    "support_tickets": (
+        "source,ticket_id,status,created_at,rating\nintercom,t1,Open,2026-01-02,5\n",
+        {"status": "open", "rating": 5},
+    ),
+    "product_usage": (
+        "user_id,feature,used_on,uses\nu1,export,2026-01-02,4\n",
+        {"source": "product", "uses": 4, "user_key": KEYRING.key("user_id", "u1")},
+    ),
+    "social_posts": (
+        "platform,page_id,post_id,report_on,impressions,reactions\nlinkedin,p,p1,2026-01-02,9,-1\n",
+        {"impressions": 9, "reactions": -1},
+    ),
+    "tender_notices": (
+        "source,notice_id,published_on,deadline_at\nboamp,26-1,2026-01-02,2026-09-02T12:00:00Z\n",
+        {"published_on": date(2026, 1, 2), "deadline_at": datetime(2026, 9, 2, 12)},
+    ),
+    "sales_activities": (
+        "activity_type,profile_url,occurred_at\nconnected,https://l.example/in/j,2026-01-02\n",
+        {"source": "sales_navigator", "activity_type": "connected"},
+    ),
+    "crm_owners": ("id,email\n7,jane@x.example\n", {"crm_id": "7", "archived": False}),
+    "crm_stages": (
+        "object_type,pipeline_id,stage_id,position,probability\ndeals,p,s,1,0.5\n",
+        {"probability": 0.5, "archived": False},
+    ),
+    "crm_lists": ("listId,name,size\n9,Customers,3\n", {"list_id": "9", "size": 3}),
+    "crm_list_members": ("list_id,recordId\n9,1\n", {"crm_id": "1", "is_member": True}),
+    "crm_associations": (
+        "from_type,from_id,to_type,to_id\ndeals,1,contacts,2\n",
+        {"to_id": "2", "is_associated": True},
+    ),
+    "crm_property_history": (
+        "object_type,crm_id,property,value,changed_at\ndeals,1,dealstage,won,2026-01-02\n",
+        {"value": "won", "changed_at": datetime(2026, 1, 2)},
+    ),
     "suppressions": (
         "email,channel,reason\nJane@X.example,email,bounce\n",
         {

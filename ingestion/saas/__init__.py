@@ -1,0 +1,1 @@
+"""The marketing stack's other tools, one module each."""

@@ -1,0 +1,112 @@
+"""The records of landed pages as rows: one line of JSON each, for the kind's contract to judge.
+
+A value that is not where it belongs, or not of the kind that was expected, becomes one that the
+contract refuses, so a vendor's change of type shows up as a rejected row and never as a silent
+null. A field nobody names stays in the payload.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ingestion import strict
+from ingestion.collector import segments
+from ingestion.collector.segments import Record as Kept
+from ingestion.sources import registry
+from ingestion.sources.model import PullError, Record, Rows
+
+PAGE = "pull:"
+END = "pulled:"
+
+#: No contract takes an object as a value.
+_UNFIT: dict[str, Any] = {}
+
+_decode = msgspec.json.Decoder(float_hook=strict.read_fraction).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def record_lines(kept: Kept) -> Iterator[bytes]:
+    """The rows of one landed page."""
+    if not kept.path.startswith(PAGE):
+        return
+    source, _, resource = kept.path.removeprefix(PAGE).partition("/")
+    rows = registry.load(source).resource(resource).rows
+    parent = dict(kept.headers).get(b"parent")
+    yield from page_lines(rows, kept.body, _decode(parent) if parent else None)
+
+
+def page_lines(rows: Rows, body: bytes, parent: Any = None) -> Iterator[bytes]:
+    for value in records_of(rows, body):
+        if isinstance(value, dict):
+            yield _encode(_row(rows, Record(value, parent)))
+        else:
+            yield _encode(value)
+
+
+def records_of(rows: Rows, body: bytes) -> Iterable[Any]:
+    """The records of a page. Raises :class:`PullError` when it is none."""
+    if callable(rows.records):
+        try:
+            return list(rows.records(body))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise PullError(f"an answer of another shape ({type(error).__name__})") from None
+    try:
+        page = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+        raise PullError("the answer is no JSON") from None
+    return records_at(page, rows.records)
+
+
+def records_at(page: Any, path: str) -> list[Any]:
+    """The list at a path of a parsed page."""
+    try:
+        found = Record(page)[path] if path else page
+    except TypeError:
+        found = None
+    if not isinstance(found, list):
+        raise PullError(f"the answer has no list {path!r}".replace(" ''", ""))
+    return found
+
+
+def decoded(body: bytes) -> Any:
+    """A page's JSON; fractions are decimals. Raises :class:`PullError`."""
+    try:
+        return _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+        raise PullError("the answer is no JSON") from None
+
+
+def encoded(value: Any) -> bytes:
+    return _encode(value)
+
+
+def read_note(path: Path) -> dict[str, Any] | None:
+    """The last frame of a pulled file; None when the file is something else."""
+    with open(path, "rb") as handle:
+        for record in segments.records(handle):
+            if record.path.startswith(END):
+                return json.loads(record.body)
+            if not record.path.startswith(PAGE):
+                return None
+    return None
+
+
+def _row(rows: Rows, record: Record) -> dict[str, Any]:
+    if rows.whole is not None:
+        try:
+            return rows.whole(record)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return record.value
+    row = dict(rows.constants)
+    for name, place in rows.fields.items():
+        try:
+            row[name] = record[place] if isinstance(place, str) else place(record)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            row[name] = _UNFIT
+    row["payload"] = record.value
+    return row
