@@ -82,5 +82,6 @@ REASONS = {
     # quarantine
     "id_conflict": "the id is already there with another body",
     "key_conflict": "the natural key is already there, at the same known_at, with other content",
+    "event_contract": "the event's properties break its JSON Schema",
     "batch_suite": "the batch as a whole failed its expectation suite",
 }

@@ -21,11 +21,12 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from ingestion import quick, screens, strict
-from ingestion.chunks import HAS_TIMESTAMP, Builder, Chunk, Origin, chunk_schema
+from ingestion.chunks import HAS_TIMESTAMP, Builder, Chunk, Origin, Rejects, chunk_schema
 from ingestion.contracts import events as contract
 from ingestion.contracts.fields import LATEST
 from ingestion.contracts.model import KeyCache
 from ingestion.errors import RowError
+from ingestion.event_contracts import violations
 from ingestion.screens import TEXT, TIME, is_there
 
 try:  # without OpenSSL's machinery it takes half the time
@@ -110,8 +111,31 @@ def read_events(data: bytes, first_line: int, origin: Origin, keys: KeyCache) ->
     if STREAM in slow.tables:
         fast = pa.concat_tables([fast, slow.tables[STREAM]]).sort_by("landing_line")
         fast = fast.combine_chunks()
+    rejected = slow.rejected
+    broken = violations(fast)
+    if broken:
+        fast, quarantined = _set_apart(fast, broken, bulk.lines, first_line, origin)
+        rejected = pa.concat_tables([rejected, quarantined])
     tables = {STREAM: fast} if fast.num_rows else {}
-    return Chunk(len(bulk.lines) - blank, tables, slow.rejected)
+    return Chunk(len(bulk.lines) - blank, tables, rejected)
+
+
+def _set_apart(
+    table: pa.Table,
+    broken: list[tuple[int, RowError]],
+    lines: list[bytes],
+    first_line: int,
+    origin: Origin,
+) -> tuple[pa.Table, pa.Table]:
+    """The table without the rows that break a schema, and those as quarantined rows."""
+    rejects = Rejects(origin)
+    numbers = table["landing_line"]
+    kept = np.ones(table.num_rows, dtype=bool)
+    for row, error in broken:
+        line = numbers[row].as_py()
+        rejects.add(line, lines[line - first_line], error, "quarantined")
+        kept[row] = False
+    return table.filter(pa.array(kept)), rejects.table()
 
 
 class _Bulk:

@@ -218,7 +218,7 @@ class _Load:
             duplicates += found
         suites = self._guard(kept) if guard else []
         rejected = pa.concat_tables([*(c.rejected for c in chunks), self.quarantine.table()])
-        bad = sum(chunk.rejected.num_rows for chunk in chunks)
+        bad = pc.sum(pc.equal(rejected["verdict"], "bad")).as_py() or 0
         result = replace(
             self.result,
             received=sum(chunk.received for chunk in chunks),

@@ -177,6 +177,7 @@ SUITES: dict[str, tuple[Expectation, ...]] = {
     "crm_tickets": (_unique("crm_id", "known_at"),),
     "crm_tasks": (_unique("crm_id", "known_at"),),
     "crm_engagements": (_unique("crm_id", "known_at"),),
+    "collector_requests": (_unique("segment_id", "up_to_ms", "known_at"),),
     "organisations": (_unique("level", "code", "known_at"), _known("population", MOSTLY_KNOWN)),
 }
 

@@ -28,20 +28,24 @@ class Limiter:
     ) -> None:
         if per_second <= 0 or burst < 1:
             raise ValueError("a rate is more than 0 a second, a burst at least 1")
-        self._rate, self._burst = per_second, burst
+        self.per_second, self._burst = per_second, burst
         self._clock, self._sleep = clock, sleep
         self._tokens, self._last = float(burst), clock()
         self._lock = threading.Lock()
+
+    def slower(self, per_second: float) -> Limiter:
+        """Another bucket, for calls that a vendor counts by themselves."""
+        return Limiter(min(per_second, self.per_second), 1, self._clock, self._sleep)
 
     def acquire(self) -> float:
         """Wait for a turn; the seconds waited."""
         with self._lock:
             now = self._clock()
-            gained = max(0.0, now - self._last) * self._rate
+            gained = max(0.0, now - self._last) * self.per_second
             # Below zero: turns already given away to callers that are still waiting.
             self._tokens = min(self._burst, self._tokens + gained) - 1
             self._last = max(now, self._last)
-            wait = max(0.0, -self._tokens / self._rate)
+            wait = max(0.0, -self._tokens / self.per_second)
         if wait:
             self._sleep(wait)
         return wait

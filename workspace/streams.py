@@ -719,6 +719,7 @@ _ALL = [
             ("list_id", TEXT),
             ("crm_id", TEXT),
             ("is_member", BOOL),
+            ("set_hash", TEXT),
             ("joined_at", TIME),
         ],
         "CRM lists' members: one row per list, record and change.",
@@ -734,6 +735,7 @@ _ALL = [
             ("to_id", TEXT),
             ("labels", TEXT),
             ("is_associated", BOOL),
+            ("set_hash", TEXT),
         ],
         "CRM associations: one row per pair of objects and change.",
     ),
@@ -752,6 +754,21 @@ _ALL = [
         ],
         "CRM property history: one row per object, property and change.",
         occurred="changed_at",
+    ),
+    _stream(
+        "system",
+        "collector_requests",
+        "segment_id up_to_ms known_at",
+        [
+            ("segment_id", TEXT),
+            ("collected_kind", TEXT),
+            ("up_to_ms", FLOAT),
+            ("requests", INT),
+            ("occurred_at", TIME),
+        ],
+        "How long the collector took to acknowledge: one row per sealed segment and bucket of "
+        "milliseconds.",
+        occurred="occurred_at",
     ),
     _stream(
         "system",

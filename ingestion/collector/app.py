@@ -144,6 +144,7 @@ class Collector:
         envelope.check_type(headers.get(b"content-type"))
         source = self._by_authorization(headers.get(b"authorization"))
         body = await self._body(headers, receive)
+        since = time.perf_counter()
         unpacked = envelope.unpacked(body, headers.get(b"content-encoding"))
         count, key = envelope.check(call, unpacked)
         source = source or self._by_key(key)
@@ -153,7 +154,7 @@ class Collector:
         received_at = self._clock()
         kept = [pair for pair in scope["headers"] if pair[0] not in _SECRET_HEADERS]
         record = Record(received_at, source.name, path, kept, body, uuid4().hex)
-        await self._writer.append(frame(record), received_at)
+        await self._writer.append(frame(record), received_at, since)
         self._metrics.messages.labels(source.name).inc(count)
         self._metrics.bytes.inc(len(body))
         return 200, _SUCCESS
@@ -171,6 +172,7 @@ class Collector:
             verify(Request("POST", "", headers, b"", 0.0))
         limit = MAX_FORM_BYTES if provider == "twilio" else MAX_WEBHOOK_BYTES
         body = await self._body(headers, receive, limit)
+        since = time.perf_counter()
         query = scope["query_string"].decode("latin-1")
         path = scope["path"] + (f"?{query}" if query else "")
         request = Request("POST", self._public_url + path, headers, body, time.time())
@@ -178,7 +180,7 @@ class Collector:
         received_at = self._clock()
         kept = [pair for pair in scope["headers"] if pair[0] not in _SECRET_HEADERS]
         record = Record(received_at, provider, path, kept, body, uuid4().hex)
-        await self._webhook_writer.append(frame(record), received_at)
+        await self._webhook_writer.append(frame(record), received_at, since)
         self._metrics.messages.labels(provider).inc()
         self._metrics.bytes.inc(len(body))
         if provider == "ses" and self._confirm is not None:

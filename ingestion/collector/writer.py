@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from ingestion.collector.latency import Latencies
 from ingestion.collector.segments import Segment
 
 _log = logging.getLogger(__name__)
@@ -63,13 +66,15 @@ class Writer:
         self._landing, self._kind, self._limits, self._metrics = landing, kind, limits, metrics
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="collector-disk")
         self._segment: Segment | None = None
+        self._latencies = Latencies()
         self._waiting: list[tuple[bytes, datetime, asyncio.Future[None]]] = []
         self._waiting_bytes = 0
         self._task: asyncio.Task[None] | None = None
         self.healthy = True
 
-    async def append(self, data: bytes, received_at: datetime) -> None:
-        """Return when the record is on disk. Raises :class:`Unavailable`."""
+    async def append(self, data: bytes, received_at: datetime, since: float) -> None:
+        """Return when the record is on disk; ``since`` is when its request was whole, by the
+        performance counter. Raises :class:`Unavailable`."""
         if self._waiting_bytes + len(data) > self._limits.waiting_bytes:
             raise Unavailable
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -78,6 +83,7 @@ class Writer:
         if self._task is None:
             self._task = asyncio.create_task(self._commit())
         await future
+        self._latencies.add(time.perf_counter() - since)
 
     async def tick(self) -> None:
         """Seal what is due while nothing arrives; after a fault, try whether the disk is back."""
@@ -143,10 +149,14 @@ class Writer:
         if segment is None:
             return
         try:
-            segment.seal()
+            sealed = segment.seal()
         except OSError as error:  # its rows are safe, and sealed by whoever looks next
             self._report(error)
             segment.abandon()
+            return
+        if sealed is not None and segment.received_at is not None:
+            with contextlib.suppress(OSError):
+                self._latencies.land(self._landing, sealed, self._kind, segment.received_at)
 
     def _report(self, error: Exception) -> None:
         if self.healthy:

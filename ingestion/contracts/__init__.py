@@ -38,6 +38,7 @@ TABLES: dict[str, Contract] = {
         tables.CRM_LIST_MEMBERS,
         tables.CRM_ASSOCIATIONS,
         tables.CRM_PROPERTY_HISTORY,
+        tables.COLLECTOR_REQUESTS,
     )
 }
 

@@ -585,6 +585,7 @@ CRM_LIST_MEMBERS = Contract(
         Field("list_id", required=True),
         Field("crm_id", required=True, names=("recordId",)),
         Field("is_member", "boolean", default=True),
+        Field("set_hash"),
         Field("joined_at", "time", names=("membershipTimestamp",)),
     ),
 )
@@ -606,6 +607,7 @@ CRM_ASSOCIATIONS = Contract(
         Field("to_id", required=True),
         Field("labels"),
         Field("is_associated", "boolean", default=True),
+        Field("set_hash"),
     ),
 )
 
@@ -627,5 +629,19 @@ CRM_PROPERTY_HISTORY = Contract(
         Field("source_type", "code"),
         Field("source_id"),
         Field("changed_at", "time", required=True),
+    ),
+)
+
+COLLECTOR_REQUESTS = Contract(
+    kind="collector_requests",
+    stream="collector_requests",
+    identity="version",
+    identity_columns=("segment_id", "up_to_ms"),
+    fields=(
+        Field("segment_id", required=True),
+        Field("collected_kind", "code", required=True),
+        Field("up_to_ms", "float", required=True, minimum=0),
+        Field("requests", "integer", required=True, minimum=0),
+        Field("occurred_at", "time", required=True),
     ),
 )

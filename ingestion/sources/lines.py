@@ -8,7 +8,7 @@ null. A field nobody names stays in the payload.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from ingestion.sources.model import PullError, Record, Rows
 
 PAGE = "pull:"
 END = "pulled:"
+
+#: What a function of a record raises where it does not find what it expects.
+FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 #: No contract takes an object as a value.
 _UNFIT: dict[str, Any] = {}
@@ -41,19 +44,21 @@ def record_lines(kept: Kept) -> Iterator[bytes]:
 
 
 def page_lines(rows: Rows, body: bytes, parent: Any = None) -> Iterator[bytes]:
-    for value in records_of(rows, body):
+    for value in records_of(rows, body, parent):
         if isinstance(value, dict):
             yield _encode(_row(rows, Record(value, parent)))
         else:
             yield _encode(value)
 
 
-def records_of(rows: Rows, body: bytes) -> Iterable[Any]:
+def records_of(rows: Rows, body: bytes, parent: Any = None) -> list[Any]:
     """The records of a page. Raises :class:`PullError` when it is none."""
-    if callable(rows.records):
+    if rows.with_parent is not None or callable(rows.records):
         try:
+            if rows.with_parent is not None:
+                return list(rows.with_parent(body, parent))
             return list(rows.records(body))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except FAULTS as error:
             raise PullError(f"an answer of another shape ({type(error).__name__})") from None
     try:
         page = _decode(body)
@@ -100,13 +105,13 @@ def _row(rows: Rows, record: Record) -> dict[str, Any]:
     if rows.whole is not None:
         try:
             return rows.whole(record)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except FAULTS:
             return record.value
     row = dict(rows.constants)
     for name, place in rows.fields.items():
         try:
             row[name] = record[place] if isinstance(place, str) else place(record)
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        except FAULTS:
             row[name] = _UNFIT
     row["payload"] = record.value
     return row

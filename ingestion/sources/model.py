@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from workspace.clock import iso, parse_time
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from requests.auth import AuthBase
 
     from ingestion.sources.session import Session
 
 #: Where a pull stands, as JSON: ``until`` once it is complete, whatever the resource needs
-#: to go on before that.
+#: to go on before that, and in ``keep`` what it wants to find again after a complete one.
 State = Mapping[str, Any]
 #: What a record is, once its page is parsed; the parent object beside it where it has one.
 Row = dict[str, Any]
@@ -23,6 +24,10 @@ Row = dict[str, Any]
 
 class PullError(Exception):
     """A source that cannot be asked, or answers what it must not. Never holds a secret."""
+
+
+class NotDue(Exception):
+    """Raised by a resource that is asked for more seldom than its source."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,15 @@ class Page:
     """One answer: the body as received and what was asked for (no secret in it).
 
     ``parent`` is the JSON of the object that the records belong to, where the answer does not
-    say. ``state`` is where to go on once this page is on disk; None: not from here.
+    say. ``state`` is where to go on once this page is on disk; None: not from here. ``side``
+    names another resource of the source that the page belongs to: what had to be asked along.
     """
 
     body: bytes
     request: str
     parent: bytes | None = None
     state: State | None = None
+    side: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,16 +69,18 @@ class Rows:
     """How the records of a page become rows of the resource's kind.
 
     ``records`` is the path of the list in the page ("" when the page is the list), or a function
-    of the page's bytes. ``fields`` says for each field of the kind where it is: a path, with
-    ``parent.`` for the parent object, or a function of the :class:`Record`. ``constants`` are
-    the same for all. The record itself goes with the row as ``payload``. A kind that takes the
-    vendor's own objects has ``whole`` instead, a function that gives the row.
+    of the page's bytes; ``with_parent`` a function of the bytes and the parent instead. ``fields``
+    says for each field of the kind where it is: a path, with ``parent.`` for the parent object, or
+    a function of the :class:`Record`. ``constants`` are the same for all. The record itself goes
+    with the row as ``payload``. A kind that takes the vendor's own objects has ``whole`` instead,
+    a function that gives the row.
     """
 
-    records: str | Callable[[bytes], Iterable[Any]]
+    records: str | Callable[[bytes], Iterable[Any]] = ""
     fields: Mapping[str, str | Callable[[Record], Any]] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     whole: Callable[[Record], Row] | None = None
+    with_parent: Callable[[bytes, Any], Iterable[Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,15 +112,18 @@ class Resource:
 
     ``kind`` is the landed kind of its rows; ``endpoint`` is for people to read. ``look_back``
     is how much of what was pulled before is asked for again, since it may have changed unseen.
+    Without ``pages`` it is filled by the side pages of others. ``keeps_time`` lands where a pull
+    stands though it brought nothing.
     """
 
     name: str
     kind: str
     description: str
     endpoint: str
-    pages: Callable[[Pull], Iterator[Page]]
+    pages: Callable[[Pull], Iterator[Page]] | None
     rows: Rows
     look_back: timedelta = timedelta()
+    keeps_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,7 +173,7 @@ class Pull:
     """One pull of one resource: what its pages are asked with.
 
     ``state`` is what the last pull left on disk ({} at first), ``first`` where history begins
-    for us, ``present`` the time of asking, naive UTC.
+    for us, ``present`` the time of asking, naive UTC. ``known`` reads columns of a lake stream.
     """
 
     source: Source
@@ -172,6 +184,7 @@ class Pull:
     state: State
     first: datetime
     present: datetime
+    known: Callable[[str, list[str]], pa.Table]
 
     @property
     def window(self) -> Window:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,16 +25,18 @@ from ingestion.collector import segments
 from ingestion.collector.segments import MAGIC, SUFFIX
 from ingestion.landing import counting_stream, pending
 from ingestion.sources import lines
-from ingestion.sources.model import Page, Pull, PullError, Resource, Source, State
-from ingestion.sources.session import Session
+from ingestion.sources.model import NotDue, Page, Pull, PullError, Resource, Source, State
+from ingestion.sources.session import Patience, Session
 from workspace import durable
 from workspace.clock import compact, iso
 from workspace.lake import Lake
 from workspace.limiter import Limiter
 
+_log = logging.getLogger(__name__)
+
 #: A landed file ends after this much, at the next page from which the pull could go on.
 FILE_BYTES = 16 << 20
-FILE_PAGES = 25
+FILE_PAGES = 50
 #: At most this many sources are asked at a time.
 THREADS = 8
 
@@ -61,6 +64,18 @@ class PullResult:
     seconds: float = 0.0
     missing: list[str] = field(default_factory=list)
     resources: list[ResourceResult] = field(default_factory=list)
+
+    def add(self, part: ResourceResult) -> None:
+        """Side pages of several resources add up."""
+        same = next((r for r in self.resources if r.name == part.name), None)
+        if same is None:
+            self.resources.append(part)
+            return
+        same.pages += part.pages
+        same.records += part.records
+        same.bytes += part.bytes
+        same.files += part.files
+        same.unchanged &= part.unchanged
 
     @property
     def errors(self) -> list[str]:
@@ -113,36 +128,49 @@ def pull_source(
     if result.missing:
         return result
     began = time.perf_counter()
-    with session or Session(Limiter(source.per_second, source.burst)) as open_session:
+    limiter = Limiter(source.per_second, source.burst)
+    with session or Session(Patience(limiter)) as open_session:
         for resource in source.resources:
-            if not only or resource.name in only:
-                result.resources.append(
-                    _pull_resource(source, resource, values, desk, open_session)
-                )
+            if resource.pages is not None and (not only or resource.name in only):
+                for part in _pull_resource(source, resource, values, desk, open_session):
+                    result.add(part)
     result.seconds = time.perf_counter() - began
     return result
 
 
 def _pull_resource(
     source: Source, resource: Resource, values: Mapping[str, str], desk: Desk, session: Session
-) -> ResourceResult:
-    result = ResourceResult(resource.name, resource.kind)
+) -> list[ResourceResult]:
+    """The resource's own result, then those of its side pages."""
+    assert resource.pages is not None
     last = last_pull(source.name, resource, desk)
-    url = (values.get(source.url_variable) or source.url).rstrip("/")
-    state = last.get("state", {})
-    pull = Pull(source, resource, url, values, session, state, desk.first, desk.present)
-    drain = _Drain(pull, desk, last, result)
+    pull = Pull(
+        source,
+        resource,
+        (values.get(source.url_variable) or source.url).rstrip("/"),
+        values,
+        session,
+        last.get("state", {}),
+        desk.first,
+        desk.present,
+        desk.lake.read,
+    )
+    drain = _Drain(pull, desk, last)
     try:
         for page in resource.pages(pull):
             drain.add(page)
         drain.finish({"until": iso(pull.window.end)})
+    except NotDue:
+        pass
     except PullError as error:
         drain.abandon()
-        result.error = str(error)
+        drain.results[resource.name].error = str(error)
     except OSError as error:
-        drain.abandon()
-        result.error = f"cannot be landed ({error.strerror})"
-    return result
+        drain.results[resource.name].error = f"cannot be landed ({error.strerror})"
+    except Exception as error:  # a fault of ours in one source stops no other
+        _log.exception("%s %s", source.name, resource.name)
+        drain.results[resource.name].error = f"unexpected {type(error).__name__}"
+    return list(drain.results.values())
 
 
 def last_pull(source: str, resource: Resource, desk: Desk) -> dict[str, Any]:
@@ -163,80 +191,113 @@ def last_pull(source: str, resource: Resource, desk: Desk) -> dict[str, Any]:
     return max(own, key=lambda note: note["number"], default={})
 
 
-class _Drain:
-    """Takes pages in and lands files of them."""
+@dataclass
+class _Batch:
+    """Frames that wait to be landed as one file."""
 
-    def __init__(
-        self, pull: Pull, desk: Desk, last: Mapping[str, Any], result: ResourceResult
-    ) -> None:
-        self._pull, self._desk, self._last, self._result = pull, desk, last, result
+    frames: list[bytes] = field(default_factory=list)
+    records: int = 0
+
+
+class _Drain:
+    """Takes pages in and lands files of them: side pages first, so that what a state says is
+    behind us really is."""
+
+    def __init__(self, pull: Pull, desk: Desk, last: Mapping[str, Any]) -> None:
+        self._pull, self._desk, self._last = pull, desk, last
         self._number = last.get("number", 0)
         self._state: State = pull.state
         self._digest = hashlib.sha256()
-        self._frames: list[bytes] = []
-        self._size = 0
-        self._records = 0
+        self._waiting: dict[str, _Batch] = {}
+        self._size = self._pages = self._files = 0
+        name = pull.resource.name
+        self.results = {name: ResourceResult(name, pull.resource.kind)}
 
     def add(self, page: Page) -> None:
-        name = f"{self._pull.source.name}/{self._pull.resource.name}"
+        resource = self._pull.source.resource(page.side) if page.side else self._pull.resource
+        parent = lines.decoded(page.parent) if page.parent is not None else None
         try:
-            count = len(list(lines.records_of(self._pull.resource.rows, page.body)))
+            count = len(lines.records_of(resource.rows, page.body, parent))
         except PullError as error:
             raise PullError(f"{page.request}: {error}") from None
-        headers = [(b"request", page.request.encode())]
-        if page.parent is not None:
-            headers.append((b"parent", page.parent))
-        self._result.pages += 1
-        self._result.bytes += len(page.body)
-        self._result.records += count
-        self._digest.update(len(page.body).to_bytes(8, "little") + page.body)
+        result = self.results.setdefault(
+            resource.name, ResourceResult(resource.name, resource.kind)
+        )
+        result.pages += 1
+        result.bytes += len(page.body)
+        result.records += count
+        for part in (page.body, page.parent or b""):
+            self._digest.update(len(part).to_bytes(8, "little") + part)
         if count:
-            self._records += count
-            self._frame(f"{lines.PAGE}{name}", headers, page.body)
+            headers = [(b"request", page.request.encode())]
+            if page.parent is not None:
+                headers.append((b"parent", page.parent))
+            self._frame(resource, lines.PAGE, headers, page.body).records += count
         if page.state is not None:
             self._state = page.state
-            if self._size >= FILE_BYTES or len(self._frames) >= FILE_PAGES:
+            if self._size >= FILE_BYTES or self._pages >= FILE_PAGES:
                 self._land(digest=None)
 
     def finish(self, state: State) -> None:
-        """Land the rest, with the state of a complete pull."""
-        self._state = state
+        """Land the rest, with the state of a complete pull and what its pages want kept."""
+        kept = {"keep": self._state["keep"]} if "keep" in self._state else {}
+        self._state = {**state, **kept}
         digest = self._digest.hexdigest()
-        if digest == self._last.get("digest"):
-            self._result.unchanged = True
-        elif self._records or self._result.files:
+        if digest == self._last.get("digest") and not self._must_tell:
+            for result in self.results.values():
+                result.unchanged = True
+        elif self._waiting or self._files or self._must_tell:
             self._land(digest)
 
+    @property
+    def _must_tell(self) -> bool:
+        """Whether the end is worth a file without a row: else an unfinished window stays so."""
+        return self._pull.resource.keeps_time or "from" in self._pull.state
+
     def abandon(self) -> None:
-        """Keep what was received up to the last page from which a pull can go on."""
-        if self._frames and self._state is not self._pull.state:
+        """Keep what was received, when a later pull can go on behind it."""
+        if self._waiting and self._state is not self._pull.state:
             self._land(digest=None)
 
-    def _frame(self, path: str, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def _frame(
+        self, resource: Resource, mark: str, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> _Batch:
+        source = self._pull.source.name
         record = segments.Record(
-            self._desk.present, self._pull.source.name, path, headers, body, str(self._number)
+            self._desk.present, source, f"{mark}{source}/{resource.name}", headers, body
         )
-        self._frames.append(segments.frame(record))
+        batch = self._waiting.setdefault(resource.name, _Batch())
+        batch.frames.append(segments.frame(record))
         self._size += len(body)
+        self._pages += 1
+        return batch
 
     def _land(self, digest: str | None) -> None:
-        source, resource = self._pull.source.name, self._pull.resource
+        main = self._pull.resource
         self._number += 1
         note = {
-            "source": source,
-            "resource": resource.name,
+            "source": self._pull.source.name,
+            "resource": main.name,
             "number": self._number,
             "state": dict(self._state),
             "pulled_at": iso(self._desk.present),
             "digest": digest,
         }
-        self._frame(f"{lines.END}{source}/{resource.name}", [], json.dumps(note).encode())
+        self._frame(main, lines.END, [], json.dumps(note).encode())
+        last = self._waiting.pop(main.name)
+        for name, batch in self._waiting.items():
+            self._write(self._pull.source.resource(name), batch)
+        self._write(main, last)
+        self._waiting, self._size, self._pages = {}, 0, 0
+
+    def _write(self, resource: Resource, batch: _Batch) -> None:
         # Files of one pull keep their order where times do not tell it.
-        received_at = self._desk.present + timedelta(microseconds=len(self._result.files))
-        data = MAGIC + b"".join(self._frames)
-        name = f"{compact(received_at)}__{hashlib.sha256(data).hexdigest()[:12]}__"
+        received_at = self._desk.present + timedelta(microseconds=self._files)
+        self._files += 1
+        data = MAGIC + b"".join(batch.frames)
         target = durable.make_folder(self._desk.landing / resource.kind) / (
-            name + _file_name(source, resource.name)
+            f"{compact(received_at)}__{hashlib.sha256(data).hexdigest()[:12]}__"
+            + _file_name(self._pull.source.name, resource.name)
         )
         staging = durable.make_folder(self._desk.landing / ".staging") / uuid4().hex
         try:
@@ -245,8 +306,7 @@ class _Drain:
             durable.replace(staging, target)
         finally:
             staging.unlink(missing_ok=True)
-        self._result.files.append(target.relative_to(self._desk.landing).as_posix())
-        self._frames, self._size, self._records = [], 0, 0
+        self.results[resource.name].files.append(target.relative_to(self._desk.landing).as_posix())
 
 
 def _file_name(source: str, resource: str) -> str:

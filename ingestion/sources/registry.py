@@ -10,7 +10,21 @@ from ingestion.sources.model import Source
 
 #: Name of the source, and the module whose ``SOURCE`` it is.
 MODULES = {
+    "hubspot": "ingestion.hubspot.source",
+    "google_ads": "ingestion.ads.google_ads",
+    "meta_ads": "ingestion.ads.meta_ads",
+    "linkedin_ads": "ingestion.ads.linkedin_ads",
+    "ga4": "ingestion.saas.ga4",
+    "mixpanel": "ingestion.saas.mixpanel",
+    "brevo": "ingestion.saas.brevo",
+    "wordpress": "ingestion.saas.wordpress",
+    "linkedin_pages": "ingestion.saas.linkedin_pages",
+    "livestorm": "ingestion.saas.livestorm",
+    "unbounce": "ingestion.saas.unbounce",
+    "intercom": "ingestion.saas.intercom",
     "calendly": "ingestion.saas.calendly",
+    "typeform": "ingestion.saas.typeform",
+    "boamp": "ingestion.saas.boamp",
 }
 
 

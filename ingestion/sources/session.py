@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,13 +22,25 @@ from workspace.limiter import MAX_WAIT_SECONDS, Limiter, backoff, retry_after
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 ATTEMPTS = 6
 MAX_BODY_BYTES = 64 << 20
+USER_AGENT = "marketing-warehouse"
+#: Brevo says it in a header of its own.
+WAIT_HEADERS = ("Retry-After", "x-sib-ratelimit-reset")
 RETRIED = (408, 425, 429, 500, 502, 503, 504)
 
 _log = logging.getLogger(__name__)
 
 
-class Session(requests.Session):
-    """Raises :class:`PullError` for whatever is not an answer that can be used."""
+@dataclass(frozen=True)
+class Answer:
+    """What came back, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Patience:
+    """A rate of our own and a number of attempts, for whatever sends the requests."""
 
     def __init__(
         self,
@@ -35,66 +48,94 @@ class Session(requests.Session):
         sleep: Callable[[float], None] = time.sleep,
         attempts: int = ATTEMPTS,
     ) -> None:
-        super().__init__()
-        self.trust_env = False  # no proxy and no .netrc that nobody named
-        self.headers["User-Agent"] = "marketing-warehouse"
-        self._limiter, self._pause, self._attempts = limiter, sleep, attempts
+        self.limiter, self.sleep, self.attempts = limiter, sleep, attempts
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """One request, repeated while the vendor says so; a redirect is not followed."""
-        place = f"{request.method} {_place(request.url)}"
-        kwargs |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False}
-        kwargs["stream"] = True
-        request.hooks = {"response": []}  # dlt's would raise before an answer can be retried
-        for attempt in range(1, self._attempts + 1):
-            self._limiter.acquire()
+    def with_limiter(self, limiter: Limiter) -> Patience:
+        """The same, at another rate."""
+        return Patience(limiter, self.sleep, self.attempts)
+
+    def ask(self, place: str, send: Callable[[], Answer]) -> Answer:
+        """The first answer that is no call to wait. ``send`` raises ConnectionError or
+        TimeoutError where there is none. Raises :class:`PullError` for what cannot be used."""
+        fault = ""
+        for attempt in range(1, self.attempts + 1):
+            self.limiter.acquire()
             wait = backoff(attempt)
             try:
-                response = super().send(request, **kwargs)
-                _read(response, place)
-            except (requests.ConnectionError, requests.Timeout) as error:
-                fault = f"no answer ({type(error).__name__})"
-            except requests.RequestException as error:
-                raise PullError(f"{place}: {type(error).__name__}") from None
+                answer = send()
+            except (ConnectionError, TimeoutError) as error:
+                fault = f"no answer ({error})"
             else:
-                if response.status_code not in RETRIED:
-                    return _checked(response, place)
-                fault = f"answered {response.status_code}"
-                asked = retry_after(response.headers.get("Retry-After"), clock.now())
-                wait = max(wait, asked or 0.0)
-            if attempt < self._attempts:
+                if answer.status not in RETRIED:
+                    return _checked(answer, place)
+                fault = f"answered {answer.status}"
+                given = next(filter(None, map(answer.headers.get, WAIT_HEADERS)), None)
+                wait = max(wait, retry_after(given, clock.now()) or 0.0)
+            if attempt < self.attempts:
                 if wait > MAX_WAIT_SECONDS:
                     raise PullError(f"{place}: {fault} and asks to wait {wait:,.0f} s")
                 _log.info("%s: %s; again in %.1f s", place, fault, wait)
-                self._pause(wait)
-        raise PullError(f"{place}: {fault} {self._attempts} times")
+                self.sleep(wait)
+        raise PullError(f"{place}: {fault} {self.attempts} times")
 
 
-def _read(response: requests.Response, place: str) -> None:
-    """Take the body in, up to the cap: what follows finds it read."""
-    parts, size = [], 0
-    for part in response.iter_content(1 << 16):
-        parts.append(part)
+class Session(requests.Session):
+    """Raises :class:`PullError` for whatever is not an answer that can be used."""
+
+    def __init__(self, patience: Patience) -> None:
+        super().__init__()
+        self.trust_env = False  # no proxy and no .netrc that nobody named
+        self.headers["User-Agent"] = USER_AGENT
+        self.patience = patience
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """One request, repeated while the vendor says so; a redirect is not followed."""
+        place = f"{request.method} {place_of(request.url)}"
+        kwargs |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False}
+        kwargs["stream"] = True
+        request.hooks = {"response": []}  # dlt's would raise before an answer can be retried
+        responses: list[requests.Response] = []
+
+        def send() -> Answer:
+            try:
+                response = super(Session, self).send(request, **kwargs)
+                body = read_capped(response.iter_content(1 << 16), place)
+            except (requests.ConnectionError, requests.Timeout) as error:
+                raise ConnectionError(type(error).__name__) from None
+            except requests.RequestException as error:
+                raise PullError(f"{place}: {type(error).__name__}") from None
+            # Whoever asks for the body finds it read.
+            response._content, response._content_consumed = body, True
+            responses[:] = [response]
+            return Answer(response.status_code, response.headers, body)
+
+        self.patience.ask(place, send)
+        return responses[-1]
+
+
+def read_capped(parts: Iterable[bytes], place: str) -> bytes:
+    """A body, up to the cap."""
+    found, size = [], 0
+    for part in parts:
+        found.append(part)
         size += len(part)
         if size > MAX_BODY_BYTES:
-            response.close()
             raise PullError(f"{place}: an answer of more than {MAX_BODY_BYTES >> 20} MiB")
-    response._content = b"".join(parts)
-    response._content_consumed = True
+    return b"".join(found)
 
 
-def _checked(response: requests.Response, place: str) -> requests.Response:
-    status = response.status_code
+def _checked(answer: Answer, place: str) -> Answer:
+    status = answer.status
     if status in (401, 403):
         raise PullError(f"{place}: the credentials were refused ({status})")
     if 300 <= status < 400:
         raise PullError(f"{place}: answered with a redirect ({status}), which is not followed")
     if status >= 400:
         raise PullError(f"{place}: answered {status}")
-    return response
+    return answer
 
 
-def _place(url: str | None) -> str:
+def place_of(url: str | None) -> str:
     """The address without its query, which may hold a secret."""
     parts = urlsplit(url or "")
     return f"{parts.hostname}{parts.path}"

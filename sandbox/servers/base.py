@@ -7,7 +7,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -53,14 +53,20 @@ class Fault:
 class Control:
     """What a test sees and orders: the requests so far, and the faults of the next ones.
 
-    ``skip`` requests pass before the first fault.
+    ``skip`` requests pass before the first fault; ``stop_at`` says of a path whether the server
+    fails from there on.
     """
 
     requests: list[tuple[str, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     skip: int = 0
+    stop_at: Callable[[str], bool] | None = None
+    stopped: bool = False
 
-    def next_fault(self) -> Fault | None:
+    def next_fault(self, path: str) -> Fault | None:
+        if self.stop_at is not None:
+            self.stopped = self.stopped or self.stop_at(path)
+            return Fault(500) if self.stopped else None
         if self.skip > 0:
             self.skip -= 1
             return None
@@ -80,7 +86,7 @@ class Controlled:
         query = scope["query_string"].decode()
         path = scope["path"] + (f"?{query}" if query else "")
         self.control.requests.append((scope["method"], path))
-        fault = self.control.next_fault()
+        fault = self.control.next_fault(path)
         if fault is None:
             await self.app(scope, receive, send)
         else:

@@ -136,6 +136,10 @@ FILES: dict[str, tuple[str, dict[str, Any]]] = {
         "object_type,crm_id,property,value,changed_at\ndeals,1,dealstage,won,2026-01-02\n",
         {"value": "won", "changed_at": datetime(2026, 1, 2)},
     ),
+    "collector_requests": (
+        "segment_id,collected_kind,up_to_ms,requests,occurred_at\ns1,events,2.5,7,2026-01-02\n",
+        {"up_to_ms": 2.5, "requests": 7},
+    ),
     "suppressions": (
         "email,channel,reason\nJane@X.example,email,bounce\n",
         {

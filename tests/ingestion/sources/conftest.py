@@ -17,7 +17,7 @@ from ingestion.loading import LoadResult
 from ingestion.sources import registry
 from ingestion.sources.model import Source
 from ingestion.sources.pulling import Desk, PullResult, pull_source
-from ingestion.sources.session import Session
+from ingestion.sources.session import Patience, Session
 from sandbox.servers import vendors
 from sandbox.servers.base import Control, Controlled, Person, serving
 from tests.ingestion.conftest import KEYRING
@@ -64,21 +64,22 @@ class Vendor:
     def pull(self, present: datetime = END, only: tuple[str, ...] = ()) -> PullResult:
         """Ask only; no wait takes time, `waits` holds how long each would have been."""
         desk = Desk(self.landing, self.lake, present, FIRST)
-        with Session(Limiter(1e6, 100), sleep=self.waits.append) as session:
+        limiter = Limiter(1e6, 100, sleep=lambda _: None)
+        with Session(Patience(limiter, self.waits.append)) as session:
             return pull_source(self.source, self.values, desk, only, session)
 
-    def load(self) -> list[LoadResult]:
+    def load(self, guard: bool = False) -> list[LoadResult]:
         self.loads = [
             result
             for kind in self.source.kinds
-            for result in load_pending(kind, self.landing, self.lake, KEYRING)
+            for result in load_pending(kind, self.landing, self.lake, KEYRING, guard)
         ]
         return self.loads
 
-    def run(self, present: datetime = END) -> PullResult:
-        """Ask and load."""
+    def run(self, present: datetime = END, guard: bool = False) -> PullResult:
+        """Ask and load; ``guard`` runs the batch suites too."""
         result = self.pull(present)
-        self.load()
+        self.load(guard)
         return result
 
     def rows(self, stream: str) -> list[dict[str, Any]]:

@@ -40,13 +40,13 @@ def test_the_declaration(name: str) -> None:
 @every
 def test_everything_comes_once(new_vendor: New, name: str) -> None:
     vendor = new_vendor(name)
-    result = vendor.run()
+    result = vendor.run(guard=True)
     assert result.errors == []
     found = {resource.name: resource.records for resource in result.resources}
     assert found == vendor.expected
     assert sum(load.received for load in vendor.loads) == sum(vendor.expected.values())
     assert [load.examples for load in vendor.loads if load.examples] == []
-    assert all(load.good for load in vendor.loads)
+    assert all(load.good == load.received for load in vendor.loads)
 
 
 @every
@@ -93,10 +93,10 @@ def test_wrong_credentials_are_said_and_not_shown(new_vendor: New, name: str) ->
     if not any("wrong-secret" in value for value in vendor.values.values()):
         pytest.skip("an open API")
     result = vendor.run()
-    assert len(result.errors) == len(vendor.expected)
+    assert result.errors
     assert all("credentials were refused" in error for error in result.errors)
     assert "wrong-secret" not in repr(result)
-    assert vendor.loads == []
+    assert result.records == sum(load.received for load in vendor.loads) == 0
 
 
 @every
