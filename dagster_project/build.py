@@ -7,7 +7,7 @@ from typing import Any
 from dagster import Definitions, in_process_executor
 
 from dagster_project import jobs, schedules, sensors
-from dagster_project.assets import lake, maintenance, models, published
+from dagster_project.assets import lake, maintenance, models, published, sources
 from dagster_project.resources import WorkspaceResource
 from dagster_project.translation import Manifest
 
@@ -18,6 +18,7 @@ def build_definitions(
     """Everything Dagster shows, for one dbt manifest."""
     return Definitions(
         assets=[
+            sources.build_source_asset(),
             *lake.build_landing_specs(),
             *lake.build_lake_assets(),
             *models.build_model_assets(manifest),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dagster import ConfigurableResource, InitResourceContext
@@ -22,6 +22,8 @@ from workspace.settings import Settings
 
 #: Called after each step with its name, seconds and rows; the command line shows progress so.
 listeners: list[Callable[[str, float, int | None], None]] = []
+#: Called with what a run has to say besides.
+tellers: list[Callable[[str], None]] = []
 
 LOCK_WAIT_SECONDS = 600.0
 
@@ -70,6 +72,16 @@ class RunState:
             )
             for listener in listeners:
                 listener(name, seconds, step.rows)
+
+    def record(self, name: str, status: str, seconds: float, rows: int | None) -> None:
+        """Record a part of a step that ran beside others and has just ended."""
+        ended = clock.now()
+        started = ended - timedelta(seconds=seconds)
+        self.ledger.record_step(self.run_id, name, status, started, ended, rows)
+
+    def tell(self, text: str) -> None:
+        for teller in tellers:
+            teller(text)
 
 
 class WorkspaceResource(ConfigurableResource):

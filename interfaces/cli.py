@@ -239,10 +239,12 @@ def _run(chosen: Settings, as_of: str | None, select: str | None) -> None:
         definitions.load(chosen.definitions)
         with report.steps(out) as progress:
             resources.listeners.append(progress.done)
+            resources.tellers.append(progress.tell)
             try:
                 outcome = runs.run(chosen, as_of, select)
             finally:
                 resources.listeners.remove(progress.done)
+                resources.tellers.remove(progress.tell)
     except (definitions.DefinitionError, DbtError, runs.SelectionError) as error:
         _refuse(str(error))
     progress.summary()

@@ -47,6 +47,9 @@ class Steps:
         self.console.print(f"  {name:<28} {seconds:6.1f} s {shown}", highlight=False)
         self.status.update(f"after {name}")
 
+    def tell(self, text: str) -> None:
+        self.console.print(f"    {text}", markup=False, highlight=False)
+
     def summary(self) -> None:
         """The command's seconds, and how many of them were Dagster's, dbt's and Python's own."""
         from dagster_project.dbt import sql_seconds_of_last_builds

@@ -1,1 +1,1 @@
-"""Assets by stage: `lake` (files and definitions in), `models` (dbt), `published`."""
+"""Assets by stage: `sources` (APIs), `lake` (what comes in), `models` (dbt), `published`."""

@@ -20,6 +20,7 @@ from dagster import (
     multi_asset,
 )
 
+from dagster_project.assets.sources import feeding
 from dagster_project.resources import RunState, WorkspaceResource
 from ingestion.contracts import STREAMS_OF
 from workspace import definitions, warehouse
@@ -43,6 +44,7 @@ def build_landing_specs() -> list[AssetSpec]:
     return [
         AssetSpec(
             landing_key(kind),
+            deps=feeding(kind),
             group_name="landing",
             kinds={"file"},
             owners=["team:data"],
@@ -58,12 +60,14 @@ def build_lake_assets() -> list[AssetsDefinition]:
 
 
 def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
+    sources = feeding(kind)
+
     @multi_asset(
         name=f"load_{kind}",
         specs=[
             AssetSpec(
                 stream_key(stream),
-                deps=[landing_key(kind)],
+                deps=[landing_key(kind), *sources],
                 group_name="lake",
                 kinds={"parquet"},
                 owners=["team:data"],

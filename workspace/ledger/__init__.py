@@ -86,6 +86,17 @@ class Ledger:
         }
         self.append(schema.run_steps, [row])
 
+    def last_success(self, step: str) -> datetime | None:
+        """The ``as_of`` of the latest run in which a step succeeded."""
+        runs, steps = schema.runs, schema.run_steps
+        query = (
+            sa.select(sa.func.max(runs.c.as_of))
+            .join(steps, steps.c.run_id == runs.c.run_id)
+            .where(steps.c.step == step, steps.c.status == "succeeded")
+        )
+        with self.reading() as connection:
+            return connection.execute(query).scalar()
+
     def run_log(self, as_of: datetime | None = None) -> pa.Table:
         """One row per run and step, oldest first: the table ``lake.run_log``."""
         runs, steps = schema.runs, schema.run_steps

@@ -1,0 +1,133 @@
+"""Sources to landing: one asset a source, all asked in one step and at the same time.
+
+A source without credentials is skipped, and one that fails leaves its check in warning: neither
+stops what the others and the files bring.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    MetadataValue,
+    multi_asset,
+)
+
+from dagster_project.resources import RunState, WorkspaceResource
+from ingestion.sources import registry
+from ingestion.sources.model import Source
+from ingestion.sources.pulling import Desk, PullResult, default_first, pull_all
+from workspace import settings
+from workspace.clock import iso
+
+ANSWERED = "every_resource_answered"
+#: A schedule that comes a little early still counts.
+SLACK = timedelta(minutes=1)
+
+
+def source_key(name: str) -> AssetKey:
+    return AssetKey(["source", name])
+
+
+def feeding(kind: str) -> list[AssetKey]:
+    """The sources whose rows land as a kind."""
+    return [source_key(source.name) for source in registry.load_all() if kind in source.kinds]
+
+
+def build_source_asset() -> AssetsDefinition:
+    sources = registry.load_all()
+
+    @multi_asset(
+        name="pull_sources",
+        can_subset=True,
+        specs=[
+            AssetSpec(
+                source_key(source.name),
+                group_name="sources",
+                kinds={"api"},
+                owners=["team:data"],
+                description=f"{source.title}: "
+                + "; ".join(resource.description for resource in source.resources),
+            )
+            for source in sources
+        ],
+        check_specs=[AssetCheckSpec(ANSWERED, asset=source_key(s.name)) for s in sources],
+    )
+    def pull_sources(context: AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
+        run = workspace.run
+        chosen = [s for s in sources if source_key(s.name) in context.selected_asset_keys]
+        # Whoever picks some sources by hand wants them asked now.
+        by_hand = len(chosen) < len(sources)
+        results: dict[str, PullResult] = {}
+        with run.step("pull_sources") as step:
+            due = [] if run.is_past else [s for s in chosen if by_hand or _is_due(s, run)]
+            desk = Desk(
+                run.settings.paths.landing,
+                run.lake,
+                run.as_of,
+                settings.pull_from() or default_first(run.as_of),
+            )
+            values = settings.variables(name for s in due for name in s.variable_names)
+            for result in pull_all(due, values, desk):
+                results[result.source] = result
+                if result.status != "skipped":
+                    _record(run, result)
+            step.rows = sum(result.records for result in results.values())
+        skipped = [name for name, result in results.items() if result.status == "skipped"]
+        if skipped:
+            run.tell(f"skipped for want of credentials: {', '.join(skipped)}")
+        for source in chosen:
+            result = results.get(source.name)
+            errors = result.errors if result else []
+            yield MaterializeResult(
+                asset_key=source_key(source.name), metadata=_metadata(run, source, result)
+            )
+            yield AssetCheckResult(
+                asset_key=source_key(source.name),
+                check_name=ANSWERED,
+                passed=not errors,
+                severity=AssetCheckSeverity.WARN,
+                metadata={"faults": MetadataValue.json(errors)},
+            )
+
+    return pull_sources
+
+
+def _is_due(source: Source, run: RunState) -> bool:
+    last = run.ledger.last_success(f"pull_{source.name}")
+    return last is None or run.as_of - last >= source.every - SLACK
+
+
+def _record(run: RunState, result: PullResult) -> None:
+    status = "failed" if result.errors else "succeeded"
+    run.record(f"pull_{result.source}", status, result.seconds, result.records)
+    for error in result.errors:
+        run.tell(f"failed: {error}")
+
+
+def _metadata(run: RunState, source: Source, result: PullResult | None) -> dict[str, Any]:
+    if result is None:
+        return {"status": f"not due; asked every {source.every}"}
+    if result.missing:
+        return {"status": "skipped; not set: " + ", ".join(result.missing)}
+    lines = ["| resource | pages | records | bytes | |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {r.name} | {r.pages} | {r.records} | {r.bytes} "
+        f"| {r.error or ('as before' if r.unchanged else '')} |"
+        for r in result.resources
+    ]
+    return {
+        "status": result.status,
+        "dagster/row_count": result.records,
+        "seconds": result.seconds,
+        "asked_at": iso(run.as_of),
+        "resources": MetadataValue.md("\n".join(lines)),
+    }
