@@ -59,8 +59,9 @@ def demo(
         report.stage(out, "demo world"),
     ):
         landed = demo_world.land(chosen, world)
-    out.print(f"  {landed} files landed in {chosen.paths.landing}")
-    _run(chosen, as_of=None, select=None)
+    out.print(f"  {landed.files} files landed in {chosen.paths.landing}")
+    with demo_world.connected(landed):
+        _run(chosen, as_of=None, select=None)
     report.show_kpis(out, chosen.paths)
     report.show_next_steps(out, chosen.paths)
 

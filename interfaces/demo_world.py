@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.servers.base import serving
+from sandbox.servers.world import environment, stack, vendors_of
 from sandbox.world import END, generate
 from workspace import clock, durable
 from workspace.lake import Lake
-from workspace.settings import Settings
+from workspace.settings import Settings, exported
 from workspace.streams import STREAMS
 
 SIZES = ("S", "M")
@@ -35,8 +40,16 @@ def obstacle(settings: Settings, world: dict[str, Any]) -> str | None:
     return None
 
 
-def land(settings: Settings, world: dict[str, Any]) -> int:
-    """Generate the world and land its files; returns how many. Landing them again adds none."""
+@dataclass(frozen=True)
+class Landed:
+    """How many files of a world landed, and what the vendors' stand-ins hold of it."""
+
+    files: int
+    vendors: dict[str, Any]
+
+
+def land(settings: Settings, world: dict[str, Any]) -> Landed:
+    """Generate the world and land its files. Landing them again adds none."""
     from ingestion.landing import land as land_file
 
     source = settings.paths.root / "demo"
@@ -44,11 +57,21 @@ def land(settings: Settings, world: dict[str, Any]) -> int:
     durable.write(settings.paths.default_as_of, clock.iso(END).encode())
     durable.write(_label(settings), json.dumps(world).encode())
     generate(source / "files", **world)
+    vendors = {}
+    if world["profile"] == "calibrated":
+        vendors = vendors_of(source / "files", END, world["seed"])
     files = [path for path in sorted((source / "files").rglob("*")) if path.is_file()]
     for path in files:
         land_file(kind_of(path, source / "files"), path, settings.paths.landing, END)
     shutil.rmtree(source / "files")
-    return len(files)
+    return Landed(len(files), vendors)
+
+
+@contextmanager
+def connected(landed: Landed) -> Iterator[None]:
+    """For the block, every source's address and credentials are those of its stand-in."""
+    with serving(stack(landed.vendors)) as url, exported(**environment(landed.vendors, url, END)):
+        yield
 
 
 def _label(settings: Settings) -> Path:

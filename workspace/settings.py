@@ -136,9 +136,20 @@ def pull_from() -> datetime | None:
         raise SettingsError(f"MARKETING_PULL_FROM is {given!r}; give a day, 2026-01-31") from None
 
 
+def sources_are_limited() -> bool:
+    """Whether sources are asked at their own rates; ``MARKETING_RATE_LIMITS=off`` is for
+    stand-ins."""
+    return os.environ.get("MARKETING_RATE_LIMITS", "on") != "off"
+
+
 def twilio_shared_keys() -> dict[str, str]:
     """Names and secrets of Twilio's shared keys: with any, HMAC-SHA256 is pinned."""
     return dict(_pairs("MARKETING_TWILIO_SHARED_KEYS"))
+
+
+def alert_webhook() -> str | None:
+    """Where alerts are posted: ``MARKETING_ALERT_WEBHOOK``. It may hold a secret."""
+    return os.environ.get("MARKETING_ALERT_WEBHOOK") or None
 
 
 def public_url() -> str:

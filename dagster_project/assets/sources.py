@@ -74,6 +74,7 @@ def build_source_asset() -> AssetsDefinition:
                 run.lake,
                 run.as_of,
                 settings.pull_from() or default_first(run.as_of),
+                settings.sources_are_limited(),
             )
             values = settings.variables(name for s in due for name in s.variable_names)
             for result in pull_all(due, values, desk):

@@ -59,11 +59,14 @@ class ObjectType:
         """The properties that our columns are made of."""
         contract = crm.BY_TYPE[self.name]
         names = {name for field in contract.fields for name in field.sources}
-        return sorted(names | {"hs_merged_object_ids", *self.history} - set(_OURS))
+        return sorted((names | {*_BESIDES, *self.history}) - set(_OURS))
 
 
+#: How the properties begin that hold when a stage was entered.
+ENTERED = ("hs_v2_date_entered_", "hs_date_entered_", "hs_lifecyclestage_")
 #: Columns that no property of HubSpot's fills.
 _OURS = ("company_crm_id", "contact_crm_id", "deal_crm_id", "engagement_type")
+_BESIDES = ("hs_merged_object_ids", "hs_email_optout")
 _EVERYBODY = ("contacts", "companies", "deals")
 TYPES = (
     ObjectType("contacts", ("companies",), ("lifecyclestage", "hubspot_owner_id")),
@@ -193,12 +196,16 @@ def _milliseconds(time: datetime) -> str:
 
 
 def _properties(hub: Hub, kind: ObjectType) -> list[str]:
-    """Ours, and the account's own; calculated ones change without the object's time changing."""
+    """Ours, the account's own, and when stages were entered.
+
+    Other calculated properties change without the object's time changing.
+    """
     body = hub.ask(hub.client.crm.properties.core_api.get_all, kind.name)
     own = [
         found["name"]
         for found in lines.records_at(lines.decoded(body), "results")
-        if not (found.get("hubspotDefined") or found.get("calculated"))
+        if found["name"].startswith(ENTERED)
+        or not (found.get("hubspotDefined") or found.get("calculated"))
     ]
     return sorted({*kind.pinned, *own})
 

@@ -67,8 +67,8 @@ def _token(pull: Pull) -> str:
 
     account = _account(pull.values["MARKETING_GA4_SERVICE_ACCOUNT"])
     try:
-        # A token_uri without a host is one of the API's own address.
-        account["token_uri"] = urljoin(pull.url, account["token_uri"])
+        # A token_uri without a host is a path below the API's own address.
+        account["token_uri"] = urljoin(f"{pull.url}/", account["token_uri"])
         credentials = Credentials.from_service_account_info(account, scopes=[SCOPE])
     except (GoogleAuthError, ValueError, TypeError, KeyError, AttributeError):
         raise PullError("MARKETING_GA4_SERVICE_ACCOUNT is no service account's key") from None

@@ -60,7 +60,7 @@ def pull_and_load(source: Source, workspace: Path | None, only: list[str]) -> in
         with run_lock(chosen.paths.run_lock, 600.0, f"pull {source.name}"):
             for kind in source.kinds:
                 load_pending(kind, chosen.paths.landing, lake, chosen.keyring)
-            desk = Desk(chosen.paths.landing, lake, present, first)
+            desk = Desk(chosen.paths.landing, lake, present, first, settings.sources_are_limited())
             result = pull_source(source, values, desk, only)
             if result.missing:
                 err.print(f"{source.name} is skipped: set {', '.join(result.missing)}")

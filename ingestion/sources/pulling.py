@@ -9,6 +9,7 @@ cursor cannot part. A pull that dies leaves the files it finished and goes on be
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import logging
 import os
@@ -93,12 +94,16 @@ class PullResult:
 
 @dataclass(frozen=True)
 class Desk:
-    """What pulls work with: where to land, the lake with their cursors, and the two times."""
+    """What pulls work with: where to land, the lake with their cursors, and the two times.
+
+    ``limited=False`` keeps to no rate, which only stand-ins can bear.
+    """
 
     landing: Path
     lake: Lake
     present: datetime
     first: datetime
+    limited: bool = True
 
 
 def pull_all(
@@ -108,6 +113,9 @@ def pull_all(
 
     ``values`` are environment variables by name. A source that fails stops no other.
     """
+    if any(not source.missing(values) for source in sources):
+        # Threads that import one large package at the same time lock each other out.
+        importlib.import_module("dlt.sources.helpers.rest_client.paginators")
     with ThreadPoolExecutor(THREADS) as threads:
         waiting = [threads.submit(pull_source, source, values, desk) for source in sources]
         for future in waiting:
@@ -128,7 +136,7 @@ def pull_source(
     if result.missing:
         return result
     began = time.perf_counter()
-    limiter = Limiter(source.per_second, source.burst)
+    limiter = Limiter(source.per_second, source.burst) if desk.limited else Limiter.unlimited()
     with session or Session(Patience(limiter)) as open_session:
         for resource in source.resources:
             if resource.pages is not None and (not only or resource.name in only):

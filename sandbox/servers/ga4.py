@@ -45,7 +45,7 @@ ENVIRONMENT = {
                 serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),
             ).decode(),
-            "token_uri": "/token",
+            "token_uri": "token",
         }
     ),
     "MARKETING_GA4_PROPERTIES": PROPERTY,

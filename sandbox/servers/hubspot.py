@@ -36,6 +36,10 @@ TYPES = (
     *("calls", "emails", "meetings", "notes"),
 )
 STAGES = ("appointmentscheduled", "qualifiedtobuy", "contractsent", "closedwon")
+STANDARD = (
+    *("email", "firstname", "lastname", "lifecyclestage", "dealname", "dealstage", "pipeline"),
+    *("amount", "name", "domain", "createdate", "lastmodifieddate"),
+)
 #: The types a contact's side objects are of, and their properties.
 ACTIVITIES: dict[str, dict[str, str]] = {
     "tickets": {
@@ -73,7 +77,7 @@ def make(
     An object is as the API gives it, its ``associations`` a mapping of types to ids beside it.
     """
     rng = stream("hubspot", seed)
-    data: Data = {"objects": {name: [] for name in TYPES}, "own": "segment_note"}
+    data: Data = {"objects": {name: [] for name in TYPES}}
     if objects is None:
         objects = _accounts(people, end, rng)
     for name, found in objects.items():
@@ -362,15 +366,18 @@ def app(data: Data, page_size: int = SEARCH_PAGE) -> Starlette:
 
     async def properties(request: Request) -> Response:
         bearer(request)
-        return answer(
+        objects = data["objects"][request.path_params["type"]]
+        names = {name for found in objects for name in found["properties"]}
+        described = [
             {
-                "results": [
-                    {"name": "email", "hubspotDefined": True, "calculated": False},
-                    {"name": data["own"], "hubspotDefined": False, "calculated": False},
-                    {"name": "days_known", "hubspotDefined": False, "calculated": True},
-                ]
+                "name": name,
+                "hubspotDefined": name.startswith("hs_") or name in STANDARD,
+                "calculated": name.startswith("hs_v2_date_entered_"),
             }
-        )
+            for name in sorted(names)
+        ]
+        own = {"name": "days_known", "hubspotDefined": False, "calculated": True}
+        return answer({"results": [*described, own]})
 
     async def owners(request: Request) -> Response:
         bearer(request)

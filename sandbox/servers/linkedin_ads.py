@@ -19,7 +19,7 @@ from sandbox.servers.base import SECRET, Data, Person, answer, bearer, number, p
 
 ENVIRONMENT = {
     "MARKETING_LINKEDIN_ADS_TOKEN": SECRET,
-    "MARKETING_LINKEDIN_ADS_ACCOUNTS": "508000001,508000002",
+    "MARKETING_LINKEDIN_ADS_ACCOUNTS": "508000001,508000002,508000003",
 }
 CAMPAIGNS = [
     ("508000001", "610019001", "med-linkedin-pharmaciens-hospitaliers", "USD"),
@@ -43,7 +43,9 @@ def make(
     creatives; analytics by account id."""
     if campaigns is None:
         campaigns = ads.campaigns_of("linkedin_ads", CAMPAIGNS, end, seed)
-    found = ads.currencies(campaigns)
+    # An account may have no campaign.
+    accounts = ENVIRONMENT["MARKETING_LINKEDIN_ADS_ACCOUNTS"].split(",")
+    found = dict.fromkeys(accounts, "EUR") | ads.currencies(campaigns)
     data: Data = {
         "accounts": [
             {"id": int(account), "name": f"Compte {account}", "currency": currency}

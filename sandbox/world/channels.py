@@ -171,7 +171,7 @@ AD_CAMPAIGNS = [
     ),
     Campaign(
         "linkedin_ads",
-        "508000002",
+        "508000003",
         "610020002",
         "pub-linkedin-elus",
         "public",
