@@ -14,6 +14,7 @@ from sandbox.world import contacts as contact_files
 from sandbox.world import (
     content,
     crm,
+    exports,
     funnel,
     money,
     planted,
@@ -145,6 +146,8 @@ def _calibrated(files: Files, known: Path, size: Size, seed: int, reference: Pat
     money.write_fx_rates(files, seed)
     content.write_content(files, library, seed)
     programmes.write_attendees(files, plan, lists, world.people, world.accounts)
+    exports.write_product_usage(files, seed, use, world.people)
+    exports.write_sales_activities(files, seed, world.people)
     programmes.write_surveys(files, seed, use, world.book, world.people)
     state, faults = write_events(files, known, world, library, lists, use, fragments, suffix)
     decisions, external_ids = privacy.write_privacy(files, seed, world.people, state)

@@ -32,6 +32,9 @@ CSV_COLUMNS = {
     "surveys": "response_id survey question_type vertical email user_id score comment answered_at",
     "content": "content_id title content_type vertical language topic persona stage channel url "
     "status published_at",
+    "product_usage": "account_id user_id feature used_on uses active_minutes",
+    "sales_activities": "activity_type owner_email profile_url contact_name job_title email "
+    "vertical occurred_at",
     "attendees": "event_key event_name event_type vertical starts_on ends_on city email first_name "
     "last_name organisation job_title status",
     "contacts": "external_id email phone first_name last_name organisation job_title vertical "
