@@ -44,12 +44,15 @@ class Rule:
     identity: Identity
     columns: tuple[str, ...]
     conflict: str
+    #: Columns of which a change alone makes no other row.
+    passing: frozenset[str] = frozenset()
 
     @property
     def body(self) -> list[str]:
         """The columns that make two rows of one identity the same."""
         lineage = {name for name, _ in LINEAGE}
         outside = lineage | set(self.columns) | {"known_at", "message_hash", "sent_at"}
+        outside |= self.passing
         # The spelling of an address does not matter where its normal form is the identity.
         if "identifier_key" in self.columns:
             outside |= {"identifier", "identifier_type"}
@@ -62,7 +65,9 @@ class Rule:
 RULES = {
     "events": Rule("events", "id", events.IDENTITY_COLUMNS, events.CONFLICT),
     **{
-        contract.stream: Rule(contract.stream, "id", crm.IDENTITY_COLUMNS, crm.CONFLICT)
+        contract.stream: Rule(
+            contract.stream, "id", crm.IDENTITY_COLUMNS, crm.CONFLICT, contract.passing
+        )
         for contract in crm.BY_TYPE.values()
     },
     **{

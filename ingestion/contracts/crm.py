@@ -32,6 +32,11 @@ class CrmContract:
     keys: tuple[Key, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def passing(self) -> frozenset[str]:
+        """What changes without the object's own time: its links, which `crm_associations` keeps."""
+        return frozenset({"associations", *(column for column, _ in self.links)})
+
     def row(self, source: Mapping[str, Any], landed_at: datetime, keys: KeyCache) -> dict[str, Any]:
         """The stream's columns, but for the two JSON texts. Raises :class:`RowError`."""
         row = {f.column: f.read(pick(source, f), landed_at) for f in ENVELOPE}

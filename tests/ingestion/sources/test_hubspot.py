@@ -234,6 +234,18 @@ def test_an_association_that_ends_leaves_the_set(new_vendor: New) -> None:
     assert len({row["set_hash"] for row in rows}) == 3
 
 
+def test_a_link_that_changes_alone_is_no_conflict(new_vendor: New) -> None:
+    data = world([contact("1", END - timedelta(minutes=10))])
+    vendor = new_vendor("hubspot", data)
+    vendor.run()
+    data["objects"]["contacts"][0] = contact("1", END - timedelta(minutes=10))
+    data["objects"]["contacts"][0]["associations"] = {"companies": ["7"]}
+    vendor.run(SOON)
+    assert vendor.rows("rejected_rows") == []
+    pairs = [(row["to_id"], row["is_associated"]) for row in vendor.rows("crm_associations")]
+    assert pairs == [(objects.NOBODY, False), ("7", True)]
+
+
 def test_history_of_stages(new_vendor: New) -> None:
     vendor = new_vendor("hubspot")
     vendor.run()
