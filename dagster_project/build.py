@@ -27,7 +27,7 @@ def build_definitions(
         ],
         jobs=[jobs.refresh, jobs.nightly],
         schedules=schedules.schedules,
-        sensors=[sensors.build_landing_sensor()],
+        sensors=[sensors.build_landing_sensor(), sensors.build_alert_sensor()],
         resources={"workspace": WorkspaceResource(), **(resource_overrides or {})},
         executor=in_process_executor,
     )

@@ -1,4 +1,4 @@
-"""The landing folder's sensor: a refresh when files wait to be loaded."""
+"""Sensors: a refresh when files wait to be loaded, and alerts of what runs found amiss."""
 
 import hashlib
 
@@ -42,3 +42,26 @@ def build_landing_sensor() -> SensorDefinition:
         return SensorResult(run_requests=[RunRequest(run_key=key)])
 
     return landing_folder
+
+
+def build_alert_sensor() -> SensorDefinition:
+    @sensor(
+        minimum_interval_seconds=60,
+        default_status=DefaultSensorStatus.STOPPED,
+        description="Tells failed steps and checks of ended runs, in the log and to a webhook.",
+    )
+    def alerts(context: SensorEvaluationContext) -> SensorResult:
+        from dagster_project.alerts import look
+        from workspace import clock, settings
+
+        cursor = look(
+            context.instance,
+            context.cursor,
+            clock.now(),
+            str(settings.load().paths.root),
+            settings.alert_webhook(),
+            context.log,
+        )
+        return SensorResult(cursor=cursor)
+
+    return alerts

@@ -235,9 +235,10 @@ def prepare(workspace: WorkspaceOption = None) -> None:
 def _run(chosen: Settings, as_of: str | None, select: str | None) -> None:
     from dagster_project import resources, runs
     from dagster_project.dbt import DbtError
+    from ingestion.sources import registry
 
     try:
-        definitions.load(chosen.definitions)
+        definitions.load(chosen.definitions).check_sources(registry.MODULES)
         with report.steps(out) as progress:
             resources.listeners.append(progress.done)
             resources.tellers.append(progress.tell)

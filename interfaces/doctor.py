@@ -7,7 +7,8 @@ from collections.abc import Callable
 import duckdb
 from rich.console import Console
 
-from workspace import definitions
+from ingestion.sources import registry
+from workspace import definitions, freshness
 from workspace.lake import Lake
 from workspace.ledger import open_ledger
 from workspace.settings import Settings
@@ -28,7 +29,7 @@ def examine(settings: Settings, console: Console) -> list[str]:
 
 def _definitions(settings: Settings) -> str | None:
     try:
-        definitions.load(settings.definitions)
+        definitions.load(settings.definitions).check_sources(registry.MODULES)
     except definitions.DefinitionError as error:
         return str(error)
     return None
@@ -38,6 +39,22 @@ def _lake(settings: Settings) -> str | None:
     lake = Lake(settings.paths.lake)
     missing = [str(path) for name in STREAMS for path in lake.files(name) if not path.exists()]
     return f"files named by a manifest are missing: {', '.join(missing)}" if missing else None
+
+
+def _fresh(settings: Settings) -> str | None:
+    try:
+        limits = definitions.load(settings.definitions).freshness
+    except definitions.DefinitionError:
+        return None  # told above
+    lake, present, stale = Lake(settings.paths.lake), settings.present(), []
+    for name, limit in limits.streams.items():
+        try:
+            verdict = freshness.of_stream(limit, lake.latest(name, "known_at"), present)
+        except OSError:
+            continue  # a lost file is told above
+        if not verdict.passed:
+            stale.append(f"{name}: {verdict.text}")
+    return "; ".join(stale) or None
 
 
 def _ledger(settings: Settings) -> str | None:
@@ -67,6 +84,7 @@ def _published(settings: Settings) -> str | None:
 EXAMINATIONS: dict[str, Callable[[Settings], str | None]] = {
     "definitions are valid": _definitions,
     "the lake has every file its manifests name": _lake,
+    "no stream is stale": _fresh,
     "the ledger opens": _ledger,
     "every published view can be read": _published,
 }

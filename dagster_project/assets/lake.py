@@ -5,6 +5,7 @@ commit; the suite's verdict and the conservation of rows are blocking checks.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from dagster import (
@@ -23,13 +24,14 @@ from dagster import (
 from dagster_project.assets.sources import feeding
 from dagster_project.resources import RunState, WorkspaceResource
 from ingestion.contracts import STREAMS_OF
-from workspace import definitions, warehouse
+from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
 from workspace.streams import STREAMS
 
 SUITE = "batches_pass_their_suite"
 CONSERVED = "received_is_good_plus_bad_plus_duplicate_plus_quarantined"
 READABLE = "no_landed_file_was_refused"
+FRESH = "is_fresh"
 
 
 def stream_key(stream: str) -> AssetKey:
@@ -79,6 +81,14 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
             AssetCheckSpec(name, asset=stream_key(stream), blocking=name != READABLE)
             for stream in streams
             for name in (SUITE, CONSERVED, READABLE)
+        ]
+        + [
+            AssetCheckSpec(
+                FRESH,
+                asset=stream_key(stream),
+                description="Its newest row is no older than marketing/freshness.yml says.",
+            )
+            for stream in streams
         ],
     )
     def load(workspace: WorkspaceResource) -> Iterator[Any]:
@@ -105,9 +115,12 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
             READABLE: [result.landing_file for result in results if result.refused],
         }
         for stream in streams:
+            latest = run.lake.latest(stream, "known_at")
             yield MaterializeResult(
-                asset_key=stream_key(stream), metadata=_stream_metadata(run, stream, results)
+                asset_key=stream_key(stream),
+                metadata=_stream_metadata(run, stream, results, latest),
             )
+            yield _freshness(run, stream, latest)
             for name, faults in verdicts.items():
                 yield AssetCheckResult(
                     asset_key=stream_key(stream),
@@ -131,7 +144,9 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
     description=STREAMS["rejected_rows"].description,
 )
 def rejected_rows(workspace: WorkspaceResource) -> MaterializeResult:
-    return MaterializeResult(metadata=_stream_metadata(workspace.run, "rejected_rows", []))
+    run = workspace.run
+    latest = run.lake.latest("rejected_rows", "known_at")
+    return MaterializeResult(metadata=_stream_metadata(run, "rejected_rows", [], latest))
 
 
 @asset(
@@ -200,14 +215,28 @@ def run_context(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     )
 
 
-def _stream_metadata(run: RunState, stream: str, results: list[Any]) -> dict[str, Any]:
+def _freshness(run: RunState, stream: str, latest: datetime | None) -> AssetCheckResult:
+    limit = run.definitions.freshness.of_stream(stream)
+    verdict = freshness.of_stream(limit, latest, run.as_of, run.is_past)
+    return AssetCheckResult(
+        asset_key=stream_key(stream),
+        check_name=FRESH,
+        passed=verdict.passed,
+        severity=AssetCheckSeverity.WARN,
+        description=verdict.text,
+        metadata=verdict.facts,
+    )
+
+
+def _stream_metadata(
+    run: RunState, stream: str, results: list[Any], latest: datetime | None
+) -> dict[str, Any]:
     entries = run.lake.entries(stream)
     metadata: dict[str, Any] = {
         "dagster/row_count": sum(entry.rows for entry in entries),
         "files": sum(entry.file is not None for entry in entries),
         "bytes": sum(entry.size_bytes for entry in entries),
     }
-    latest = run.lake.latest(stream, "known_at")
     if latest is not None:
         metadata["watermark"] = iso(latest)
     if results:

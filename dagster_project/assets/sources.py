@@ -25,10 +25,11 @@ from dagster_project.resources import RunState, WorkspaceResource
 from ingestion.sources import registry
 from ingestion.sources.model import Source
 from ingestion.sources.pulling import Desk, PullResult, default_first, pull_all
-from workspace import settings
+from workspace import freshness, settings
 from workspace.clock import iso
 
 ANSWERED = "every_resource_answered"
+RECENT = "answered_recently"
 #: A schedule that comes a little early still counts.
 SLACK = timedelta(minutes=1)
 
@@ -59,10 +60,15 @@ def build_source_asset() -> AssetsDefinition:
             )
             for source in sources
         ],
-        check_specs=[AssetCheckSpec(ANSWERED, asset=source_key(s.name)) for s in sources],
+        check_specs=[
+            AssetCheckSpec(name, asset=source_key(source.name))
+            for source in sources
+            for name in (ANSWERED, RECENT)
+        ],
     )
     def pull_sources(context: AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
         run = workspace.run
+        run.definitions.check_sources(registry.MODULES)
         chosen = [s for s in sources if source_key(s.name) in context.selected_asset_keys]
         # Whoever picks some sources by hand wants them asked now.
         by_hand = len(chosen) < len(sources)
@@ -96,8 +102,10 @@ def build_source_asset() -> AssetsDefinition:
                 check_name=ANSWERED,
                 passed=not errors,
                 severity=AssetCheckSeverity.WARN,
+                description="; ".join(errors) or None,
                 metadata={"faults": MetadataValue.json(errors)},
             )
+            yield _recency(run, source, result)
 
     return pull_sources
 
@@ -105,6 +113,24 @@ def build_source_asset() -> AssetsDefinition:
 def _is_due(source: Source, run: RunState) -> bool:
     last = run.ledger.last_success(f"pull_{source.name}")
     return last is None or run.as_of - last >= source.every - SLACK
+
+
+def _recency(run: RunState, source: Source, result: PullResult | None) -> AssetCheckResult:
+    verdict = freshness.of_source(
+        run.definitions.freshness.of_source(source.name),
+        run.ledger.last_success(f"pull_{source.name}"),
+        run.as_of,
+        result.missing if result else [],
+        run.is_past,
+    )
+    return AssetCheckResult(
+        asset_key=source_key(source.name),
+        check_name=RECENT,
+        passed=verdict.passed,
+        severity=AssetCheckSeverity.WARN,
+        description=verdict.text,
+        metadata=verdict.facts,
+    )
 
 
 def _record(run: RunState, result: PullResult) -> None:

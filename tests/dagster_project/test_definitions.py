@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, DagsterInstance, Definitions
+from dagster import AssetKey, DagsterEventType, DagsterInstance, Definitions
 
 from dagster_project import runs, translation
-from dagster_project.assets.lake import CONSERVED, SUITE
+from dagster_project.assets.lake import CONSERVED, FRESH, SUITE
+from dagster_project.assets.sources import RECENT
 from dagster_project.build import build_definitions
 from dagster_project.dbt import Dbt, DbtError
 from dagster_project.resources import WorkspaceResource, decide_as_of
 from dagster_project.translation import Manifest
 from ingestion.contracts import STREAMS_OF
+from ingestion.sources import registry
 from workspace import clock, settings, warehouse
+from workspace.paths import PROJECT
 from workspace.streams import STREAMS
 
-ORDER = ["landing", "lake", "staging", "intermediate", "marts", "activation", "published"]
+ORDER = [
+    "sources",
+    "landing",
+    "lake",
+    "staging",
+    "intermediate",
+    "marts",
+    "activation",
+    "published",
+]
 
 MARTS = [
     "dim_contacts",
@@ -98,6 +112,14 @@ def test_checks_block(definitions: Definitions, manifest: Manifest) -> None:
             assert (translation.asset_key(parent), test["name"]) in names
 
 
+def test_every_stream_and_source_has_a_check_of_freshness(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    keys = {(k.asset_key.to_user_string(), k.name): k for k in graph.asset_check_keys}
+    wanted = [(f"lake/{s}", FRESH) for streams in STREAMS_OF.values() for s in streams]
+    wanted += [(f"source/{name}", RECENT) for name in registry.MODULES]
+    assert not [key for key in wanted if graph.get(keys[key]).blocking]
+
+
 def test_every_mart_tests_its_key(manifest: Manifest) -> None:
     tested = {t["attached_node"] for t in translation.tests(manifest) if t.get("attached_node")}
     for node in manifest["nodes"].values():
@@ -110,7 +132,7 @@ def test_jobs_schedules_and_sensor(definitions: Definitions) -> None:
     repository = definitions.get_repository_def()
     assert {"refresh", "nightly"} <= set(repository.job_names)
     assert {s.cron_schedule for s in repository.schedule_defs} == {"*/5 * * * *", "0 2 * * *"}
-    assert [s.name for s in repository.sensor_defs] == ["landing_folder"]
+    assert sorted(s.name for s in repository.sensor_defs) == ["alerts", "landing_folder"]
 
 
 def test_importing_the_module_without_a_manifest_says_what_to_run(tmp_path: Path) -> None:
@@ -191,6 +213,37 @@ def test_a_selection_runs_with_its_own_facts(tmp_path: Path) -> None:
     for bad in ("nonsense::", "key:nothing"):
         with pytest.raises(runs.SelectionError):
             runs.run(opened, select=bad)
+
+
+def test_what_is_stale_warns_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "marketing"
+    shutil.copytree(PROJECT / "marketing", folder)
+    limits = folder / "freshness.yml"
+    limits.write_text("streams: {events: 24h, costs: 45d}\nsources: {default: 1h}\n")
+    monkeypatch.setenv("MARKETING_DEFINITIONS", str(folder))
+    opened = settings.load(tmp_path / "w")
+    waiting = opened.paths.landing / "events"
+    waiting.mkdir()
+    event = {"messageId": "m", "type": "page", "userId": "u", "timestamp": "2026-01-01T00:00:00Z"}
+    (waiting / "old.ndjson").write_text(json.dumps(event | {"receivedAt": event["timestamp"]}))
+    outcome = runs.run(opened, select="key:lake/events or key:lake/costs or group:sources")
+    assert outcome.succeeded, outcome.faults
+    with runs.open_instance(opened.paths) as instance:
+        logs = instance.all_logs(outcome.run_id, DagsterEventType.ASSET_CHECK_EVALUATION)
+    checks = [log.dagster_event.asset_check_evaluation_data for log in logs]  # type: ignore[union-attr]
+    found = {(c.asset_key.to_user_string(), c.check_name): c for c in checks}
+    stale = found["lake/events", FRESH]
+    assert not stale.passed and stale.severity.value == "WARN"
+    assert stale.metadata["limit"].value == "1d"
+    assert found["lake/costs", FRESH].description == "no row yet"
+    calendly = found["source/calendly", RECENT]
+    assert calendly.passed and "MARKETING_CALENDLY_TOKEN" in (calendly.description or "")
+    limits.write_text("sources:\n  calendy: 1h\n")
+    outcome = runs.run(opened, select="group:sources")
+    assert not outcome.succeeded
+    assert "freshness.yml:2: sources.calendy: no source 'calendy'" in outcome.faults[0]
 
 
 def test_publishing_alone_does_not_get_round_a_failed_check(tmp_path: Path) -> None:

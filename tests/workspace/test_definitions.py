@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -119,6 +119,47 @@ def test_faults_of_targets(tmp_path: Path, old: str, new: str, expected: str | N
         definitions.load(folder(tmp_path, targets=changed))
     else:
         assert expected in "\n".join(faults(tmp_path, targets=changed))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "streams:\n  evnts: 1h",
+            "freshness.yml:2: streams.evnts: no stream 'evnts'; did you mean",
+        ),
+        ("streams: {parameters: 1h}", "'parameters' is written by the runs"),
+        ("streams: {events: 24}", "freshness.yml:1: streams.events: give a duration such as 30m"),
+        ("streams: {events: 0h}", "give a duration"),
+        ("streams: {events: 24 hours}", "give a duration"),
+        ("streams: {events: 999999d}", "give a duration"),
+        ("streams: {events: 1h, events: 2h}", "given twice"),
+        ("sources: {Hub Spot: 1h}", "String should match pattern"),
+        ("stream: {events: 1h}", "did you mean 'streams'?"),
+    ],
+)
+def test_faults_of_freshness(tmp_path: Path, content: str, expected: str) -> None:
+    (tmp_path / "freshness.yml").write_text(content)
+    assert expected in "\n".join(faults(tmp_path))
+
+
+def test_limits_by_name(tmp_path: Path) -> None:
+    limits = definitions.load(folder(tmp_path)).freshness
+    assert limits.of_stream("events") is None and limits.of_source("x") is None
+    (tmp_path / "freshness.yml").write_text(
+        "streams: {events: 90m}\nsources:\n  hubspto: 30m\n  default: 3d\n"
+    )
+    loaded = definitions.load(tmp_path)
+    assert loaded.freshness.of_stream("events") == timedelta(minutes=90)
+    assert loaded.freshness.of_source("hubspto") == timedelta(minutes=30)
+    assert loaded.freshness.of_source("x") == timedelta(days=3)
+    loaded.check_sources(["hubspto"])
+    with pytest.raises(DefinitionError) as caught:
+        loaded.check_sources(["hubspot", "brevo"])
+    (told,) = caught.value.faults
+    assert told.endswith(
+        "freshness.yml:3: sources.hubspto: no source 'hubspto'; did you mean 'hubspot'?"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,17 @@ become the lake stream ``parameters`` (`store`), which is how thresholds and nam
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
 from workspace.definitions.verticals import Verticals
+
+FRESHNESS = "freshness.yml"
 
 __all__ = ["DefinitionError", "Definitions", "Row", "in_force", "load", "nearest", "store"]
 
@@ -24,6 +28,22 @@ class Definitions:
     folder: Path
     verticals: Verticals
     targets: Targets
+    freshness: Freshness
+
+    def check_sources(self, known: Collection[str]) -> None:
+        """Raises :class:`DefinitionError` where a source is named that is not known.
+
+        The names are a parameter, since the sources are no part of `workspace`.
+        """
+        path = self.folder / FRESHNESS
+        faults = [
+            f"{path}:{_line_of(path, f'{name}:')}: sources.{name}: no source {name!r}"
+            f"{nearest(name, known)}"
+            for name in self.freshness.sources
+            if name not in known and name != DEFAULT
+        ]
+        if faults:
+            raise DefinitionError(faults)
 
     def rows(self) -> dict[str, list[Row]]:
         """Definition name -> its parameters."""
@@ -35,7 +55,8 @@ class Definitions:
 
 
 def load(folder: Path) -> Definitions:
-    """Read and validate ``verticals.yml`` and, where there is one, ``targets.yml``.
+    """Read and validate ``verticals.yml`` and, where they are there, ``targets.yml`` and
+    ``freshness.yml``.
 
     Raises :class:`DefinitionError`.
     """
@@ -44,16 +65,18 @@ def load(folder: Path) -> Definitions:
     targets = read(path, Targets) if path.exists() else Targets()
     known = {*verticals.verticals, COMPANY}
     faults = [
-        f"{path}:{_line_of(path, scope)}: scope: no vertical {scope!r} in verticals.yml"
+        f"{path}:{_line_of(path, f'scope: {scope}')}: scope: no vertical {scope!r} in verticals.yml"
         f"{nearest(scope, known)}"
         for scope in sorted(targets.scopes() - known)
     ]
     if faults:
         raise DefinitionError(faults)
-    return Definitions(folder, verticals, targets)
+    path = folder / FRESHNESS
+    freshness = read(path, Freshness) if path.exists() else Freshness()
+    return Definitions(folder, verticals, targets, freshness)
 
 
-def _line_of(path: Path, scope: str) -> int:
-    """The first line that names a scope."""
+def _line_of(path: Path, text: str) -> int:
+    """The first line that holds a text."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return next((n for n, line in enumerate(lines, 1) if f"scope: {scope}" in line), 1)
+    return next((n for n, line in enumerate(lines, 1) if text in line), 1)
