@@ -217,7 +217,7 @@ class _Drain:
         self._state: State = pull.state
         self._digest = hashlib.sha256()
         self._waiting: dict[str, _Batch] = {}
-        self._size = self._pages = self._files = 0
+        self._size = self._pages = 0
         name = pull.resource.name
         self.results = {name: ResourceResult(name, pull.resource.kind)}
 
@@ -251,10 +251,11 @@ class _Drain:
         kept = {"keep": self._state["keep"]} if "keep" in self._state else {}
         self._state = {**state, **kept}
         digest = self._digest.hexdigest()
-        if digest == self._last.get("digest") and not self._must_tell:
+        landed = self.results[self._pull.resource.name].files
+        if digest == self._last.get("digest") and not landed and not self._must_tell:
             for result in self.results.values():
                 result.unchanged = True
-        elif self._waiting or self._files or self._must_tell:
+        elif self._waiting or landed or self._must_tell:
             self._land(digest)
 
     @property
@@ -299,12 +300,9 @@ class _Drain:
         self._waiting, self._size, self._pages = {}, 0, 0
 
     def _write(self, resource: Resource, batch: _Batch) -> None:
-        # Files of one pull keep their order where times do not tell it.
-        received_at = self._desk.present + timedelta(microseconds=self._files)
-        self._files += 1
         data = MAGIC + b"".join(batch.frames)
         target = durable.make_folder(self._desk.landing / resource.kind) / (
-            f"{compact(received_at)}__{hashlib.sha256(data).hexdigest()[:12]}__"
+            f"{compact(self._desk.present)}__{hashlib.sha256(data).hexdigest()[:12]}__"
             + _file_name(self._pull.source.name, resource.name)
         )
         staging = durable.make_folder(self._desk.landing / ".staging") / uuid4().hex

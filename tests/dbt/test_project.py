@@ -30,6 +30,8 @@ def test_it_parses_without_a_warning(tmp_path: Path) -> None:
     keys = {
         source.name: source.meta["dagster"]["asset_key"] for source in manifest.sources.values()
     }
+    # lake.run_log, before the asset of that name has written this run into it.
+    assert keys.pop("earlier_runs") == ["lake", "run_context"]
     assert all(key == ["lake", name] for name, key in keys.items())
 
 
@@ -44,7 +46,7 @@ def test_every_column_of_a_mart_is_described(golden: Lakehouse) -> None:
 def test_no_clock_and_no_engine_in_the_models() -> None:
     forbidden = re.compile(
         r"\bnow\s*\(|current_(date|timestamp)|->>|\bstrftime\b|\bepoch\b|\barg_max\b"
-        r"|quantile_cont|at time zone|\bexclude\b|array_agg|list_|//\s*\d",
+        r"|quantile_cont|at time zone|\bexclude\b|array_agg|\blist_\w+\s*\(|//\s*\d",
         re.IGNORECASE,
     )
     for path in MODELS:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
 
+from tests.dbt import worlds
 from tests.dbt.lakehouse import Lakehouse
 
 MARTS = "select table_name from information_schema.tables where table_schema = 'marts'"
@@ -211,6 +212,13 @@ def test_marts_hold_no_direct_identifier(busy: Lakehouse) -> None:
 
 def test_watermarks_follow_each_hop(busy: Lakehouse) -> None:
     hops = busy.rows(
-        "select hop, row_count from marts.watermarks where source = 'events' order by 1"
+        "select hop, row_count, last_received_at, last_known_at, lag_seconds "
+        "from marts.watermarks where source = 'events' order by 1"
     )
-    assert hops == [("lake", 5), ("landing", 5), ("warehouse", 5)]
+    landed, known = datetime(2025, 5, 1), datetime(2025, 5, 2)
+    lags = [(worlds.AS_OF - at).total_seconds() for at in (known, landed, known)]
+    assert hops == [
+        ("lake", 5, datetime(2025, 5, 3), known, lags[0]),
+        ("landing", 5, landed, landed, lags[1]),
+        ("warehouse", 5, None, known, lags[2]),
+    ]

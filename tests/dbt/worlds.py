@@ -276,7 +276,13 @@ def busy() -> Streams:
         for n in range(100)
     ]
     visits = [
-        event("a1", datetime(2025, 5, 2), event="Review Published", user_key="user-0"),
+        event(
+            "a1",
+            datetime(2025, 5, 2),
+            event="Review Published",
+            user_key="user-0",
+            landed_at=datetime(2025, 5, 3),
+        ),
         event(
             "v1",
             datetime(2025, 3, 30, 0, 59),

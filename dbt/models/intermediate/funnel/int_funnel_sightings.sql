@@ -1,6 +1,7 @@
 -- One row per sighting of a unit in a funnel stage, as verticals.yml says where to look: a date
 -- property of a contact, a stage of a deal, or an event. The unit is the vertical's
--- customer_unit: the account (or the contact, where it has none), or the contact.
+-- customer_unit: the account (or the contact, where it has none), or the contact; a deal that the
+-- CRM links to neither stands for itself.
 with stages as (
 
     select
@@ -42,6 +43,7 @@ sightings as (
         stages.customer_unit,
         contacts.contact_id,
         contacts.account_id,
+        cast(null as varchar) as deal_id,
         {{ time_from_text(json_text_by('contacts.properties', 'stages.source_property')) }}
             as entered_at
     from contacts
@@ -54,6 +56,7 @@ sightings as (
         stages.customer_unit,
         deals.contact_id,
         deals.account_id,
+        deals.deal_id,
         coalesce(
             {{ time_from_text(json_text_by(
                 'deals.properties', "'hs_v2_date_entered_' || stages.crm_stage"
@@ -76,6 +79,7 @@ sightings as (
         stages.customer_unit,
         events.contact_id,
         null as account_id,
+        null as deal_id,
         events.occurred_at as entered_at
     from {{ ref('fct_events') }} as events
     inner join stages
@@ -89,10 +93,13 @@ sightings as (
 select distinct
     sightings.vertical,
     sightings.stage,
-    case
-        when sightings.customer_unit = 'contact' then sightings.contact_id
-        else coalesce(sightings.account_id, contacts.account_id, sightings.contact_id)
-    end as unit_id,
+    coalesce(
+        case
+            when sightings.customer_unit = 'contact' then sightings.contact_id
+            else coalesce(sightings.account_id, contacts.account_id, sightings.contact_id)
+        end,
+        sightings.deal_id
+    ) as unit_id,
     sightings.entered_at
 from sightings
 left join {{ ref('int_contacts') }} as contacts on sightings.contact_id = contacts.contact_id

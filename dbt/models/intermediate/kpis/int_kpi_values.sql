@@ -76,3 +76,25 @@ select
     nps - margin_95 as value_low,
     nps + margin_95 as value_high
 from {{ ref('int_nps') }}
+{% for metric, model, value, within, total in [
+    ('ingestion_latency_p99_ms', 'int_ingestion_latency', 'p99_ms', 'requests_within', 'requests'),
+    ('data_freshness_minutes', 'int_data_freshness', 'p95_minutes', 'files_within', 'files'),
+    ('crm_lag_minutes', 'int_crm_lag', 'p95_minutes', 'versions_within', 'versions'),
+    (
+        'invalid_critical_fields', 'int_invalid_critical_fields',
+        ratio('invalid_values', 'checked_values'), 'invalid_values', 'checked_values',
+    ),
+] -%}
+union all
+select
+    'company' as scope,
+    month,
+    metric_window,
+    '{{ metric }}' as metric,
+    {{ value }} as value,
+    {{ within }} as numerator,
+    {{ total }} as denominator,
+    null as value_low,
+    null as value_high
+from {{ ref(model) }}
+{% endfor -%}

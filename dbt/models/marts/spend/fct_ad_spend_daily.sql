@@ -8,13 +8,30 @@ run_context as (
 
     select * from {{ ref('stg_system__run_context') }}
 
+),
+
+-- A platform's own report names no vertical: the campaign has the one it was last given.
+verticals as (
+
+    select
+        platform,
+        account_id,
+        campaign_id,
+        vertical
+    from spend
+    where vertical is not null
+    qualify row_number() over (
+        partition by platform, account_id, campaign_id
+        order by spend_on desc
+    ) = 1
+
 )
 
 select
     spend.platform || '/' || spend.account_id || '/' || spend.campaign_id as campaign_id,
     spend.platform,
     spend.spend_on,
-    spend.vertical,
+    coalesce(spend.vertical, verticals.vertical) as vertical,
     spend.spend,
     spend.currency,
     {{ to_base('spend.spend', 'spend.currency', 'run_context.base_currency', 'fx.rate') }}
@@ -24,5 +41,10 @@ select
     spend.platform_conversions
 from spend
 cross join run_context
+left join verticals
+    on
+        spend.platform = verticals.platform
+        and spend.account_id = verticals.account_id
+        and spend.campaign_id = verticals.campaign_id
 left join {{ ref('int_fx_rates_daily') }} as fx
     on spend.currency = fx.currency and spend.spend_on = fx.valid_on

@@ -1,0 +1,31 @@
+with submissions as (
+
+    select * from {{ ref('stg_forms__submissions') }}
+
+),
+
+run_context as (
+
+    select * from {{ ref('stg_system__run_context') }}
+
+)
+
+select
+    submissions.source,
+    submissions.submission_id,
+    submissions.form_id,
+    submissions.form_name,
+    submissions.vertical,
+    submissions.email_key,
+    submissions.phone_key,
+    submissions.page_host,
+    submissions.page_path,
+    submissions.utm_source,
+    submissions.utm_medium,
+    submissions.utm_campaign,
+    submissions.occurred_at,
+    cast({{ local_time('submissions.occurred_at', 'run_context.time_zone') }} as date)
+        as occurred_on,
+    submissions.known_at
+from submissions
+cross join run_context

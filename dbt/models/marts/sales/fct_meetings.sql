@@ -1,0 +1,38 @@
+with meetings as (
+
+    select * from {{ ref('stg_sales__meetings') }}
+
+),
+
+owners as (
+
+    select * from {{ ref('int_owners_by_email') }}
+
+),
+
+run_context as (
+
+    select * from {{ ref('stg_system__run_context') }}
+
+)
+
+select
+    meetings.source,
+    meetings.meeting_id,
+    meetings.status,
+    meetings.vertical,
+    meetings.email_key,
+    owners.owner_id,
+    meetings.starts_at,
+    cast({{ local_time('meetings.starts_at', 'run_context.time_zone') }} as date) as starts_on,
+    meetings.ends_at,
+    {{ seconds_between('meetings.starts_at', 'meetings.ends_at') }} / 60e0 as duration_minutes,
+    meetings.created_at,
+    meetings.canceled_at,
+    meetings.utm_source,
+    meetings.utm_medium,
+    meetings.utm_campaign,
+    meetings.known_at
+from meetings
+cross join run_context
+left join owners on meetings.host_email = owners.email

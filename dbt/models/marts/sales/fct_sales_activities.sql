@@ -1,0 +1,39 @@
+with activities as (
+
+    select
+        *,
+        lower(trim(owner_email)) as owner_address
+    from {{ ref('stg_sales__activities') }}
+
+),
+
+owners as (
+
+    select * from {{ ref('int_owners_by_email') }}
+
+),
+
+run_context as (
+
+    select * from {{ ref('stg_system__run_context') }}
+
+)
+
+select
+    activities.source,
+    activities.activity_type,
+    activities.occurred_at,
+    -- Stands in for the owner's address and the profile, which tell activities of one time apart.
+    row_number() over (
+        partition by activities.source, activities.activity_type, activities.occurred_at
+        order by activities.owner_email nulls first, activities.profile_url
+    ) as activity_number,
+    cast({{ local_time('activities.occurred_at', 'run_context.time_zone') }} as date)
+        as occurred_on,
+    owners.owner_id,
+    activities.email_key,
+    activities.vertical,
+    activities.known_at
+from activities
+cross join run_context
+left join owners on activities.owner_address = owners.email
