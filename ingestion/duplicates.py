@@ -13,6 +13,7 @@ first of two rows always stays. Only rows whose identity occurs twice are looked
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,7 +53,8 @@ class Rule:
         """The columns that make two rows of one identity the same."""
         lineage = {name for name, _ in LINEAGE}
         outside = lineage | set(self.columns) | {"known_at", "message_hash", "sent_at"}
-        outside |= self.passing
+        # What a source sent besides is no part of what we made of it.
+        outside |= self.passing | {"payload"}
         # The spelling of an address does not matter where its normal form is the identity.
         if "identifier_key" in self.columns:
             outside |= {"identifier", "identifier_type"}
@@ -72,7 +74,11 @@ RULES = {
     },
     **{
         contract.stream: Rule(
-            contract.stream, contract.identity, contract.identity_columns, contract.conflict
+            contract.stream,
+            contract.identity,
+            contract.identity_columns,
+            contract.conflict,
+            frozenset(contract.passing),
         )
         for contract in TABLES.values()
     },
@@ -263,7 +269,7 @@ def _judge_ids(rule: Rule, connection: duckdb.DuckDBPyConnection, judgement: Jud
     for row in result.filter(pc.invert(sure)).to_pylist():
         judgement.keep[row["number"]] = False
         if row["same_plain"] and all(
-            strict.canonical(row[t]) == strict.canonical(row[f"first_{t}"]) for t in texts
+            _canonical(rule, row[t]) == _canonical(rule, row[f"first_{t}"]) for t in texts
         ):
             judgement.duplicates += 1
         else:
@@ -271,6 +277,14 @@ def _judge_ids(rule: Rule, connection: duckdb.DuckDBPyConnection, judgement: Jud
     duplicates = result.filter(sure)["number"].to_numpy()
     judgement.keep[duplicates] = False
     judgement.duplicates += len(duplicates)
+
+
+def _canonical(rule: Rule, text: str | None) -> Any:
+    """A JSON text in one form. A CRM gives null for a property it has heard of just now."""
+    if text is None or rule.conflict != crm.CONFLICT or rule.stream == "events":
+        return strict.canonical(text)
+    filled = {name: value for name, value in json.loads(text).items() if value is not None}
+    return strict.canonical(json.dumps(filled))
 
 
 def _judge_versions(

@@ -58,18 +58,22 @@ def _finish(
     results = []
     for file in landed_files(kind, landing_root) if wanted else ():
         if file.batch in wanted:
-            result = _load(kind, file, lake, keyring, guard, again=True)
-            if result is not None:
-                results.append(result)
-                wanted[file.batch].unlink()
+            try:
+                results.append(load(kind, file, lake, keyring, guard=guard, again=True))
+            except FileChanged as error:
+                _log.warning("left for the next load: %s", error)
+                continue
+            except IngestError as error:  # what it gave before stays
+                _log.warning("not replayed: %s", error)
+            wanted[file.batch].unlink()
     return results
 
 
 def _load(
-    kind: str, file: LandedFile, lake: Lake, keyring: Keyring, guard: bool, again: bool = False
+    kind: str, file: LandedFile, lake: Lake, keyring: Keyring, guard: bool
 ) -> LoadResult | None:
     try:
-        return load(kind, file, lake, keyring, guard=guard, again=again)
+        return load(kind, file, lake, keyring, guard=guard)
     except FileChanged as error:
         _log.warning("left for the next load: %s", error)
         return None

@@ -172,7 +172,7 @@ SUITES: dict[str, tuple[Expectation, ...]] = {
     "crm_list_members": (_unique("list_id", "crm_id", "known_at"),),
     "crm_associations": (_unique("from_type", "from_id", "to_type", "to_id", "known_at"),),
     "crm_property_history": (
-        _unique("object_type", "crm_id", "property", "changed_at", "known_at"),
+        _unique("object_type", "crm_id", "property", "changed_at", "value", "known_at"),
     ),
     "crm_tickets": (_unique("crm_id", "known_at"),),
     "crm_tasks": (_unique("crm_id", "known_at"),),

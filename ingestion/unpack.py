@@ -63,7 +63,7 @@ def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
         if head == MAGIC:
             with open(path, "rb") as handle, open(target, "xb") as out:
                 lines = 0
-                for lines, line in enumerate(_segment_lines(handle), 1):  # noqa: B007
+                for lines, line in enumerate(_segment_lines(handle, path), 1):  # noqa: B007
                     out.write(line + b"\n")
                 rest = segments.rest(handle)
             broken = None
@@ -79,10 +79,12 @@ def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
         target.unlink(missing_ok=True)
 
 
-def _segment_lines(handle: BinaryIO) -> Iterator[bytes]:
+def _segment_lines(handle: BinaryIO, path: Path) -> Iterator[bytes]:
     for record in segments.records(handle):
         try:
             lines = list(_reader(record.path)(record))
+        except pulled.UnknownSource as error:
+            raise IngestError(path, f"no source {error} to read its pages with") from None
         except Exception:  # whatever one request does, the others land
             lines = [record.body.replace(b"\n", b" ").replace(b"\r", b" ") or b"null"]
         yield from lines

@@ -121,7 +121,7 @@ def webhook_secrets() -> dict[str, str]:
 
 def variables(names: Iterable[str]) -> dict[str, str]:
     """The environment variables of these names that are set: what a source is asked with."""
-    return {name: value for name in names if (value := os.environ.get(name))}
+    return {name: value for name in names if (value := os.environ.get(name, "").strip())}
 
 
 def pull_from() -> datetime | None:
@@ -136,10 +136,10 @@ def pull_from() -> datetime | None:
         raise SettingsError(f"MARKETING_PULL_FROM is {given!r}; give a day, 2026-01-31") from None
 
 
-def sources_are_limited() -> bool:
-    """Whether sources are asked at their own rates; ``MARKETING_RATE_LIMITS=off`` is for
-    stand-ins."""
-    return os.environ.get("MARKETING_RATE_LIMITS", "on") != "off"
+def sources_are_stand_ins() -> bool:
+    """Whether ``MARKETING_STAND_INS=on`` says that every source's address is one: they are asked
+    without a rate limit, and a demo workspace asks nobody else."""
+    return os.environ.get("MARKETING_STAND_INS") == "on"
 
 
 def twilio_shared_keys() -> dict[str, str]:

@@ -742,7 +742,7 @@ _ALL = [
     _stream(
         "crm",
         "crm_property_history",
-        "object_type crm_id property changed_at known_at",
+        "object_type crm_id property changed_at value known_at",
         [
             ("object_type", TEXT),
             ("crm_id", TEXT),

@@ -30,6 +30,7 @@ from workspace.clock import iso
 
 ANSWERED = "every_resource_answered"
 RECENT = "answered_recently"
+AFTER_FAILURE = timedelta(minutes=15)
 #: A schedule that comes a little early still counts.
 SLACK = timedelta(minutes=1)
 
@@ -74,13 +75,13 @@ def build_source_asset() -> AssetsDefinition:
         by_hand = len(chosen) < len(sources)
         results: dict[str, PullResult] = {}
         with run.step("pull_sources") as step:
-            due = [] if run.is_past else [s for s in chosen if by_hand or _is_due(s, run)]
+            due = [s for s in chosen if by_hand or _is_due(s, run)] if _may_ask(run) else []
             desk = Desk(
                 run.settings.paths.landing,
                 run.lake,
                 run.as_of,
                 settings.pull_from() or default_first(run.as_of),
-                settings.sources_are_limited(),
+                not settings.sources_are_stand_ins(),
             )
             values = settings.variables(name for s in due for name in s.variable_names)
             for result in pull_all(due, values, desk):
@@ -110,9 +111,19 @@ def build_source_asset() -> AssetsDefinition:
     return pull_sources
 
 
+def _may_ask(run: RunState) -> bool:
+    """A past run looks at the lake as it is; a demo world mixes with nothing real."""
+    is_demo = run.settings.paths.default_as_of.exists()
+    return not run.is_past and (not is_demo or settings.sources_are_stand_ins())
+
+
 def _is_due(source: Source, run: RunState) -> bool:
-    last = run.ledger.last_success(f"pull_{source.name}")
-    return last is None or run.as_of - last >= source.every - SLACK
+    """By its last success; after a failure sooner, but not in every run."""
+    step = f"pull_{source.name}"
+    success, attempt = run.ledger.last_success(step), run.ledger.last_step(step)
+    if attempt is not None and run.as_of - attempt < min(source.every, AFTER_FAILURE) - SLACK:
+        return False
+    return success is None or run.as_of - success >= source.every - SLACK
 
 
 def _recency(run: RunState, source: Source, result: PullResult | None) -> AssetCheckResult:

@@ -128,7 +128,7 @@ SOURCE = Source(
     module=__name__,
     url="https://googleads.googleapis.com",
     variables=(
-        Variable("MARKETING_GOOGLE_ADS_CUSTOMERS", "customer ids of the accounts, comma-separated"),
+        Variable("MARKETING_GOOGLE_ADS_CUSTOMERS", "customer ids, comma-separated", scope=True),
         Variable("MARKETING_GOOGLE_ADS_CLIENT_ID", "OAuth client id"),
         Variable("MARKETING_GOOGLE_ADS_CLIENT_SECRET", "OAuth client secret"),
         Variable("MARKETING_GOOGLE_ADS_REFRESH_TOKEN", "refresh token with the scope adwords"),

@@ -208,7 +208,7 @@ SOURCE = Source(
     url="https://api.linkedin.com",
     variables=(
         Variable("MARKETING_LINKEDIN_ADS_TOKEN", "access token with r_ads and r_ads_reporting"),
-        Variable("MARKETING_LINKEDIN_ADS_ACCOUNTS", "ad account ids, comma-separated"),
+        Variable("MARKETING_LINKEDIN_ADS_ACCOUNTS", "ad account ids, comma-separated", scope=True),
     ),
     headers={"Linkedin-Version": VERSION, "X-Restli-Protocol-Version": "2.0.0"},
     per_second=0.5,

@@ -122,7 +122,7 @@ SOURCE = Source(
     url="https://graph.facebook.com",
     variables=(
         Variable("MARKETING_META_ADS_TOKEN", "access token of a system user, with ads_read"),
-        Variable("MARKETING_META_ADS_ACCOUNTS", "ad account ids, comma-separated"),
+        Variable("MARKETING_META_ADS_ACCOUNTS", "ad account ids, comma-separated", scope=True),
     ),
     per_second=0.15,
     burst=10,

@@ -32,7 +32,8 @@ class Contract:
     """The shape of one kind of row.
 
     ``identity_columns`` leave out known_at; ``conflict`` is the reason code of a second row
-    that contradicts the first. ``one_of`` names fields of which exactly one must be given.
+    that contradicts the first. ``one_of`` names fields of which exactly one must be given;
+    a change of ``passing`` columns alone makes no other row.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Contract:
     keys: tuple[Key, ...] = ()
     one_of: tuple[str, ...] = ()
     column_map: bool = False
+    passing: tuple[str, ...] = ()
 
     def row(self, source: Mapping[str, Any], landed_at: datetime, keys: KeyCache) -> dict[str, Any]:
         """The stream's columns for one source row. Raises :class:`RowError`."""

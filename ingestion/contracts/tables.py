@@ -61,6 +61,7 @@ SURVEYS = Contract(
     identity="id",
     identity_columns=("response_id",),
     conflict="id_conflict",
+    passing=("survey",),
     fields=(
         Field("response_id", required=True, names=("id",)),
         Field("survey"),
@@ -615,12 +616,7 @@ CRM_PROPERTY_HISTORY = Contract(
     kind="crm_property_history",
     stream="crm_property_history",
     identity="version",
-    identity_columns=(
-        "object_type",
-        "crm_id",
-        "property",
-        "changed_at",
-    ),
+    identity_columns=("object_type", "crm_id", "property", "changed_at", "value"),
     fields=(
         Field("object_type", "code", required=True),
         Field("crm_id", required=True),

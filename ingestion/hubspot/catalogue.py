@@ -111,7 +111,7 @@ def _pipelines(object_type: str) -> Any:
 
 def _stages(body: bytes) -> Iterator[Row]:
     for pipeline in lines.decoded(body)["results"]:
-        about = {name: pipeline[name] for name in ("id", "label", "archived")}
+        about = {name: pipeline[name] for name in ("id", "label", "archived", "updatedAt")}
         for stage in pipeline["stages"]:
             yield {"pipeline": about, **stage}
 
@@ -125,7 +125,7 @@ _STAGE = {
     "probability": "metadata.probability",
     "is_closed": "metadata.isClosed",
     "archived": lambda r: bool(r["archived"] or r["pipeline.archived"]),
-    "known_at": "updatedAt",
+    "known_at": lambda r: max(r["updatedAt"], r["pipeline.updatedAt"]),
 }
 
 

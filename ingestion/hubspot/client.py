@@ -23,6 +23,7 @@ from ingestion.sources.session import (
     Answer,
     Patience,
     Session,
+    parts_of,
     place_of,
     read_capped,
 )
@@ -51,9 +52,11 @@ class _Pool(urllib3.PoolManager):
         def send() -> Answer:
             try:
                 answer = super(_Pool, self).request(method, url, **options)
-                body = read_capped(answer.stream(1 << 16), place)
+                body = read_capped(parts_of(answer), place)
             except urllib3.exceptions.HTTPError as error:
                 raise ConnectionError(type(error).__name__) from None
+            except ValueError as error:  # its text may quote a header
+                raise PullError(f"{place}: {type(error).__name__}") from None
             answers[:] = [urllib3.HTTPResponse(body, answer.headers, answer.status)]
             return Answer(answer.status, answer.headers, body)
 

@@ -176,7 +176,7 @@ def _searched(kind: ObjectType) -> Any:
             last = ids[-1]
             state = pull.unfinished(after=last)
             yield Page(body, request, lines.encoded(links) if links else None, state)
-            if len(ids) < PAGE_SIZE:
+            if following(body) is None:
                 return
 
     return pages
@@ -350,6 +350,7 @@ def _changes(body: bytes, parent: Any) -> Iterator[Row]:
                     "source_type": change.get("sourceType"),
                     "source_id": change.get("sourceId"),
                     "changed_at": change["timestamp"],
+                    "known_at": change["timestamp"],
                 }
 
 
@@ -395,12 +396,16 @@ def _census(kind: ObjectType) -> Any:
 
 
 def census(pull: Pull, kind: ObjectType) -> Iterator[Page]:
-    """Which of the ids we hold are in HubSpot no more. Raises :class:`PullError` when it is a
-    share that only a fault or another account explains, unless that was confirmed."""
+    """Which of the ids we hold are in HubSpot no more, nor in its recycle bin.
+
+    Raises :class:`PullError` when it is a share that only a fault or another account explains,
+    unless that was confirmed.
+    """
     hub = Hub.of(pull)
     listed = {
         str(found["id"])
-        for body in _listed(hub, kind, ["hs_object_id"], False)
+        for archived in (False, True)
+        for body in _listed(hub, kind, ["hs_object_id"], archived)
         for found in _objects(body)
     }
     known = _held(pull, crm.BY_TYPE[kind.name].stream)

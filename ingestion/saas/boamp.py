@@ -135,7 +135,7 @@ SOURCE = Source(
     title="BOAMP",
     module=__name__,
     url="https://boamp-datadila.opendatasoft.com/api/explore/v2.1",
-    variables=(Variable(SEARCH, "words to look for in notices, separated by commas"),),
+    variables=(Variable(SEARCH, "words to look for in notices, separated by commas", scope=True),),
     per_second=2,
     burst=2,
     every=timedelta(hours=6),

@@ -11,7 +11,7 @@ it has an id of its own: who takes both finds it twice.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
@@ -61,25 +61,21 @@ FLAGS = {"emailBlacklisted": "email", "smsBlacklisted": "sms"}
 def _contacts(pull: Pull) -> Iterator[Page]:
     start = pull.window.start.isoformat(timespec="milliseconds") + "Z"
     since = {"modifiedSince": start} if "until" in pull.state else {}
-    yield from rest.ask(
-        pull,
-        "/v3/contacts",
-        rest.offset(CONTACTS_PAGE, "count"),
-        params={"sort": "asc", **since},
-        records="contacts",
-    )
+    yield from _steady(pull, "/v3/contacts", CONTACTS_PAGE, since)
 
 
 def _blocked(pull: Pull) -> Iterator[Page]:
     window = pull.window
     days = _days(window.start.date(), window.end.date()) if "until" in pull.state else {}
-    yield from rest.ask(
-        pull,
-        "/v3/smtp/blockedContacts",
-        rest.offset(BLOCKED_PAGE, "count"),
-        params={"sort": "asc", **days},
-        records="contacts",
-    )
+    yield from _steady(pull, "/v3/smtp/blockedContacts", BLOCKED_PAGE, days)
+
+
+def _steady(pull: Pull, path: str, size: int, filters: Mapping[str, str]) -> Iterator[Page]:
+    def pages() -> Iterator[Page]:
+        paginator, params = rest.offset(size, "count"), {"sort": "asc", **filters}
+        return rest.ask(pull, path, paginator, params=params, records="contacts")
+
+    return rest.steady(pages, rest.total_at("count"))
 
 
 def _events(pull: Pull) -> Iterator[Page]:

@@ -58,7 +58,7 @@ SOURCE = Source(
     url="https://api.calendly.com",
     variables=(
         Variable("MARKETING_CALENDLY_TOKEN", "personal access token"),
-        Variable("MARKETING_CALENDLY_ORGANIZATION", "the organisation's URI"),
+        Variable("MARKETING_CALENDLY_ORGANIZATION", "the organisation's URI", scope=True),
     ),
     auth=rest.bearer("MARKETING_CALENDLY_TOKEN"),
     per_second=5,
@@ -88,7 +88,7 @@ SOURCE = Source(
                     "utm_source": "tracking.utm_source",
                     "utm_medium": "tracking.utm_medium",
                     "utm_campaign": "tracking.utm_campaign",
-                    "known_at": "updated_at",
+                    "known_at": lambda r: max(r["updated_at"], r["parent.updated_at"]),
                 },
             ),
         ),

@@ -127,7 +127,7 @@ SOURCE = Source(
     url="https://analyticsdata.googleapis.com",
     variables=(
         Variable("MARKETING_GA4_SERVICE_ACCOUNT", "the service account's key, JSON or its path"),
-        Variable("MARKETING_GA4_PROPERTIES", "property ids, separated by commas"),
+        Variable("MARKETING_GA4_PROPERTIES", "property ids, separated by commas", scope=True),
     ),
     per_second=2,
     every=timedelta(hours=6),

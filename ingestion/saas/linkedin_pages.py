@@ -202,7 +202,9 @@ SOURCE = Source(
     url="https://api.linkedin.com",
     variables=(
         Variable("MARKETING_LINKEDIN_PAGES_TOKEN", "access token of an administrator"),
-        Variable("MARKETING_LINKEDIN_PAGES_ORGANIZATIONS", "page ids, separated by commas"),
+        Variable(
+            "MARKETING_LINKEDIN_PAGES_ORGANIZATIONS", "page ids, separated by commas", scope=True
+        ),
         Variable(
             "MARKETING_LINKEDIN_PAGES_VERSION",
             "version of the API, YYYYMM",

@@ -25,6 +25,7 @@ from ingestion.sources.model import (
     Source,
     Variable,
 )
+from ingestion.sources.session import TooLarge
 from workspace.clock import iso
 
 EPOCH = datetime(1970, 1, 1)
@@ -51,11 +52,17 @@ def _exports(pull: Pull) -> Iterator[Page]:
     while day <= last:
         end = min(day + span - DAY, last)
         days = {"from_date": day.isoformat(), "to_date": end.isoformat()}
-        answer = pull.session.get(
-            f"{pull.url}/api/2.0/export",
-            params={"project_id": pull.values["MARKETING_MIXPANEL_PROJECT"], **days},
-            auth=pull.auth(),
-        )
+        try:
+            answer = pull.session.get(
+                f"{pull.url}/api/2.0/export",
+                params={"project_id": pull.values["MARKETING_MIXPANEL_PROJECT"], **days},
+                auth=pull.auth(),
+            )
+        except TooLarge:
+            if end == day:
+                raise
+            span = max(span // 2 // DAY, 1) * DAY
+            continue
         request = f"GET /api/2.0/export from {day} to {end}"
         day = end + DAY
         state = pull.unfinished(day=day.isoformat()) if day <= last else None
@@ -71,7 +78,10 @@ def _span(pull: Pull) -> timedelta:
 
 def _events(body: bytes) -> list[Any]:
     """The events of an export; one that broke off ends in a line that is none."""
-    events = [lines.decoded(line) for line in body.split(b"\n") if line.strip()]
+    try:
+        events = [lines.decoded(line) for line in body.split(b"\n") if line.strip()]
+    except PullError:
+        raise ValueError("the export broke off") from None
     if not all({"event", "properties"} <= event.keys() for event in events):
         raise ValueError("no event")
     return events
@@ -129,7 +139,7 @@ SOURCE = Source(
     variables=(
         Variable("MARKETING_MIXPANEL_USER", "service account's user name"),
         Variable("MARKETING_MIXPANEL_SECRET", "service account's secret"),
-        Variable("MARKETING_MIXPANEL_PROJECT", "project id"),
+        Variable("MARKETING_MIXPANEL_PROJECT", "project id", scope=True),
         Variable(
             "MARKETING_MIXPANEL_DAYS",
             "days in one export; fewer where there are many events",

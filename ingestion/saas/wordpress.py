@@ -51,6 +51,7 @@ def _pages(pull: Pull, path: str, filters: Mapping[str, str]) -> Iterator[Page]:
     if auth is not None:
         params["status"] = STATUSES
     page = pages = 1
+    most = restarts = 0
     while page <= pages:
         answer = pull.session.get(
             f"{pull.url}{path}", params={**params, **filters, "page": page}, auth=auth
@@ -60,6 +61,11 @@ def _pages(pull: Pull, path: str, filters: Mapping[str, str]) -> Iterator[Page]:
         if not given.isdecimal():
             raise PullError(f"GET {path}: the answer has no X-WP-TotalPages")
         page, pages = page + 1, int(given)
+        total = int(answer.headers.get("X-WP-Total", "0"))
+        most = max(most, total)
+        if total < most and page > 2 and restarts < rest.RESTARTS:
+            # A post that went has moved others to pages already passed.
+            page, most, restarts = 1, total, restarts + 1
 
 
 def _auth(values: Mapping[str, str]) -> AuthBase | None:
@@ -129,6 +135,7 @@ SOURCE = Source(
             "post types as in the API's paths, separated by commas",
             required=False,
             default="posts",
+            scope=True,
         ),
     ),
     per_second=2,

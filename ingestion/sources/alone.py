@@ -39,7 +39,7 @@ def pull_and_load(source: Source, workspace: Path | None, only: list[str]) -> in
     from workspace.locks import RunInProgress, run_lock
 
     out, err = Console(), Console(stderr=True, soft_wrap=True)
-    known = {resource.name for resource in source.resources}
+    known = {resource.name for resource in source.resources if resource.pages}
     unknown = sorted(set(only) - known)
     if unknown:
         err.print(
@@ -50,8 +50,7 @@ def pull_and_load(source: Source, workspace: Path | None, only: list[str]) -> in
     try:
         chosen = settings.load(workspace)
         values = settings.variables(source.variable_names)
-        present = chosen.present()
-        first = settings.pull_from() or default_first(present)
+        given = settings.pull_from()
     except (settings.SettingsError, OSError) as error:
         err.print(f"[red]error[/] {error}", highlight=False)
         return BAD_INPUT
@@ -60,7 +59,14 @@ def pull_and_load(source: Source, workspace: Path | None, only: list[str]) -> in
         with run_lock(chosen.paths.run_lock, 600.0, f"pull {source.name}"):
             for kind in source.kinds:
                 load_pending(kind, chosen.paths.landing, lake, chosen.keyring)
-            desk = Desk(chosen.paths.landing, lake, present, first, settings.sources_are_limited())
+            present = chosen.present()
+            desk = Desk(
+                chosen.paths.landing,
+                lake,
+                present,
+                given or default_first(present),
+                not settings.sources_are_stand_ins(),
+            )
             result = pull_source(source, values, desk, only)
             if result.missing:
                 err.print(f"{source.name} is skipped: set {', '.join(result.missing)}")

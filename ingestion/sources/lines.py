@@ -17,38 +17,53 @@ import msgspec
 from ingestion import strict
 from ingestion.collector import segments
 from ingestion.collector.segments import Record as Kept
+from ingestion.errors import RowError
 from ingestion.sources import registry
 from ingestion.sources.model import PullError, Record, Rows
 
 PAGE = "pull:"
 END = "pulled:"
 
+
+class UnknownSource(Exception):
+    """A landed page of a source or resource that is not there any more."""
+
+
 #: What a function of a record raises where it does not find what it expects.
-FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RowError)
 
 #: No contract takes an object as a value.
 _UNFIT: dict[str, Any] = {}
 
 _decode = msgspec.json.Decoder(float_hook=strict.read_fraction).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+_DOUBTS = (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, RowError)
 
 
 def record_lines(kept: Kept) -> Iterator[bytes]:
     """The rows of one landed page."""
     if not kept.path.startswith(PAGE):
         return
-    source, _, resource = kept.path.removeprefix(PAGE).partition("/")
-    rows = registry.load(source).resource(resource).rows
+    rows = rows_of(kept.path.removeprefix(PAGE))
     parent = dict(kept.headers).get(b"parent")
-    yield from page_lines(rows, kept.body, _decode(parent) if parent else None)
+    yield from page_lines(rows, kept.body, decoded(parent) if parent else None)
+
+
+def rows_of(name: str) -> Rows:
+    """How the records of ``source/resource`` become rows. Raises :class:`UnknownSource`."""
+    source, _, resource = name.partition("/")
+    try:
+        return registry.load(source).resource(resource).rows
+    except (KeyError, StopIteration):
+        raise UnknownSource(name) from None
 
 
 def page_lines(rows: Rows, body: bytes, parent: Any = None) -> Iterator[bytes]:
     for value in records_of(rows, body, parent):
         if isinstance(value, dict):
-            yield _encode(_row(rows, Record(value, parent)))
+            yield encoded(_row(rows, Record(value, parent)))
         else:
-            yield _encode(value)
+            yield encoded(value)
 
 
 def records_of(rows: Rows, body: bytes, parent: Any = None) -> list[Any]:
@@ -60,11 +75,7 @@ def records_of(rows: Rows, body: bytes, parent: Any = None) -> list[Any]:
             return list(rows.records(body))
         except FAULTS as error:
             raise PullError(f"an answer of another shape ({type(error).__name__})") from None
-    try:
-        page = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-        raise PullError("the answer is no JSON") from None
-    return records_at(page, rows.records)
+    return records_at(decoded(body), rows.records)
 
 
 def records_at(page: Any, path: str) -> list[Any]:
@@ -79,15 +90,27 @@ def records_at(page: Any, path: str) -> list[Any]:
 
 
 def decoded(body: bytes) -> Any:
-    """A page's JSON; fractions are decimals. Raises :class:`PullError`."""
+    """A page's JSON; fractions are decimals. Raises :class:`PullError`.
+
+    A value that no strict reader takes (half of a surrogate pair, a number beyond a double) is
+    read all the same: it must spoil its own record and not the page.
+    """
     try:
         return _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+    except _DOUBTS:
+        pass
+    try:
+        return json.loads(body.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
         raise PullError("the answer is no JSON") from None
 
 
 def encoded(value: Any) -> bytes:
-    return _encode(value)
+    """JSON in one line; what could not be read strictly stays as unreadable as it was."""
+    try:
+        return _encode(value)
+    except _DOUBTS:
+        return json.dumps(value, default=float).encode()
 
 
 def read_note(path: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,12 +33,14 @@ class NotDue(Exception):
 
 @dataclass(frozen=True)
 class Variable:
-    """An environment variable. A source without one that is ``required`` is skipped."""
+    """An environment variable. A source without one that is ``required`` is skipped; when one of
+    its ``scope`` changes, everything is asked for from the beginning."""
 
     name: str
     what: str
     required: bool = True
     default: str | None = None
+    scope: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,11 @@ class Source:
     def variable_names(self) -> list[str]:
         """Every variable it looks at."""
         return [*(variable.name for variable in self.variables), self.url_variable]
+
+    def scope(self, values: Mapping[str, str]) -> str:
+        """A name for what is asked for: accounts, properties, words."""
+        parts = [values.get(v.name, "") for v in self.variables if v.scope]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     @property
     def kinds(self) -> tuple[str, ...]:

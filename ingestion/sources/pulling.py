@@ -8,12 +8,14 @@ cursor cannot part. A pull that dies leaves the files it finished and goes on be
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import json
 import logging
 import os
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,7 +31,7 @@ from ingestion.sources import lines
 from ingestion.sources.model import NotDue, Page, Pull, PullError, Resource, Source, State
 from ingestion.sources.session import Patience, Session
 from workspace import durable
-from workspace.clock import compact, iso
+from workspace.clock import compact, iso, parse_time
 from workspace.lake import Lake
 from workspace.limiter import Limiter
 
@@ -38,6 +40,8 @@ _log = logging.getLogger(__name__)
 #: A landed file ends after this much, at the next page from which the pull could go on.
 FILE_BYTES = 16 << 20
 FILE_PAGES = 50
+#: A resource that gives more in one pull is taken for one that turns in a circle.
+MAX_PAGES = 100_000
 #: At most this many sources are asked at a time.
 THREADS = 8
 
@@ -136,67 +140,82 @@ def pull_source(
     if result.missing:
         return result
     began = time.perf_counter()
+    notes = last_notes(source, desk)
     limiter = Limiter(source.per_second, source.burst) if desk.limited else Limiter.unlimited()
     with session or Session(Patience(limiter)) as open_session:
         for resource in source.resources:
             if resource.pages is not None and (not only or resource.name in only):
-                for part in _pull_resource(source, resource, values, desk, open_session):
+                for part in _pull_resource(source, resource, values, desk, open_session, notes):
                     result.add(part)
     result.seconds = time.perf_counter() - began
     return result
 
 
 def _pull_resource(
-    source: Source, resource: Resource, values: Mapping[str, str], desk: Desk, session: Session
+    source: Source,
+    resource: Resource,
+    values: Mapping[str, str],
+    desk: Desk,
+    session: Session,
+    notes: Mapping[str, Mapping[str, Any]],
 ) -> list[ResourceResult]:
     """The resource's own result, then those of its side pages."""
     assert resource.pages is not None
-    last = last_pull(source.name, resource, desk)
+    last = notes.get(resource.name, {})
+    scope = source.scope(values)
+    state = last.get("state", {}) if last.get("scope", scope) == scope else {}
     pull = Pull(
         source,
         resource,
         (values.get(source.url_variable) or source.url).rstrip("/"),
         values,
         session,
-        last.get("state", {}),
+        state,
         desk.first,
         desk.present,
         desk.lake.read,
     )
+    session.asked = ()
     drain = _Drain(pull, desk, last)
     try:
+        if last and parse_time(last["pulled_at"]) > desk.present:
+            raise NotDue  # a run that waited behind a later one
         for page in resource.pages(pull):
             drain.add(page)
         drain.finish({"until": iso(pull.window.end)})
     except NotDue:
         pass
     except PullError as error:
-        drain.abandon()
         drain.results[resource.name].error = str(error)
+        with contextlib.suppress(OSError):
+            drain.abandon()
     except OSError as error:
         drain.results[resource.name].error = f"cannot be landed ({error.strerror})"
     except Exception as error:  # a fault of ours in one source stops no other
-        _log.exception("%s %s", source.name, resource.name)
+        # A message may quote a header: only the places are told.
+        places = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("%s %s: %s\n%s", source.name, resource.name, type(error).__name__, places)
         drain.results[resource.name].error = f"unexpected {type(error).__name__}"
     return list(drain.results.values())
 
 
-def last_pull(source: str, resource: Resource, desk: Desk) -> dict[str, Any]:
-    """What the newest landed file of a resource says: ``number``, ``state`` and ``digest``."""
-    found = [
-        entry.meta["pull"]
-        for entry in desk.lake.entries(counting_stream(resource.kind))
-        if entry.meta.get("pull")
-    ]
-    # Landed by a run that died before it loaded them.
-    prefix = _file_name(source, resource.name)
-    found += [
-        note
-        for file in pending(resource.kind, desk.landing, desk.lake)
-        if file.file_name == prefix and (note := lines.read_note(file.path)) is not None
-    ]
-    own = [n for n in found if n["source"] == source and n["resource"] == resource.name]
-    return max(own, key=lambda note: note["number"], default={})
+def last_notes(source: Source, desk: Desk) -> dict[str, dict[str, Any]]:
+    """What the newest landed file of each resource says: ``number``, ``state``, ``digest``."""
+    newest: dict[str, dict[str, Any]] = {}
+    for kind in source.kinds:
+        found = [entry.meta.get("pull") for entry in desk.lake.entries(counting_stream(kind))]
+        # Landed by a run that died before it loaded them.
+        found += [
+            lines.read_note(file.path)
+            for file in pending(kind, desk.landing, desk.lake)
+            if file.file_name.startswith(f"{source.name}.")
+        ]
+        for note in found:
+            if note and note["source"] == source.name:
+                before = newest.get(note["resource"])
+                if before is None or note["number"] > before["number"]:
+                    newest[note["resource"]] = note
+    return newest
 
 
 @dataclass
@@ -216,6 +235,7 @@ class _Drain:
         self._number = last.get("number", 0)
         self._state: State = pull.state
         self._digest = hashlib.sha256()
+        self._before: tuple[bytes, bytes | None] | None = None
         self._waiting: dict[str, _Batch] = {}
         self._size = self._pages = 0
         name = pull.resource.name
@@ -231,6 +251,11 @@ class _Drain:
         result = self.results.setdefault(
             resource.name, ResourceResult(resource.name, resource.kind)
         )
+        if count and (page.body, page.parent) == self._before:
+            raise PullError(f"{page.request}: the same page twice")
+        self._before = (page.body, page.parent)
+        if result.pages >= MAX_PAGES:
+            raise PullError(f"{page.request}: more than {MAX_PAGES:,} pages")
         result.pages += 1
         result.bytes += len(page.body)
         result.records += count
@@ -243,8 +268,9 @@ class _Drain:
             self._frame(resource, lines.PAGE, headers, page.body).records += count
         if page.state is not None:
             self._state = page.state
-            if self._size >= FILE_BYTES or self._pages >= FILE_PAGES:
-                self._land(digest=None)
+        # Without a state the rows are safe all the same, and asked for again.
+        if self._size >= FILE_BYTES or self._pages >= FILE_PAGES:
+            self._land(digest=None)
 
     def finish(self, state: State) -> None:
         """Land the rest, with the state of a complete pull and what its pages want kept."""
@@ -290,6 +316,7 @@ class _Drain:
             "number": self._number,
             "state": dict(self._state),
             "pulled_at": iso(self._desk.present),
+            "scope": self._pull.source.scope(self._pull.values),
             "digest": digest,
         }
         self._frame(main, lines.END, [], json.dumps(note).encode())

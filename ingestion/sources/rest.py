@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ingestion.sources import lines
-from ingestion.sources.model import Page, Pull, PullError, Resource, Row, Rows
+from ingestion.sources.model import Page, Pull, PullError, Record, Resource, Row, Rows
 
 if TYPE_CHECKING:
     from dlt.sources.helpers.rest_client.paginators import BasePaginator
@@ -145,8 +145,32 @@ def ask(
             1,
         ):
             yield Page(page.response.content, f"{method} {path} page {number}", context)
-    except ValueError as error:  # dlt's paginators and requests' JSON speak so
-        raise PullError(f"{method} {path}: an answer of another shape ({error})") from None
+    except ValueError:  # dlt's paginators and requests' JSON speak so
+        raise PullError(f"{method} {path}: an answer of another shape") from None
+
+
+#: How often paging begins again when records disappear meanwhile.
+RESTARTS = 3
+
+
+def steady(
+    ask_again: Callable[[], Iterator[Page]], total: Callable[[Page], int | None]
+) -> Iterator[Page]:
+    """Pages by offset or number. When their total falls while they are asked for, records have
+    moved to pages already passed: then they are asked for again, and what comes twice is known."""
+    for _ in range(RESTARTS):
+        totals = []
+        for page in ask_again():
+            totals.append(total(page) or 0)
+            yield page
+        if not totals or totals[-1] >= totals[0]:
+            return
+    raise PullError("records keep disappearing while they are asked for")
+
+
+def total_at(path: str) -> Callable[[Page], int | None]:
+    """The total at a path of each page."""
+    return lambda page: Record(lines.decoded(page.body))[path]
 
 
 def resource(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from ingestion.sources.model import PullError
 from workspace import clock
@@ -21,13 +22,27 @@ from workspace.limiter import MAX_WAIT_SECONDS, Limiter, backoff, retry_after
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 ATTEMPTS = 6
-MAX_BODY_BYTES = 64 << 20
+MAX_BODY_BYTES = 256 << 20
+#: An answer that trickles in for longer counts as none.
+BODY_SECONDS = 300.0
 USER_AGENT = "marketing-warehouse"
 #: Brevo says it in a header of its own.
 WAIT_HEADERS = ("Retry-After", "x-sib-ratelimit-reset")
 RETRIED = (408, 425, 429, 500, 502, 503, 504)
 
+#: No answer, or half of one.
+_BROKEN = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+
 _log = logging.getLogger(__name__)
+
+
+class TooLarge(PullError):
+    """An answer beyond the cap."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,8 @@ class Session(requests.Session):
         self.trust_env = False  # no proxy and no .netrc that nobody named
         self.headers["User-Agent"] = USER_AGENT
         self.patience = patience
+        #: The last request: one that comes twice running is a paging that turns in a circle.
+        self.asked: tuple[Any, ...] = ()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """One request, repeated while the vendor says so; a redirect is not followed."""
@@ -94,15 +111,20 @@ class Session(requests.Session):
         kwargs |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False}
         kwargs["stream"] = True
         request.hooks = {"response": []}  # dlt's would raise before an answer can be retried
+        asked = (request.method, request.url, request.body)
+        if asked == self.asked:
+            raise PullError(f"{place}: the same page again: its paging turns in a circle")
+        self.asked = asked
         responses: list[requests.Response] = []
 
         def send() -> Answer:
             try:
                 response = super(Session, self).send(request, **kwargs)
-                body = read_capped(response.iter_content(1 << 16), place)
-            except (requests.ConnectionError, requests.Timeout) as error:
+                body = read_capped(parts_of(response.raw), place)
+            except (*_BROKEN, urllib3.exceptions.HTTPError) as error:
                 raise ConnectionError(type(error).__name__) from None
-            except requests.RequestException as error:
+            except (requests.RequestException, ValueError) as error:
+                # Its text may quote a header.
                 raise PullError(f"{place}: {type(error).__name__}") from None
             # Whoever asks for the body finds it read.
             response._content, response._content_consumed = body, True
@@ -113,14 +135,22 @@ class Session(requests.Session):
         return responses[-1]
 
 
+def parts_of(raw: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The body as it comes, without waiting until a part is full."""
+    while part := raw.read1(1 << 16, decode_content=True):
+        yield part
+
+
 def read_capped(parts: Iterable[bytes], place: str) -> bytes:
-    """A body, up to the cap."""
-    found, size = [], 0
+    """A body, up to the cap and within its time."""
+    found, size, end = [], 0, time.monotonic() + BODY_SECONDS
     for part in parts:
+        if time.monotonic() > end:
+            raise ConnectionError("too slow")
         found.append(part)
         size += len(part)
         if size > MAX_BODY_BYTES:
-            raise PullError(f"{place}: an answer of more than {MAX_BODY_BYTES >> 20} MiB")
+            raise TooLarge(f"{place}: an answer of more than {MAX_BODY_BYTES >> 20} MiB")
     return b"".join(found)
 
 

@@ -216,7 +216,7 @@ def stack(data: dict[str, Data]) -> Starlette:
 def environment(names: Iterable[str], url: str, end: datetime) -> dict[str, str]:
     """What our side sets to ask the stand-ins below one address, of the last weeks, in no time."""
     first = (end - timedelta(days=ASKED_DAYS)).date().isoformat()
-    found = {"MARKETING_PULL_FROM": first, "MARKETING_RATE_LIMITS": "off"}
+    found = {"MARKETING_PULL_FROM": first, "MARKETING_STAND_INS": "on"}
     for name in names:
         found |= vendors.load(name).ENVIRONMENT
         found[f"MARKETING_{name.upper()}_URL"] = f"{url}/{name}"

@@ -88,12 +88,18 @@ class Ledger:
 
     def last_success(self, step: str) -> datetime | None:
         """The ``as_of`` of the latest run in which a step succeeded."""
+        return self.last_step(step, "succeeded")
+
+    def last_step(self, step: str, status: str | None = None) -> datetime | None:
+        """The ``as_of`` of the latest run with a step, of any status or of one."""
         runs, steps = schema.runs, schema.run_steps
         query = (
             sa.select(sa.func.max(runs.c.as_of))
             .join(steps, steps.c.run_id == runs.c.run_id)
-            .where(steps.c.step == step, steps.c.status == "succeeded")
+            .where(steps.c.step == step)
         )
+        if status is not None:
+            query = query.where(steps.c.status == status)
         with self.reading() as connection:
             return connection.execute(query).scalar()
 
