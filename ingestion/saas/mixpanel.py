@@ -61,7 +61,7 @@ def _exports(pull: Pull) -> Iterator[Page]:
         except TooLarge:
             if end == day:
                 raise
-            span = max(span // 2 // DAY, 1) * DAY
+            span = max((end - day + DAY) // DAY // 2, 1) * DAY
             continue
         request = f"GET /api/2.0/export from {day} to {end}"
         day = end + DAY

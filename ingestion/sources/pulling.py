@@ -190,7 +190,9 @@ def _pull_resource(
         with contextlib.suppress(OSError):
             drain.abandon()
     except OSError as error:
-        drain.results[resource.name].error = f"cannot be landed ({error.strerror})"
+        # Without a text of the system it is requests that refuses what a request is made of.
+        told = f"cannot be landed ({error.strerror})" if error.strerror else type(error).__name__
+        drain.results[resource.name].error = told
     except Exception as error:  # a fault of ours in one source stops no other
         # A message may quote a header: only the places are told.
         places = "".join(traceback.format_tb(error.__traceback__))
