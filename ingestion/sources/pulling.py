@@ -140,7 +140,12 @@ def pull_source(
     if result.missing:
         return result
     began = time.perf_counter()
-    notes = last_notes(source, desk)
+    try:
+        notes = last_notes(source, desk)
+    except (OSError, ValueError) as error:
+        fault = f"where it stands cannot be read ({type(error).__name__})"
+        result.resources = [ResourceResult(r.name, r.kind, error=fault) for r in source.resources]
+        return result
     limiter = Limiter(source.per_second, source.burst) if desk.limited else Limiter.unlimited()
     with session or Session(Patience(limiter)) as open_session:
         for resource in source.resources:

@@ -29,7 +29,7 @@ from ingestion.hubspot import objects
 from ingestion.saas import brevo, wordpress
 from ingestion.sources import pulling, registry
 from ingestion.sources import session as session_module
-from ingestion.sources.model import PullError
+from ingestion.sources.model import PullError, Source
 from ingestion.sources.pulling import Desk, last_notes, pull_all
 from ingestion.sources.session import Patience, Session
 from interfaces import demo_world
@@ -256,6 +256,24 @@ def test_a_full_disk_stops_no_other_source(
     assert [result.status for result in results] == ["failed", "failed"]
     assert any("contacts: " in error and "answered 500" in error for error in results[0].errors)
     assert all("No space left on device" in error for error in results[1].errors)
+
+
+def test_a_cursor_that_cannot_be_read_stops_no_other_source(
+    new_vendor: New, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, other = new_vendor("calendly"), new_vendor("typeform")
+    read = pulling.last_notes
+
+    def refuse(source: Source, desk: Desk) -> dict[str, dict[str, Any]]:
+        if source.name == "calendly":
+            raise OSError(5, "Input/output error")
+        return read(source, desk)
+
+    monkeypatch.setattr(pulling, "last_notes", refuse)
+    desk = Desk(other.landing, other.lake, END, FIRST, limited=False)
+    results = list(pull_all([broken.source, other.source], {**broken.values, **other.values}, desk))
+    assert [result.status for result in results] == ["failed", "succeeded"]
+    assert broken.control.requests == []
 
 
 def test_a_large_pull_is_landed_in_parts(new_vendor: New, monkeypatch: pytest.MonkeyPatch) -> None:
