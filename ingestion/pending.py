@@ -65,6 +65,7 @@ def _finish(
                 continue
             except IngestError as error:  # what it gave before stays
                 _log.warning("not replayed: %s", error)
+                results.append(load(kind, file, lake, keyring, guard=guard))
             wanted[file.batch].unlink()
     return results
 

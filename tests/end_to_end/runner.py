@@ -10,9 +10,13 @@ import duckdb
 from dagster_project import runs
 from ingestion import ingest_files
 from reverse_etl.publish import fingerprints
+from tests.end_to_end import inputs
 from workspace import settings
 from workspace.lake import Lake
 from workspace.settings import Settings
+
+#: The fixed present of small workspaces.
+END = "2025-10-01T00:00:00Z"
 
 
 def open_workspace(folder: Path, as_of: str | None = None) -> Settings:
@@ -52,3 +56,17 @@ def ask(opened: Settings, query: str) -> list[tuple]:
     path = opened.paths.published / "marketing.duckdb"
     with duckdb.connect(str(path), read_only=True) as connection:
         return connection.execute(query).fetchall()
+
+
+def small(folder: Path, source: Path, as_of: str = END) -> Settings:
+    """Companies, deals, costs and events of one plan year, some rows of them bad."""
+    opened = open_workspace(folder, as_of)
+    ingest(opened, "costs", inputs.costs(source / "costs.csv"))
+    ingest(opened, "crm", inputs.companies(source / "companies.ndjson", {"medical": 30}))
+    ingest(opened, "crm", inputs.deals(source / "deals.ndjson", {"medical": 30}))
+    ingest(opened, "crm", inputs.contact_with_odd_dates(source / "contacts.ndjson"))
+    events = inputs.events(source / "events.ndjson", 400)
+    with open(events, "ab") as handle:
+        handle.write(b'{"messageId": "m-1", "type": "page", "userId": "other"}\n{"half\n\xff\n')
+    ingest(opened, "events", events)
+    return opened
