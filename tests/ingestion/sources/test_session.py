@@ -19,8 +19,6 @@ from workspace.limiter import Limiter
 
 RECORDS = [{"id": str(i), "text": "é" * (i % 90)} for i in range(2_000)]
 BODY = json.dumps({"results": RECORDS}).encode()
-    {"results": [{"id": str(i), "text": "é" * (i % 90)} for i in range(2_000)]}
-).encode()
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 
 Ask = Callable[[str], bytes]
