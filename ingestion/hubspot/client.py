@@ -60,7 +60,8 @@ class _Pool(urllib3.PoolManager):
             answers[:] = [urllib3.HTTPResponse(body, answer.headers, answer.status)]
             return Answer(answer.status, answer.headers, body)
 
-        patience.ask(place, send)
+        asked = (method, url, options.get("body"), str(options.get("fields")))
+        patience.ask(place, asked, send)
         return answers[-1]
 
 

@@ -64,15 +64,26 @@ class Patience:
         attempts: int = ATTEMPTS,
     ) -> None:
         self.limiter, self.sleep, self.attempts = limiter, sleep, attempts
+        self._last: tuple[Any, ...] = ()
+
+    def begin(self) -> None:
+        """Another resource: it may ask what the one before it asked last."""
+        self._last = ()
 
     def with_limiter(self, limiter: Limiter) -> Patience:
         """The same, at another rate."""
         return Patience(limiter, self.sleep, self.attempts)
 
-    def ask(self, place: str, send: Callable[[], Answer]) -> Answer:
+    def ask(self, place: str, request: tuple[Any, ...], send: Callable[[], Answer]) -> Answer:
         """The first answer that is no call to wait. ``send`` raises ConnectionError or
-        TimeoutError where there is none. Raises :class:`PullError` for what cannot be used."""
-        fault = ""
+        TimeoutError where there is none; ``request`` is all that makes it this one.
+
+        Raises :class:`PullError` for what cannot be used, and for the same request twice running:
+        then a paging turns in a circle.
+        """
+        if request == self._last:
+            raise PullError(f"{place}: the same page again: its paging turns in a circle")
+        self._last, fault = request, ""
         for attempt in range(1, self.attempts + 1):
             self.limiter.acquire()
             wait = backoff(attempt)
@@ -102,8 +113,6 @@ class Session(requests.Session):
         self.trust_env = False  # no proxy and no .netrc that nobody named
         self.headers["User-Agent"] = USER_AGENT
         self.patience = patience
-        #: The last request: one that comes twice running is a paging that turns in a circle.
-        self.asked: tuple[Any, ...] = ()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """One request, repeated while the vendor says so; a redirect is not followed."""
@@ -111,10 +120,6 @@ class Session(requests.Session):
         kwargs |= {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": False}
         kwargs["stream"] = True
         request.hooks = {"response": []}  # dlt's would raise before an answer can be retried
-        asked = (request.method, request.url, request.body)
-        if asked == self.asked:
-            raise PullError(f"{place}: the same page again: its paging turns in a circle")
-        self.asked = asked
         responses: list[requests.Response] = []
 
         def send() -> Answer:
@@ -131,7 +136,7 @@ class Session(requests.Session):
             responses[:] = [response]
             return Answer(response.status_code, response.headers, body)
 
-        self.patience.ask(place, send)
+        self.patience.ask(place, (request.method, request.url, request.body), send)
         return responses[-1]
 
 

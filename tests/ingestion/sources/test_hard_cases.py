@@ -27,10 +27,11 @@ from ingestion import replaceable, replay
 from ingestion.contracts import STREAMS_OF
 from ingestion.hubspot import objects
 from ingestion.saas import brevo, wordpress
-from ingestion.sources import pulling, registry
+from ingestion.sources import drain, pulling, registry
 from ingestion.sources import session as session_module
+from ingestion.sources.drain import last_notes
 from ingestion.sources.model import PullError, Source
-from ingestion.sources.pulling import Desk, last_notes, pull_all
+from ingestion.sources.pulling import Desk, pull_all
 from ingestion.sources.session import Patience, Session
 from interfaces import demo_world
 from sandbox.servers import hubspot, mixpanel
@@ -42,6 +43,7 @@ from tests.ingestion.sources.test_hubspot import SOON, New, contact, latest, wor
 from tests.ingestion.sources.test_intercom import unix
 from tests.ingestion.sources.test_mixpanel import asked
 from workspace import settings
+from workspace.lake import Lake
 from workspace.limiter import Limiter
 
 #: Half of a surrogate pair: JSON can write it, and UTF-8 cannot.
@@ -250,7 +252,7 @@ def test_a_full_disk_stops_no_other_source(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pulling.durable, "replace", full)
+    monkeypatch.setattr(drain.durable, "replace", full)
     desk = Desk(broken.landing, broken.lake, END, FIRST, limited=False)
     results = list(pull_all([broken.source, other.source], {**broken.values, **other.values}, desk))
     assert [result.status for result in results] == ["failed", "failed"]
@@ -264,10 +266,10 @@ def test_a_cursor_that_cannot_be_read_stops_no_other_source(
     broken, other = new_vendor("calendly"), new_vendor("typeform")
     read = pulling.last_notes
 
-    def refuse(source: Source, desk: Desk) -> dict[str, dict[str, Any]]:
+    def refuse(source: Source, landing: Path, lake: Lake) -> dict[str, dict[str, Any]]:
         if source.name == "calendly":
             raise OSError(5, "Input/output error")
-        return read(source, desk)
+        return read(source, landing, lake)
 
     monkeypatch.setattr(pulling, "last_notes", refuse)
     desk = Desk(other.landing, other.lake, END, FIRST, limited=False)
@@ -279,7 +281,7 @@ def test_a_cursor_that_cannot_be_read_stops_no_other_source(
 def test_a_large_pull_is_landed_in_parts(new_vendor: New, monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for the disk is bounded, however much the vendor has."""
     most, many = 1 << 18, 2_000
-    monkeypatch.setattr(pulling, "FILE_BYTES", most)
+    monkeypatch.setattr(drain, "FILE_BYTES", most)
     monkeypatch.setattr(brevo, "CONTACTS_PAGE", 50)
     vendor = new_vendor("brevo")
     assert vendor.pull(only=("contacts",)).errors == []
@@ -303,11 +305,10 @@ def test_compaction_keeps_the_cursor(new_vendor: New) -> None:
     for clicks in range(1, 5):
         days[-1]["metrics"]["clicks"] = str(clicks)
         vendor.run(END + timedelta(days=clicks))
-    desk = Desk(vendor.landing, vendor.lake, END, FIRST)
-    before = last_notes(vendor.source, desk)
+    before = last_notes(vendor.source, vendor.landing, vendor.lake)
     assert set(before) == {"campaigns", "ads"}
     assert vendor.lake.compact("ad_spend", replaceable(vendor.lake, "ad_spend")) > 0
-    assert last_notes(vendor.source, desk) == before
+    assert last_notes(vendor.source, vendor.landing, vendor.lake) == before
 
 
 # ---- what changes from pull to pull ----------------------------------------------------------
