@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workspace.definitions.freshness import DEFAULT, Freshness
+from workspace.definitions.identity import Identity
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
@@ -29,6 +30,7 @@ class Definitions:
     verticals: Verticals
     targets: Targets
     freshness: Freshness
+    identity: Identity = Identity()
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -51,12 +53,13 @@ class Definitions:
         return {
             "verticals": list(self.verticals.rows()),
             "targets": list(self.targets.rows(base_currency)),
+            "identity": list(self.identity.rows()),
         }
 
 
 def load(folder: Path) -> Definitions:
-    """Read and validate ``verticals.yml`` and, where they are there, ``targets.yml`` and
-    ``freshness.yml``.
+    """Read and validate ``verticals.yml`` and, where they are there, ``targets.yml``,
+    ``freshness.yml`` and ``identity.yml``.
 
     Raises :class:`DefinitionError`.
     """
@@ -73,7 +76,9 @@ def load(folder: Path) -> Definitions:
         raise DefinitionError(faults)
     path = folder / FRESHNESS
     freshness = read(path, Freshness) if path.exists() else Freshness()
-    return Definitions(folder, verticals, targets, freshness)
+    path = folder / "identity.yml"
+    identity = read(path, Identity) if path.exists() else Identity()
+    return Definitions(folder, verticals, targets, freshness, identity)
 
 
 def _line_of(path: Path, text: str) -> int:
