@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 from ingestion.sources import registry
 from tests.conftest import PEPPER
+from workspace.identifiers import Keyring, normalise_email, normalise_phone
 from workspace.paths import PROJECT
 
 #: The command line, writing down whom any Python code wants to reach. A network of its own begins
@@ -205,3 +207,64 @@ def test_files_and_apis_hold_what_the_world_holds(demo: Demo) -> None:
     }.items():
         ((rows,),) = demo.ask(f"select count(*) from marts.{mart}")
         assert rows >= fewest, mart
+
+
+def _identities(demo: Demo) -> pl.DataFrame:
+    """True (person, identifier_key), without the devices that no message ties to anybody."""
+    ring = Keyring(PEPPER.encode())
+    normal = {"email": normalise_email, "phone": normalise_phone}
+    rows = demo.ask(
+        "select person, kind, value from memory.identities "
+        "anti join memory.unidentified_devices as unseen on value = unseen.anonymous_id "
+        "where kind <> 'crm_company'"
+    )
+    keyed = {(person, ring.key(kind, normal.get(kind, str)(value))) for person, kind, value in rows}
+    return pl.DataFrame(sorted(keyed), schema=["person", "identifier_key"], orient="row")
+
+
+def _pairs(table: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Unordered pairs of identifiers that share a value of the column."""
+    return (
+        table.join(table, on=by)
+        .filter(pl.col("identifier_key") < pl.col("identifier_key_right"))
+        .select("identifier_key", "identifier_key_right")
+        .unique()
+    )
+
+
+def test_people_are_who_they_are(demo: Demo) -> None:
+    """Pairs of identifiers that we say, and that the truth says, belong to one person."""
+    identities = _identities(demo)
+    found = pl.DataFrame(
+        demo.ask("select identifier_key, contact_id from marts.identity_map"),
+        schema=["identifier_key", "contact_id"],
+        orient="row",
+    )
+    assert identities.join(found, on="identifier_key", how="anti").height == 0
+    said = found.drop_nulls().join(identities, on="identifier_key", how="semi")
+    true, ours = _pairs(identities, "person"), _pairs(said, "contact_id")
+    right = ours.join(true, on=["identifier_key", "identifier_key_right"], how="semi").height
+    assert right / ours.height >= 0.999
+    assert right / true.height >= 0.98
+
+
+def test_shared_devices_join_nobody(demo: Demo) -> None:
+    ring = Keyring(PEPPER.encode())
+    users = demo.ask("select person, value from memory.identities where kind = 'user_id'")
+    person_of = {ring.key("user_id", value): person for person, value in users}
+    people: dict[str, set[int]] = {}
+    for key, contact in demo.ask(
+        "select identifier_key, contact_id from marts.identity_map "
+        "where identifier_type = 'user_id' and contact_id is not null"
+    ):
+        people.setdefault(contact, set()).add(person_of[key])
+    assert len(people) > 10_000
+    assert [found for found in people.values() if len(found) > 1] == []
+    devices = demo.ask("select anonymous_id from memory.shared_devices")
+    keys = tuple(ring.key("anonymous_id", value) for (value,) in devices)
+    verdicts = demo.ask(
+        f"select verdict, count(*) from marts.identity_map where identifier_key in {keys} group by 1"
+    )
+    # Where the second never signed in, the device leads to the first.
+    assert {verdict for verdict, _ in verdicts} <= {"shared", "attached", "alone"}
+    assert dict(verdicts)["shared"] >= 1

@@ -41,11 +41,17 @@ class Identifiers(Strict):
 TYPES = tuple(Identifiers.model_fields)
 
 
+Domain = Annotated[str, Field(pattern=r"^([a-z0-9_-]+\.)+[a-z0-9-]{2,}$")]
+
+
 class Identity(Strict):
     identifiers: Identifiers = Identifiers()
+    public_mail_domains: list[Domain] = []
 
     def rows(self) -> Iterator[Row]:
         for position, name in enumerate(TYPES):
             limits: Source | Value = getattr(self.identifiers, name)
             value = {"most_contacts": None, "names": "any"} | limits.model_dump()
             yield Row("identity_limits", name, position, value)
+        for position, domain in enumerate(self.public_mail_domains):
+            yield Row("public_mail_domains", domain, position, {})

@@ -20,8 +20,10 @@ contacts as (
         contacts.account_id,
         contacts.vertical,
         crm.properties
-    from {{ ref('int_contacts') }} as contacts
-    inner join {{ ref('stg_crm__contacts') }} as crm on contacts.crm_id = crm.crm_id
+    from {{ ref('stg_crm__contacts') }} as crm
+    inner join {{ ref('int_crm_objects') }} as objects
+        on crm.crm_id = objects.crm_id and objects.object_type = 'contacts'
+    inner join {{ ref('int_contacts') }} as contacts on objects.object_id = contacts.contact_id
 
 ),
 

@@ -13,7 +13,7 @@ with versions as (
 
 merged_ids as (
 
-    select distinct merged_crm_id from {{ ref('stg_crm__contact_merges') }}
+    select merged_crm_id from {{ ref('stg_crm__contact_merges') }}
 
 ),
 

@@ -1,13 +1,13 @@
--- One row per identifier: the contact it belongs to, named by the smallest key of the strongest type
--- that the contact holds. A device that only ever was itself is no contact; what is shared is
--- nobody's.
+-- One row per identifier: the contact it belongs to, named by the smallest key of the strongest
+-- type that the contact holds. A device that only ever was itself is no contact; what is shared
+-- is nobody's.
 with resolved as (
 
     select
         resolved.*,
         limits.position
     from {{ ref('int_identity_devices') }} as resolved
-    inner join {{ ref('stg_marketing__identity_limits') }} as limits
+    left join {{ ref('stg_marketing__identity_limits') }} as limits
         on resolved.identifier_type = limits.identifier_type
 
 ),
@@ -19,7 +19,7 @@ named as (
         identifier_key as contact_id
     from resolved
     where identifier_type <> 'anonymous_id' and label is not null
-    qualify row_number() over (partition by label order by position, identifier_key) = 1
+    qualify row_number() over (partition by label order by position nulls last, identifier_key) = 1
 
 )
 

@@ -9,9 +9,10 @@ with names as (
         first_name,
         last_name
     from {{ source('lake', 'crm_contacts') }}
-    qualify row_number() over (
-        partition by crm_id order by known_at desc, landing_file desc, landing_line desc
-    ) = 1
+    qualify
+        row_number() over (
+            partition by crm_id order by known_at desc, landing_file desc, landing_line desc
+        ) = 1
     union all
     select
         external_key as identifier_key,
