@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from interfaces import report
+from interfaces import identity, report
 from workspace import definitions, settings
 from workspace.settings import Settings, SettingsError
 
@@ -272,6 +272,9 @@ def _settings(workspace: Path | None) -> Settings:
 def _refuse(message: str) -> None:
     err.print(f"[red]error[/] {message}", highlight=False)
     raise typer.Exit(BAD_INPUT)
+
+
+app.add_typer(identity.commands(out, _settings, _refuse), name="identity")
 
 
 def main() -> None:

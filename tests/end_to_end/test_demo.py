@@ -263,7 +263,8 @@ def test_shared_devices_join_nobody(demo: Demo) -> None:
     devices = demo.ask("select anonymous_id from memory.shared_devices")
     keys = tuple(ring.key("anonymous_id", value) for (value,) in devices)
     verdicts = demo.ask(
-        f"select verdict, count(*) from marts.identity_map where identifier_key in {keys} group by 1"
+        "select verdict, count(*) from marts.identity_map "
+        f"where identifier_key in {keys} group by 1"
     )
     # Where the second never signed in, the device leads to the first.
     assert {verdict for verdict, _ in verdicts} <= {"shared", "attached", "alone"}
