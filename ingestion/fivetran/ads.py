@@ -78,8 +78,7 @@ class Platform:
 
         found: dict[str, Mapping[str, Any]] = {
             "accounts": {
-                one: first(values, *self.currency) or joins.currency
-                for one, values in newest("accounts").items()
+                one: first(values, *self.currency) for one, values in newest("accounts").items()
             },
             **{
                 what: {one: about(values) for one, values in newest(what).items()}
@@ -184,13 +183,15 @@ def price(
     platform: Platform, values: Values, names: Names, account: str | None
 ) -> tuple[str | None, str | None]:
     """What a record cost, in the platform's unit, and the currency."""
-    currency = names["accounts"].get(account) or names[""].get("currency")
+    told = names["accounts"].get(account)
+    currency = told or names[""].get("currency")
     if platform is GOOGLE:
         return first(values, "cost_micros"), currency
     if platform is META:
         return first(values, "spend"), currency
     local, dollars = first(values, "cost_in_local_currency"), first(values, "cost_in_usd")
-    if (local is None or currency is None) and dollars is not None:
+    # What the local currency is may be a guess; dollars are none.
+    if (local is None or told is None) and dollars is not None:
         return dollars, "USD"
     return local, currency
 

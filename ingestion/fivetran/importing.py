@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from ingestion.collector import segments
-from ingestion.errors import IngestError
+from ingestion.errors import IngestError, RowError
 from ingestion.fivetran.catalogue import NAMES, columns_missing
 from ingestion.fivetran.joins import OBJECTS, Joins
 from ingestion.fivetran.model import Shape, Table
@@ -85,50 +86,62 @@ def import_tables(
     cannot be used is told in the result.
     """
     result = Imported()
-    files = _open(files_in(paths), result)
-    joins = Joins(files, currency)
-    clockwork = _Later(now)
-    for name, some in files.items():
-        table = some[0].table
-        trouble = _unready(table, some, joins)
-        for file in some:
-            if trouble:
-                report = TableReport(file.path, name, f"not loaded: {trouble}", is_trouble=True)
-                result.tables.append(_with_spend(report, file, joins))
-            elif not table.shapes:
-                word = "looked up" if table.is_looked_up else "not loaded"
-                report = TableReport(file.path, name, f"{word}: {table.about}")
-                result.tables.append(_with_spend(report, file, joins))
-            else:
-                _take(file, joins, desk, clockwork, result)
-    result.notes += _notes(joins)
+    later = _Later(now)
+    with TemporaryDirectory() as scratch:
+        files = _open(files_in(paths), Path(scratch), result)
+        joins = Joins(files, currency)
+        for name, some in files.items():
+            table = some[0].table
+            trouble = _unready(table, some, joins)
+            for file in some:
+                if trouble:
+                    report = TableReport(file.path, name, f"not loaded: {trouble}", True)
+                    result.tables.append(_with_spend(report, file, joins))
+                elif not table.shapes:
+                    result.tables.append(_with_spend(_unloaded(file), file, joins))
+                else:
+                    _take(file, joins, desk, later, result)
+        result.notes += _notes(joins)
     return result
 
 
-def _open(paths: Iterable[Path], result: Imported) -> dict[str, list[TableFile]]:
+def _open(paths: Iterable[Path], scratch: Path, result: Imported) -> dict[str, list[TableFile]]:
     """The files that are tables, by full name; the others are told."""
     files: dict[str, list[TableFile]] = {}
+
+    def refuse(path: Path, table: str | None, why: str | None) -> None:
+        result.tables.append(TableReport(path, table, f"not loaded: {why}", is_trouble=True))
+
     for path in paths:
         found = named(path, NAMES)
         if found.table is None:
-            told = f"not loaded: {found.trouble}"
-            result.tables.append(TableReport(path, None, told, is_trouble=True))
+            refuse(path, None, found.trouble)
             continue
-        file = TableFile(path, found.table)
+        name = found.table.full_name
         try:
-            file.open()
+            file = TableFile.open(path, found.table, scratch)
         except IngestError as error:
-            told = f"not loaded: {error.message}"
-            name = found.table.full_name
-            result.tables.append(TableReport(path, name, told, is_trouble=True))
+            refuse(path, name, error.message)
             continue
         missing = columns_missing(found.table, file.names)
         if missing:
-            told = f"not loaded: the header has no column {', '.join(missing)}"
-            result.tables.append(TableReport(path, found.table.full_name, told, is_trouble=True))
+            refuse(path, name, f"the header has no column {', '.join(missing)}")
         else:
-            files.setdefault(found.table.full_name, []).append(file)
+            files.setdefault(name, []).append(file)
     return files
+
+
+def _unloaded(file: TableFile) -> TableReport:
+    """A table without rows of its own. What cannot be read of one that others need is trouble."""
+    table = file.table
+    if not table.is_looked_up:
+        return TableReport(file.path, table.full_name, f"not loaded: {table.about}")
+    told = f"looked up: {table.about}"
+    lines = [str(row.line) for row in file.rows() if isinstance(row.value, RowError)]
+    if lines:
+        shown = ", ".join(lines[:5]) + ("…" if len(lines) > 5 else "")
+        told += f"; {len(lines):,} records cannot be read (line {shown})"
+    return TableReport(file.path, table.full_name, told, is_trouble=bool(lines))
 
 
 def _unready(table: Table, files: Sequence[TableFile], joins: Joins) -> str | None:

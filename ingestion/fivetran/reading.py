@@ -7,14 +7,16 @@ import gzip
 import io
 import json
 import re
-import tempfile
+import shutil
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+from uuid import uuid4
 
 from ingestion.chunks import SourceRow
 from ingestion.csvs import Sheet
@@ -44,18 +46,26 @@ class Named:
 
 @dataclass
 class TableFile:
-    """A file of a table, its columns' names in lower case."""
+    """A file of a table, its columns' names in lower case.
+
+    ``plain`` is the file itself, or the CSV that was made of it.
+    """
 
     path: Path
     table: Table
+    plain: Path
     names: list[str] = field(default_factory=list)
     header: bytes = b""
 
-    def open(self) -> None:
-        """Read the header. Raises :class:`IngestError`."""
-        with self._sheet() as sheet:
-            self.header = sheet.header.rstrip(b"\r")
-            self.names = [name.lower() for name in sheet.names]
+    @classmethod
+    def open(cls, path: Path, table: Table, scratch: Path) -> TableFile:
+        """Read the header; what is no plain CSV is made one, below ``scratch``. Raises
+        :class:`IngestError`."""
+        file = cls(path, table, _plain(path, scratch))
+        with file._sheet() as sheet:
+            file.header = sheet.header.rstrip(b"\r")
+            file.names = [name.lower() for name in sheet.names]
+        return file
 
     def rows(self) -> Iterator[SourceRow]:
         """Every record with its line and bytes; its value by column, or what is wrong."""
@@ -65,8 +75,11 @@ class TableFile:
 
     @contextmanager
     def _sheet(self) -> Iterator[Sheet]:
-        with _bytes(self.path) as handle:
-            yield Sheet(handle, self.path)
+        try:
+            with open(self.plain, "rb") as handle:
+                yield Sheet(handle, self.path)
+        except OSError as error:
+            raise IngestError(self.path, f"cannot be read ({error.strerror})") from error
 
 
 def lowered(row: SourceRow) -> SourceRow:
@@ -134,42 +147,35 @@ def _connectors(name: str) -> list[tuple[str, str]]:
 # ---- bytes -----------------------------------------------------------------------------------
 
 
-@contextmanager
-def _bytes(path: Path) -> Iterator[BinaryIO]:
-    """The file as CSV. A Parquet file is written out as one first, in a temporary file."""
+def _plain(path: Path, scratch: Path) -> Path:
+    """The file as CSV. Raises :class:`IngestError` for one that does not unpack to its end."""
+    name = path.name.lower()
+    if not name.endswith((".parquet", ".gz")):
+        return path
+    target = scratch / f"{uuid4().hex}.csv"
     try:
-        if path.name.lower().endswith(".parquet"):
-            with tempfile.TemporaryFile() as handle:
-                _write_csv(path, handle)
-                handle.seek(0)
-                yield handle
-        elif path.name.lower().endswith(".gz"):
-            with gzip.open(path, "rb") as handle:
-                yield handle  # type: ignore[misc]
+        if name.endswith(".gz"):
+            with gzip.open(path, "rb") as packed, open(target, "xb") as out:
+                shutil.copyfileobj(packed, out)
         else:
-            with open(path, "rb") as handle:
-                yield handle
-    except (OSError, EOFError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise IngestError(path, f"cannot be read ({reason or type(error).__name__})") from error
+            _write_csv(path, target)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise IngestError(path, f"cannot be unpacked ({type(error).__name__})") from None
+    return target
 
 
-def _write_csv(path: Path, handle: Any) -> None:
-    import pyarrow as pa
+def _write_csv(path: Path, target: Path) -> None:
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path) as file:
-            text = io.TextIOWrapper(handle, "utf-8", newline="")
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(file.schema_arrow.names)
-            for batch in file.iter_batches(10_000):
-                columns = [[_text(value) for value in column.to_pylist()] for column in batch]
-                writer.writerows(zip(*columns, strict=True))
-            text.flush()
-            text.detach()
-    except (pa.ArrowInvalid, UnicodeError) as error:
-        raise IngestError(path, f"cannot be read as Parquet ({type(error).__name__})") from None
+    with (
+        pq.ParquetFile(path) as file,
+        open(target, "x", encoding="utf-8", newline="") as handle,
+    ):
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(file.schema_arrow.names)
+        for batch in file.iter_batches(10_000):
+            columns = [[_text(value) for value in column.to_pylist()] for column in batch]
+            writer.writerows(zip(*columns, strict=True))
 
 
 def _text(value: Any) -> str:
