@@ -35,8 +35,8 @@ def _hubspot() -> Iterable[Table]:
         )
     for name, about, columns, shape in _beside():
         yield Table("hubspot", name, about, columns, (shape,))
-    for name, about in _LOOKED_UP.items():
-        yield Table("hubspot", name, about, is_looked_up=True)
+    for name, (about, columns) in _LOOKED_UP.items():
+        yield Table("hubspot", name, about, columns, is_looked_up=True)
     for name in beside.EVENT_DETAILS:
         about = "addresses, reasons and agents of mail events"
         yield Table("hubspot", name, about, (("id",),), is_looked_up=True)
@@ -66,14 +66,17 @@ def _beside() -> Iterable[tuple[str, str, tuple[tuple[str, ...], ...], Shape]]:
     yield "email_event", "what became of mails", (("id",), ("type",)), beside.mail_events()
 
 
-_LOOKED_UP = {
-    "contact_merge_audit": "contacts merged away",
-    "merged_deal": "deals merged away",
-    "deal_pipeline": "names of pipelines",
-    "ticket_pipeline": "names of pipelines",
-    "owner_team": "owners' teams",
-    "team": "owners' teams",
-    "form": "names of forms",
+_LOOKED_UP: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
+    "contact_merge_audit": (
+        "contacts merged away",
+        (("canonical_vid", "contact_id"), ("vid_to_merge",)),
+    ),
+    "merged_deal": ("deals merged away", (("deal_id",), ("merged_deal_id",))),
+    "deal_pipeline": ("names of pipelines", (("pipeline_id", "id"), ("label",))),
+    "ticket_pipeline": ("names of pipelines", (("pipeline_id", "id"), ("label",))),
+    "owner_team": ("owners' teams", (("owner_id",), ("team_id",))),
+    "team": ("owners' teams", (("id", "team_id"), ("name",))),
+    "form": ("names of forms", (("guid", "id"), ("name",))),
 }
 _LEFT = {
     "email_campaign": "mails have no campaigns of the CRM's here",
@@ -111,7 +114,8 @@ def _history(platform: ads.Platform) -> Iterable[Table]:
     for what, name in platform.tables.items():
         if what == "actions":
             about = "conversions of ads"
-            yield Table(platform.connector, name, about, (("ad_id",),), is_looked_up=True)
+            columns = (("ad_id",), ("date",), ("action_type",), ("value",))
+            yield Table(platform.connector, name, about, columns, is_looked_up=True)
         else:
             about = f"names and links of {what}, the last version of each"
             about = "currencies of accounts, the last of each" if what == "accounts" else about

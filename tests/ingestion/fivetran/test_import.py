@@ -413,13 +413,36 @@ def test_many_pages_and_records_told_together(
     desk: Desk, bring: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cut small, everything is the same."""
-    folder = tables.write(tmp_path / "in", tables.hubspot() | tables.ads())
+    small = ("contact", "deal", "deal_contact", "contact_list_member", "merged_deal")
+    brought = {f"hubspot/{name}": tables.hubspot()[f"hubspot/{name}"] for name in small}
+    google = {k: v for k, v in tables.ads().items() if k.startswith("google")}
+    folder = tables.write(tmp_path / "in", brought | google)
     bring(folder)
     monkeypatch.setattr("ingestion.fivetran.pages.PAGE_ROWS", 2)
     monkeypatch.setattr("ingestion.fivetran.importing.FILE_BYTES", 600)
     again = bring(folder)
     assert sum(result.good for result in again.loads) == 0
-    assert len(again.loads) > 28
+    assert len(again.loads) > 8
+
+
+def test_a_lookup_that_cannot_be_read_whole_is_trouble(
+    desk: Desk, bring: Import, tmp_path: Path
+) -> None:
+    brought = {
+        "hubspot/contact": [tables.contact("1"), tables.contact("2")],
+        "hubspot/contact_merge_audit": b"canonical_vid,vid_to_merge\n1,2\n1,2,3\n",
+        "hubspot/merged_deal": b"deal,merged\n1,2\n",
+    }
+    found = bring(tables.write(tmp_path / "in", brought))
+    assert told(found, "contact_merge_audit").endswith("1 records cannot be read (line 3)")
+    assert told(found, "merged_deal") == (
+        "not loaded: the header has no column deal_id, merged_deal_id"
+    )
+    assert {r.path.stem for r in found.tables if r.is_trouble} == {
+        "contact_merge_audit",
+        "merged_deal",
+    }
+    assert by_id(desk, "crm_contacts")["2"]["archived"]
 
 
 def test_a_look_lands_nothing(desk: Desk, crm: Path) -> None:
