@@ -218,18 +218,14 @@ def _properties(object_type: str, values: Values, ids: Sequence[str]) -> dict[st
     """Every filled column that is a property, prefixed ones first in right."""
     plain = PLAIN.get(object_type, PLAIN["notes"])
     found: dict[str, str] = {}
+    others: dict[str, str] = {}
     for column, text in values.items():
         if column.startswith(PREFIX):
-            found[column.removeprefix(PREFIX)] = _value(column.removeprefix(PREFIX), text)
-    for column, text in values.items():
-        is_own = column.startswith(("_fivetran", PREFIX)) or column in (*ids, *_OUTSIDE)
-        if not is_own:
-            name = plain.get(column, column)
-            found.setdefault(name, _value(name, text))
-    return found
-
-
-def _value(name: str, text: str) -> str:
-    if name in _IDS:
-        return ident(text) or text
-    return time_text(text) or text
+            found[column.removeprefix(PREFIX)] = text
+        elif not (column.startswith("_fivetran") or column in ids or column in _OUTSIDE):
+            others.setdefault(plain.get(column, column), text)
+    found = others | found
+    for name in _IDS:
+        if name in found:
+            found[name] = ident(found[name]) or found[name]
+    return {name: time_text(text) or text for name, text in found.items()}

@@ -100,7 +100,9 @@ class Paging:
             parent["groups"] = [len(group) for group in groups]
         body = b"\n".join([self.file.header, *(row.original for row in records), b""])
         page = Page(body, lines.encoded(parent))
-        made = len(page_values(self.shape, page.body, lines.decoded(page.parent)))
+        made = len(records)
+        if self.shape.key is not None:
+            made = len(page_values(self.shape, page.body, lines.decoded(page.parent)))
         self.count.rows += made
         self.count.folded += len(records) - made
         return page

@@ -64,34 +64,34 @@ class TableFile:
         file = cls(path, table, _plain(path, scratch))
         with file._sheet() as sheet:
             file.header = sheet.header.rstrip(b"\r")
-            file.names = [name.lower() for name in sheet.names]
+            file.names = sheet.names
+            twice = sorted({n for n in file.names if n and file.names.count(n) > 1})
+            if twice:
+                raise IngestError(path, f"the header names {twice[0]!r} twice")
         return file
 
     def rows(self) -> Iterator[SourceRow]:
         """Every record with its line and bytes; its value by column, or what is wrong."""
         with self._sheet() as sheet:
-            for row in sheet.rows():
-                yield lowered(row)
+            yield from sheet.rows()
 
     @contextmanager
     def _sheet(self) -> Iterator[Sheet]:
         try:
             with open(self.plain, "rb") as handle:
-                yield Sheet(handle, self.path)
+                yield _lowered(Sheet(handle, self.path))
         except OSError as error:
             raise IngestError(self.path, f"cannot be read ({error.strerror})") from error
 
 
-def lowered(row: SourceRow) -> SourceRow:
-    if not isinstance(row.value, dict):
-        return row
-    value = {name.lower(): text for name, text in row.value.items()}
-    return SourceRow(row.line, row.original, value)
+def _lowered(sheet: Sheet) -> Sheet:
+    sheet.names = [name.lower() for name in sheet.names]
+    return sheet
 
 
 def page_rows(body: bytes) -> Iterator[SourceRow]:
     """The records of a landed page: a header and whole records."""
-    yield from map(lowered, Sheet(io.BytesIO(body), Path("page")).rows())
+    yield from _lowered(Sheet(io.BytesIO(body), Path("page"))).rows()
 
 
 def files_in(paths: Iterable[Path]) -> Iterator[Path]:

@@ -21,6 +21,7 @@ _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{1,2}):([0-9]{2})(:[0-9]{2})?([.][0-9]{1,9})?"
     r" ?(UTC|Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
+_DIGITS = frozenset("0123456789 ")
 _TRUE = frozenset({"true", "t", "1", "yes"})
 
 
@@ -38,7 +39,9 @@ def ident(text: str | None) -> str | None:
     if text is None:
         return None
     text = text.strip()
-    if _NUMBER.fullmatch(text) and not text.isdigit():
+    if text.isdigit():
+        return text
+    if _NUMBER.fullmatch(text):
         try:
             number = Decimal(text)
         except InvalidOperation:
@@ -61,8 +64,8 @@ def tail(values: Values, *names: str) -> str | None:
 
 def time_text(text: str | None) -> str | None:
     """A time with two digits an hour and no word for the zone; what is no time stays."""
-    if text is None:
-        return None
+    if text is None or text[:1] not in _DIGITS:
+        return text
     match = _TIME.fullmatch(text.strip())
     if match is None:
         return text
