@@ -1,4 +1,4 @@
-"""What goes with the CRM's objects: pairs, lists, owners, stages, histories, forms and mail events.
+"""What goes with the CRM's objects: pairs, lists, owners, stages and histories.
 
 Pairs and list members carry the hash of the whole set they belong to and the time at which their
 table was last synchronised, so that a later set, ours or the API's, ends what is in it no more.
@@ -27,12 +27,12 @@ from ingestion.fivetran.values import (
 Fields = Mapping[str, Cell]
 
 
-def _set_hash(parts: Sequence[str | None]) -> str:
+def set_hash(parts: Sequence[str | None]) -> str:
     text = " ".join(part or "" for part in parts)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _flat(
+def flat(
     kind: str,
     fields: Fields,
     more: Callable[[Values, Parent], Row] | None = None,
@@ -45,7 +45,7 @@ def _flat(
     return rows
 
 
-def _told(fields: Fields) -> dict[str, str]:
+def field_names(fields: Fields) -> dict[str, str]:
     return {name: ", ".join(read.names) for name, read in fields.items()}
 
 
@@ -140,7 +140,7 @@ def _set(
         if (kept := [values for values in found if not is_deleted(values)])
     }
     times = [values.get(SYNCED) for found in ends.values() for values in found]
-    name = _set_hash([latest(*times), *sorted(other or "" for other in live)])
+    name = set_hash([latest(*times), *sorted(other or "" for other in live)])
     for other, found in ends.items():
         kept = live.get(other)
         row = {**about, end: other, flag: kept is not None, "set_hash": name}
@@ -173,7 +173,7 @@ def lists() -> Shape:
     def more(values: Values, parent: Parent) -> Row:
         return {"archived": is_deleted(values), **_known("updated_at")(values, parent)}
 
-    return Shape("crm_lists", _flat("crm_lists", _LISTS, more), fields=_told(_LISTS))
+    return Shape("crm_lists", flat("crm_lists", _LISTS, more), fields=field_names(_LISTS))
 
 
 _OWNERS = {
@@ -209,8 +209,8 @@ def owners() -> Shape:
             **_known("updated_at")(values, parent),
         }
 
-    rows = _flat("crm_owners", _OWNERS, more)
-    return Shape("crm_owners", rows, look_up=look_up, fields=_told(_OWNERS))
+    rows = flat("crm_owners", _OWNERS, more)
+    return Shape("crm_owners", rows, look_up=look_up, fields=field_names(_OWNERS))
 
 
 _STAGES = {
@@ -241,8 +241,8 @@ def stages(object_type: str) -> Shape:
             "known_at": latest(*(v.get(name) for v in both for name in ("updated_at", SYNCED))),
         }
 
-    rows = _flat("crm_stages", _STAGES, more, object_type=object_type)
-    return Shape("crm_stages", rows, look_up=look_up, fields=_told(_STAGES))
+    rows = flat("crm_stages", _STAGES, more, object_type=object_type)
+    return Shape("crm_stages", rows, look_up=look_up, fields=field_names(_STAGES))
 
 
 # ---- histories -------------------------------------------------------------------------------
@@ -264,8 +264,8 @@ def history(object_type: str) -> Shape:
         "changed_at": cell(*times, read=time_text),
         "known_at": cell(*times, read=time_text),
     }
-    rows = _flat("crm_property_history", fields, object_type=object_type)
-    return Shape("crm_property_history", rows, fields=_told(fields))
+    rows = flat("crm_property_history", fields, object_type=object_type)
+    return Shape("crm_property_history", rows, fields=field_names(fields))
 
 
 def deal_stages() -> Shape:
@@ -279,129 +279,11 @@ def deal_stages() -> Shape:
         "changed_at": cell(*times, read=time_text),
         "known_at": cell(*times, read=time_text),
     }
-    rows = _flat("crm_property_history", fields, object_type="deals", property="dealstage")
+    rows = flat("crm_property_history", fields, object_type="deals", property="dealstage")
     return Shape(
         "crm_property_history",
         rows,
         keep=lambda values, joins: stage_change(values, *times) not in joins.told_stages,
         left_out="told by deal_property_history",
-        fields=_told(fields),
+        fields=field_names(fields),
     )
-
-
-# ---- forms and mail events -------------------------------------------------------------------
-
-_FORMS = {
-    "submission_id": cell("conversion_id"),
-    "form_id": cell("form_id"),
-    "page_url": cell("page_url"),
-    "occurred_at": cell("timestamp", read=time_text),
-}
-
-
-def form_submissions() -> Shape:
-    def look_up(page: Sequence[Values], joins: Joins) -> Parent:
-        ids = OBJECTS["contacts"][1]
-        contacts = joins.texts("hubspot.contact", ids, "property_email", "email")
-        forms = joins.newest("hubspot.form", ("guid", "id"), ("updated_at",))
-        found: dict[str, Any] = {"emails": {}, "forms": {}}
-        for values in page:
-            one, form = identifier(values, "contact_id"), first(values, "form_id")
-            if one in contacts:
-                found["emails"][one] = contacts[one]
-            if form in forms:
-                found["forms"][form] = first(forms[form], "name")
-        return found
-
-    def more(values: Values, parent: Parent) -> Row:
-        parts = [first(values, name) for name in ("contact_id", "form_id", "timestamp")]
-        return {
-            "submission_id": first(values, "conversion_id") or _set_hash(parts),
-            "form_name": parent["forms"].get(first(values, "form_id")),
-            "email": parent["emails"].get(identifier(values, "contact_id")),
-            "known_at": latest(values.get(SYNCED)),
-        }
-
-    rows = _flat("form_submissions", _FORMS, more, source="hubspot")
-    return Shape("form_submissions", rows, look_up=look_up, fields=_told(_FORMS))
-
-
-_EVENT_TYPES = {
-    "PROCESSED": "processed",
-    "SENT": "sent",
-    "DEFERRED": "deferred",
-    "DELIVERED": "delivered",
-    "BOUNCE": "bounced",
-    "DROPPED": "dropped",
-    "OPEN": "opened",
-    "CLICK": "clicked",
-    "SPAMREPORT": "complained",
-}
-_SUBSCRIPTIONS = {"UNSUBSCRIBED": "unsubscribed", "SUBSCRIBED": "resubscribed"}
-_BOUNCES = {
-    "UNKNOWN_USER": "permanent",
-    **dict.fromkeys(
-        ("MAILBOX_FULL", "GREYLISTING", "THROTTLED", "TIMEOUT", "DNS_FAILURE"), "transient"
-    ),
-    **dict.fromkeys(("SPAM", "POLICY", "CONTENT", "DMARC"), "block"),
-    **dict.fromkeys(("IP_REPUTATION", "DOMAIN_REPUTATION", "SENDER_REPUTATION"), "block"),
-}
-_DETAILED = (
-    *("bounce", "click", "deferred", "delivered", "dropped", "forward", "open", "print", "sent"),
-    *("spam_report", "status_change"),
-)
-#: Tables with what one type of event has besides.
-EVENT_DETAILS = tuple(f"email_event_{name}" for name in _DETAILED)
-_MAIL = {
-    "provider_event_id": cell("id"),
-    "provider_message_id": cell("sent_by_id"),
-    "recipient": cell("recipient"),
-    "occurred_at": cell("created", read=time_text),
-}
-
-
-def mail_events() -> Shape:
-    def look_up(page: Sequence[Values], joins: Joins) -> Parent:
-        ids = {first(values, "id") for values in page}
-        found: dict[str, Values] = {}
-        for table in EVENT_DETAILS:
-            known = joins.newest(f"hubspot.{table}", ("id",), ())
-            found |= {one: known[one] for one in ids if one in known}
-        return {"details": found}
-
-    def keep(values: Values, joins: Joins) -> bool:
-        event_type = (values.get("type") or "").upper()
-        if event_type != "STATUSCHANGE":
-            return event_type in _EVENT_TYPES
-        known = joins.newest("hubspot.email_event_status_change", ("id",), ())
-        return _subscription(known.get(values.get("id", ""), {})) is not None
-
-    def more(values: Values, parent: Parent) -> Row:
-        details = parent["details"].get(first(values, "id"), {})
-        event_type = _EVENT_TYPES.get(values["type"].upper()) or _subscription(details)
-        category = first(details, "category")
-        bounce = _BOUNCES.get((category or "").upper(), "undetermined")
-        return {
-            "event_type": event_type,
-            "bounce_type": bounce if event_type == "bounced" else None,
-            "reason": first(details, "drop_reason", "category", "response"),
-            "url": first(details, "url"),
-            "user_agent": first(details, "user_agent"),
-            "ip": first(details, "ip_address"),
-            "is_machine": True if is_true(values.get("filtered_event")) else None,
-            "known_at": latest(values.get(SYNCED)),
-        }
-
-    rows = _flat("delivery_events", _MAIL, more, provider="hubspot", channel="email")
-    return Shape(
-        "delivery_events",
-        rows,
-        look_up=look_up,
-        keep=keep,
-        left_out="of types that delivery_events does not know",
-        fields=_told(_MAIL),
-    )
-
-
-def _subscription(details: Values) -> str | None:
-    return _SUBSCRIPTIONS.get((details.get("portal_subscription_status") or "").upper())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from ingestion.fivetran import ads, beside, objects
+from ingestion.fivetran import ads, beside, objects, signals
 from ingestion.fivetran.joins import ENGAGEMENTS, OBJECTS, PAIRS
 from ingestion.fivetran.model import Shape, Table
 
@@ -37,7 +37,7 @@ def _hubspot() -> Iterable[Table]:
         yield Table("hubspot", name, about, columns, (shape,))
     for name, (about, columns) in _LOOKED_UP.items():
         yield Table("hubspot", name, about, columns, is_looked_up=True)
-    for name in beside.EVENT_DETAILS:
+    for name in signals.EVENT_DETAILS:
         about = "addresses, reasons and agents of mail events"
         yield Table("hubspot", name, about, (("id",),), is_looked_up=True)
     for name, about in _LEFT.items():
@@ -62,8 +62,8 @@ def _beside() -> Iterable[tuple[str, str, tuple[tuple[str, ...], ...], Shape]]:
     yield "contact_list_member", "who is on a list", columns, beside.members()
     columns = (("contact_id",), ("form_id",), ("timestamp",))
     about = "who sent a form"
-    yield "contact_form_submission", about, columns, beside.form_submissions()
-    yield "email_event", "what became of mails", (("id",), ("type",)), beside.mail_events()
+    yield "contact_form_submission", about, columns, signals.form_submissions()
+    yield "email_event", "what became of mails", (("id",), ("type",)), signals.mail_events()
 
 
 _LOOKED_UP: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {

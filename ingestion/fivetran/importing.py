@@ -7,12 +7,14 @@ a loaded table is: rows, folded into the rows of its group, left out, or broken.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 from ingestion.collector import segments
@@ -33,6 +35,8 @@ from workspace.lake import Lake
 
 #: A landed file ends after this much.
 FILE_BYTES = 16 << 20
+#: So many refused rows of a landed file are shown.
+EXAMPLES = 5
 
 
 @dataclass
@@ -168,14 +172,40 @@ def _take(
         try:
             for landed_file in _land(paging, table.resource(shape), desk, later):
                 assert desk is not None
-                result.loads.append(
-                    load(shape.kind, landed_file, desk.lake, desk.keyring, guard=desk.guard)
-                )
+                done = load(shape.kind, landed_file, desk.lake, desk.keyring, guard=desk.guard)
+                result.loads.append(_placed(done, desk.lake))
         except IngestError as error:
             report.became = f"not loaded to its end: {error.message}"
             report.is_trouble = True
         else:
             report.became = _told(paging.count, shape)
+
+
+def _placed(result: LoadResult, lake: Lake) -> LoadResult:
+    """The result with its examples at their place in the user's own file."""
+    if not result.examples:
+        return result
+    columns = ["landing_file", "landing_line", "reason", "field", "detail", "original"]
+    rows = [
+        row
+        for row in lake.read("rejected_rows", columns).to_pylist()
+        if row["landing_file"] == result.landing_file
+    ]
+    rows.sort(key=lambda row: row["landing_line"])
+    return replace(result, examples=[_example(row) for row in rows[:EXAMPLES]])
+
+
+def _example(row: Mapping[str, Any]) -> str:
+    try:
+        value = json.loads(row["original"])
+        if isinstance(value, list):  # a record that could not be read
+            shown, line, reason, _ = value
+            return f"{shown['file']}:{line} {reason}"
+        place = f"{value['_source']['file']}:{value['_source']['lines'][0]}"
+    except (ValueError, LookupError, TypeError):  # cut off, or not even a row
+        place = f"{row['landing_file']}:{row['landing_line']}"
+    why = f": {row['detail']}" if row["detail"] else ""
+    return " ".join(filter(None, (place, row["field"], row["reason"]))) + why
 
 
 def _told(count: Count, shape: Shape) -> str:

@@ -364,6 +364,10 @@ def test_records_that_cannot_be_read(desk: Desk, bring: Import, tmp_path: Path) 
         ("not_an_object", None),
         ("time_range", "known_at"),
     ]
+    assert found.loads[0].examples[:2] == [
+        "contact.csv:8 known_at not_a_time: expected an ISO 8601 date or time",
+        "contact.csv:9 crm_id missing_field: required",
+    ]
     originals = b"\n".join(r["original"] for r in desk.rejected_rows())
     for part in (b"csv_quote", b"cell_count", b"invalid_utf8", b"never closed", b"last week"):
         assert part in originals
