@@ -1,5 +1,5 @@
--- One row per sighting of a unit in a funnel stage and contact it was seen by, as verticals.yml says
--- where to look: a date property of a contact, a stage of a deal, or an event. The unit is the
+-- One row per sighting of a unit in a funnel stage and contact it was seen by, as verticals.yml
+-- says where to look: a date property of a contact, a stage of a deal, or an event. The unit is the
 -- vertical's customer_unit: the account (or the contact, where it has none), or the contact; a deal
 -- that the CRM links to neither stands for itself.
 with stages as (

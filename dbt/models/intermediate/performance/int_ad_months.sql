@@ -11,7 +11,7 @@ select
     {{ month_of('spend.spend_on') }} as month,
     campaigns.channel,
     cast(coalesce(sum(spend.spend_base), 0) as decimal(18, 4)) as spend_known,
-    cast(count(*) - count(spend.spend_base) as bigint) as unknown_spend,
+    cast(count(spend.spend) - count(spend.spend_base) as bigint) as unknown_spend,
     cast(sum(spend.impressions) as bigint) as impressions,
     cast(sum(spend.clicks) as bigint) as clicks,
     cast(sum(spend.platform_conversions) as double) as platform_conversions

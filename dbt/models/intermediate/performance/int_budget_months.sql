@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- One row per vertical, month, cost line and class: what was planned and what was booked. From its
 -- first month in a plan year on a line has a row in each month that has costs at all, so that the
 -- year's sum of all lines can be read at any month.

@@ -37,7 +37,8 @@ from campaigns
 left join channels as by_platform
     on lower(campaigns.platform) = by_platform.word and by_platform.kind = 'platform'
 left join mediums
-    on campaigns.platform_campaign_id = mediums.utm_campaign
-    and campaigns.campaign_source = 'utm'
+    on
+        campaigns.platform_campaign_id = mediums.utm_campaign
+        and campaigns.campaign_source = 'utm'
 left join channels as by_medium
     on mediums.utm_medium = by_medium.word and by_medium.kind = 'medium'

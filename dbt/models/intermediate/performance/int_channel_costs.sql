@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- One row per vertical, month, channel and cost class of actual costs, each euro once. A line of
 -- channel paid_media pays the ad platforms: what they report goes to their campaigns' channels, and
 -- paid_media keeps the rest, below 0 where they report more than was booked.
@@ -24,6 +26,7 @@ spend as (
     from {{ ref('fct_ad_spend_daily') }} as spend
     inner join {{ ref('int_campaign_channels') }} as campaigns
         on spend.campaign_id = campaigns.campaign_id
+    where spend.spend is not null
 
 ),
 

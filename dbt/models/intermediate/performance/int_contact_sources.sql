@@ -34,8 +34,9 @@ named_campaigns as (
     from crm
     cross join {{ ref('stg_marketing__lead_detail_properties') }} as properties
     inner join {{ ref('int_campaign_channels') }} as campaigns
-        on lower(trim({{ json_text_by('crm.properties', 'properties.property_name') }}))
-        in (campaigns.platform_campaign_id, campaigns.campaign_name)
+        on
+            lower(trim({{ json_text_by('crm.properties', 'properties.property_name') }}))
+            in (campaigns.platform_campaign_id, campaigns.campaign_name)
     qualify row_number() over (
         partition by crm.crm_id order by properties.position, campaigns.campaign_id
     ) = 1

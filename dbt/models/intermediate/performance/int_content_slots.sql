@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- One row per planned slot of a series, up to the horizon: the items published in
 -- [fills_from_on, fills_until_on) may fill it. The intervals of a series do not overlap.
 with cadence as (

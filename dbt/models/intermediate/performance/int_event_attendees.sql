@@ -18,7 +18,10 @@ contacts as (
     where email_key is not null
     qualify row_number() over (
         partition by email_key
-        order by case when contact_source = 'crm' then 0 else 1 end, created_at nulls last, contact_id
+        order by
+            case when contact_source = 'crm' then 0 else 1 end,
+            created_at nulls last,
+            contact_id
     ) = 1
 
 ),

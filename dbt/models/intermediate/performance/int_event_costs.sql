@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- One row per event that a cost line pays for: its share of the lines' actual costs of the period
 -- (month or plan year) that it starts in. Events of one line and period share equally.
 with events as (

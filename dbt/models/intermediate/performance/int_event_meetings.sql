@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- One row per contact and day with a meeting that took place or is to: booked in a tool or logged
 -- in the CRM. One meeting that both know counts once.
 with run_context as (

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- One row per event: its list, and what those who came did from its first day until so many days
 -- after its last.
 with events as (

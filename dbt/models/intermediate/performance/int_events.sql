@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 -- One row per congress, salon or webinar: the calendar entry, or where there is none what the
 -- attendees' list says.
 with attendees as (
@@ -17,5 +19,5 @@ select
 from attendees
 where event_key is not null
 qualify row_number() over (
-    partition by event_key order by is_calendar_entry desc, known_at desc, email_key
+    partition by event_key order by is_calendar_entry desc, known_at desc, email_key desc
 ) = 1

@@ -50,7 +50,7 @@ visited_campaigns as (
         on tagged_visits.campaign_name in (campaigns.platform_campaign_id, campaigns.campaign_name)
     qualify row_number() over (
         partition by first_sightings.vertical, first_sightings.unit_id
-        order by tagged_visits.occurred_at desc, campaigns.campaign_id
+        order by tagged_visits.occurred_at desc, campaigns.campaign_id desc
     ) = 1
 
 ),

@@ -88,10 +88,10 @@ select
     coalesce(customer_counts.new_customers, 0) as sourced_new_customers,
     run_context.base_currency as currency,
     {% for reading in ['sourced', 'influenced'] -%}
-    cast(coalesce(revenue.{{ reading }}_deals_won, 0) as bigint) as {{ reading }}_deals_won,
+    coalesce(revenue.{{ reading }}_deals_won, 0) as {{ reading }}_deals_won,
     case
-        when coalesce(revenue.{{ reading }}_unknown, 0) = 0
-            then cast(coalesce(revenue.{{ reading }}_known, 0) as decimal(18, 4))
+        when revenue.partner_id is null then cast(0 as decimal(18, 4))
+        else revenue.{{ reading }}_won_base
     end as {{ reading }}_won_base{% if not loop.last %},{% endif %}
     {% endfor %}
 from partners

@@ -74,13 +74,13 @@ known as (
         cohort_month,
         month,
         cast({{ months_between('cohort_month', 'month') }} as integer) as age_months,
-        customers,
-        retained_customers,
         -- What a missing rate leaves unknown is not lost: then nothing is said.
         {% for amount in ['start_mrr', 'retained_mrr', 'retained_mrr_capped'] -%}
         cast(case when unconverted_contracts = 0 then {{ amount }} end as decimal(18, 4))
-            as {{ amount }}{% if not loop.last %},{% endif %}
-        {% endfor %}
+            as {{ amount }},
+        {% endfor -%}
+        customers,
+        retained_customers
     from summed
 
 )
