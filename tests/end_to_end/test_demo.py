@@ -269,3 +269,111 @@ def test_shared_devices_join_nobody(demo: Demo) -> None:
     # Where the second never signed in, the device leads to the first.
     assert {verdict for verdict, _ in verdicts} <= {"shared", "attached", "alone"}
     assert dict(verdicts)["shared"] >= 1
+
+
+def test_the_budget_is_the_documents_budget(demo: Demo) -> None:
+    """The pie's slices in thousands, and the three readings of CAC that follow from them."""
+    assert demo.ask(
+        """
+        select sum(budget_thousands), sum(actual_thousands) from marts.budget_vs_actual
+        where vertical = 'medical' and plan_year = 1 and cost_class = 'marketing'
+        """
+    ) == [(116, 116)]
+    readings = demo.ask(
+        """
+        select
+            round(sum(actual_base) filter (is_in_cac_marketing) / 30, 2),
+            round(sum(actual_base) filter (is_in_cac_full) / 30, 2),
+            round(sum(actual_base) filter (is_in_cac_deduplicated) / 30, 2)
+        from marts.budget_vs_actual where vertical = 'medical' and plan_year = 1
+        """
+    )
+    assert readings == [(3866.67, 8866.67, 7366.67)]
+
+
+def test_two_screens_show_one_number(demo: Demo) -> None:
+    ((different, compared),) = demo.ask(
+        "select count(*) filter (not is_equal), count(is_equal) from marts.reconciliation"
+    )
+    assert different == 0 and compared > 2_000
+
+
+def test_cohorts_are_the_worlds(demo: Demo) -> None:
+    differing = demo.ask(
+        """
+        with first_paid as (
+            select customer, min(month) as cohort from memory.mrr_ledger
+            where mrr_end > 0 group by all
+        ),
+        truth as (
+            select
+                vertical, date '2024-10-01' + to_months(cohort::int) as cohort_month,
+                month - cohort as age_months, count(*) filter (mrr_end > 0) as kept,
+                sum(mrr_end) as mrr
+            from memory.mrr_ledger inner join first_paid using (customer)
+            where month >= cohort group by all
+        )
+        select * from truth
+        full join marts.cohort_retention using (vertical, cohort_month, age_months)
+        where kept is distinct from retained_customers or mrr is distinct from retained_mrr
+        """
+    )
+    assert differing == []
+
+
+def test_leads_stand_at_the_channel_that_brought_them(demo: Demo) -> None:
+    """The last touch before the lead; the CRM cannot tell the press from other referrals."""
+    differing = demo.ask(
+        """
+        with last_touches as (
+            select person, if(channel = 'press', 'referral', channel) as channel
+            from memory.touches
+            qualify row_number() over (partition by person order by time desc) = 1
+        ),
+        truth as (
+            select vertical, channel, count(*) as leads
+            from memory.stages inner join last_touches using (person)
+            where stage = 'lead' group by all
+        ),
+        shown as (
+            select vertical, channel, sum(sourced_leads) as leads
+            from marts.channel_performance group by all having leads > 0
+        )
+        select * from truth full join shown using (vertical, channel)
+        where truth.leads is distinct from shown.leads
+        """
+    )
+    assert differing == []
+
+
+def test_partners_bring_what_channel_partner_brings(demo: Demo) -> None:
+    ((partners, channel),) = demo.ask(
+        """
+        select
+            (select sum(sourced_won_base) from marts.dim_partners),
+            (
+                select sum(sourced_won_base) from marts.channel_performance
+                where channel = 'partner'
+            )
+        """
+    )
+    assert partners == channel > 0
+
+
+def test_the_content_calendar_finds_what_was_skipped(demo: Demo) -> None:
+    """A series whose items come from nowhere else fills a slot with each of them."""
+    found = demo.ask(
+        """
+        select
+            vertical, content_type, count(*) filter (content_id is not null) as items,
+            count(*) filter (is_planned and content_id is not null) as filled,
+            count(*) filter (calendar_status = 'missed') as missed
+        from marts.content_calendar
+        where content_type in ('newsletter', 'email_tip', 'podcast') group by all
+        """
+    )
+    assert len(found) == 3
+    for vertical, content_type, items, filled, missed in found:
+        assert items == filled, (vertical, content_type)
+        planned = 24 if content_type == "podcast" else 104
+        assert missed > 0 and filled + missed == planned, (vertical, content_type)
