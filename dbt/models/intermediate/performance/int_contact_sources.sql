@@ -25,20 +25,42 @@ named_partners as (
 
 ),
 
--- An id or a name of a campaign; the first property that names one wins.
-named_campaigns as (
+details as (
 
     select
         crm.crm_id,
-        campaigns.campaign_id
+        properties.position,
+        lower(trim({{ json_text_by('crm.properties', 'properties.property_name') }})) as known_name
     from crm
     cross join {{ ref('stg_marketing__lead_detail_properties') }} as properties
-    inner join {{ ref('int_campaign_channels') }} as campaigns
-        on
-            lower(trim({{ json_text_by('crm.properties', 'properties.property_name') }}))
-            in (campaigns.platform_campaign_id, campaigns.campaign_name)
+
+),
+
+-- By its id or its name. Equality on one column: a join on either would be nested loops.
+campaign_names as (
+
+    select
+        campaign_id,
+        platform_campaign_id as known_name
+    from {{ ref('int_campaign_channels') }}
+    union
+    select
+        campaign_id,
+        campaign_name as known_name
+    from {{ ref('int_campaign_channels') }}
+
+),
+
+-- The first property that names a campaign wins.
+named_campaigns as (
+
+    select
+        details.crm_id,
+        campaign_names.campaign_id
+    from details
+    inner join campaign_names on details.known_name = campaign_names.known_name
     qualify row_number() over (
-        partition by crm.crm_id order by properties.position, campaigns.campaign_id
+        partition by details.crm_id order by details.position, campaign_names.campaign_id
     ) = 1
 
 )

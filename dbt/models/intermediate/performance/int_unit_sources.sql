@@ -21,6 +21,20 @@ campaigns as (
 
 ),
 
+campaign_names as (
+
+    select
+        campaign_id,
+        platform_campaign_id as known_name
+    from campaigns
+    union
+    select
+        campaign_id,
+        campaign_name as known_name
+    from campaigns
+
+),
+
 tagged_visits as (
 
     select
@@ -37,7 +51,7 @@ visited_campaigns as (
     select
         first_sightings.vertical,
         first_sightings.unit_id,
-        campaigns.campaign_id
+        campaign_names.campaign_id
     from first_sightings
     cross join {{ ref('stg_marketing__performance_settings') }} as settings
     inner join tagged_visits
@@ -46,11 +60,10 @@ visited_campaigns as (
             and first_sightings.entered_at >= tagged_visits.occurred_at
             and {{ seconds_between('tagged_visits.occurred_at', 'first_sightings.entered_at') }}
             <= settings.lead_lookback_days * 86400
-    inner join campaigns
-        on tagged_visits.campaign_name in (campaigns.platform_campaign_id, campaigns.campaign_name)
+    inner join campaign_names on tagged_visits.campaign_name = campaign_names.known_name
     qualify row_number() over (
         partition by first_sightings.vertical, first_sightings.unit_id
-        order by tagged_visits.occurred_at desc, campaigns.campaign_id desc
+        order by tagged_visits.occurred_at desc, campaign_names.campaign_id desc
     ) = 1
 
 ),
