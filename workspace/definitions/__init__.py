@@ -90,7 +90,9 @@ def load(folder: Path) -> Definitions:
     performance = _of_verticals(folder / "performance.yml", Performance, verticals)
     partners = _of_verticals(folder / "partners.yml", Partners, verticals)
     calendar = _of_verticals(folder / "content_calendar.yml", ContentCalendar, verticals)
-    return Definitions(folder, verticals, targets, freshness, identity, performance, partners, calendar)
+    return Definitions(
+        folder, verticals, targets, freshness, identity, performance, partners, calendar
+    )
 
 
 Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar)
