@@ -22,7 +22,7 @@ from workspace import definitions
 from workspace.definitions.store import table
 from workspace.paths import PROJECT
 
-STEPS = ["sources", "users", "emails", "phones", "devices", "members"]
+STEPS = ["edges", "groups", "sources", "users", "emails", "phones", "devices", "members"]
 #: stronger type, weaker type, of how many people in ten, and of how many a value is shared by two
 LINKS = [
     ("crm_contact", "user_id", 7, 0),
@@ -58,18 +58,23 @@ def fill(path: Path, people: int) -> int:
         connection.execute(
             """
             create table intermediate.int_identity_identifiers as
-            select distinct *, identifier_key as group_key from (
-                select stronger_type as identifier_type, stronger_key as identifier_key
-                from intermediate.int_identity_links
-                union all
-                select weaker_type, weaker_key from intermediate.int_identity_links
+            select *, identifier_key as group_key, row_number() over () as group_id
+            from (
+                select distinct * from (
+                    select stronger_type as identifier_type, stronger_key as identifier_key
+                    from intermediate.int_identity_links
+                    union all
+                    select weaker_type, weaker_key from intermediate.int_identity_links
+                )
             )
             """
         )
         connection.execute(
             """
             create table intermediate.int_identity_names as
-            select group_key, left(group_key, 2) as last_name, 'a' as initial, 'anne' as first_name
+            select
+                group_id, group_key, left(group_key, 2) as last_name,
+                'a' as initial, 'anne' as first_name
             from intermediate.int_identity_identifiers where identifier_type = 'crm_contact'
             """
         )

@@ -1,8 +1,8 @@
 {#
-  One step of identity resolution: the values of one identifier type join the contacts that stand
-  after the stronger types. A row each identifier so far:
+  One step of identity resolution: the groups of one identifier type join the contacts that stand
+  after the stronger types. A row for each group so far:
 
-    identifier_type, identifier_key, group_key
+    identifier_type, group_id
     label    the contact, by any one of its groups; NULL where the identifier is nobody's
     verdict  alone      leads to no contact but its own
              attached   leads to one
@@ -27,69 +27,65 @@ limits as (
 
 ),
 
-identifiers as (
+edges_to_values as (
 
     select
-        identifier_type,
-        identifier_key,
-        group_key
-    from {{ ref('int_identity_identifiers') }}
-    where identifier_type = '{{ identifier_type }}'
+        stronger_type,
+        stronger_id,
+        weaker_id as group_id
+    from {{ ref('int_identity_edges') }}
+    where weaker_type = '{{ identifier_type }}'
 
 ),
 
 touches as (
 
     select distinct
-        identifiers.group_key,
+        edges_to_values.group_id,
         contacts_before.label
-    from {{ ref('int_identity_links') }} as links
-    inner join identifiers on links.weaker_key = identifiers.identifier_key
-    inner join contacts_before on links.stronger_key = contacts_before.identifier_key
-    where
-        links.weaker_type = '{{ identifier_type }}'
-        and contacts_before.label is not null
-
-),
-
--- The names that the value goes by: one for each contact of a CRM or an import that holds it.
-named as (
-
-    select
-        identifiers.group_key,
-        greatest(
-            count(distinct names.last_name),
-            count(distinct names.last_name || '|' || names.initial),
-            count(distinct names.last_name || '|' || names.first_name)
-        ) as names,
-        count(distinct case when names.first_name is not null then names.group_key end) as named,
-        count(distinct stronger.group_key) as holders
-    from {{ ref('int_identity_links') }} as links
-    inner join identifiers on links.weaker_key = identifiers.identifier_key
-    inner join contacts_before as stronger on links.stronger_key = stronger.identifier_key
-    left join {{ ref('int_identity_names') }} as names on stronger.group_key = names.group_key
-    where
-        links.weaker_type = '{{ identifier_type }}'
-        and links.stronger_type in ('crm_contact', 'external_id')
-    group by identifiers.group_key
+    from edges_to_values
+    inner join contacts_before on edges_to_values.stronger_id = contacts_before.group_id
+    where contacts_before.label is not null
 
 ),
 
 counted as (
 
     select
-        group_key,
+        group_id,
         count(*) as contacts,
         min(label) as label
     from touches
-    group by group_key
+    group by group_id
+
+),
+
+-- The names that a value goes by: one for each contact of a CRM or an import that holds it.
+named as (
+
+    select
+        edges_to_values.group_id,
+        greatest(
+            count(distinct names.last_name),
+            count(distinct names.last_name || '|' || names.initial),
+            count(distinct names.last_name || '|' || names.first_name)
+        ) as names,
+        count(distinct case when names.first_name is not null then names.group_id end) as named,
+        count(distinct edges_to_values.stronger_id) as holders
+    from edges_to_values
+    inner join counted
+        on edges_to_values.group_id = counted.group_id and counted.contacts > 1
+    left join {{ ref('int_identity_names') }} as names
+        on edges_to_values.stronger_id = names.group_id
+    where edges_to_values.stronger_type in ('crm_contact', 'external_id')
+    group by edges_to_values.group_id
 
 ),
 
 judged as (
 
     select
-        counted.group_key,
+        counted.group_id,
         counted.label,
         case
             when counted.contacts = 1 then 'attached'
@@ -100,7 +96,7 @@ judged as (
             else 'joined'
         end as verdict
     from counted
-    left join named on counted.group_key = named.group_key
+    left join named on counted.group_id = named.group_id
     left join limits on limits.identifier_type = '{{ identifier_type }}'
 
 ),
@@ -111,46 +107,37 @@ edges as (
         judged.label as node,
         touches.label as neighbour
     from judged
-    inner join touches on judged.group_key = touches.group_key
+    inner join touches on judged.group_id = touches.group_id
     where judged.verdict = 'joined'
     union
     select
         touches.label as node,
         judged.label as neighbour
     from judged
-    inner join touches on judged.group_key = touches.group_key
+    inner join touches on judged.group_id = touches.group_id
     where judged.verdict = 'joined'
 
 ),
 
 {{ connected_components('edges') }},
 
-joins as (
-
-    select
-        node as label,
-        label as joined_label
-    from components
-
-),
-
 -- What a joined contact would hold, and the most that one of its parts held before.
 held as (
 
     select
-        joins.joined_label,
+        components.label as joined_label,
         contacts_before.identifier_type,
-        contacts_before.label,
-        count(distinct contacts_before.group_key) as held_groups
+        components.node,
+        count(*) as held_groups
     from contacts_before
-    inner join joins on contacts_before.label = joins.label
-    group by joins.joined_label, contacts_before.identifier_type, contacts_before.label
+    inner join components on contacts_before.label = components.node
+    group by components.label, contacts_before.identifier_type, components.node
 
 ),
 
 crowded as (
 
-    select held.joined_label
+    select distinct held.joined_label
     from held
     inner join limits on held.identifier_type = limits.identifier_type
     group by held.joined_label, held.identifier_type, limits.most_per_contact
@@ -161,29 +148,27 @@ crowded as (
 relabelled as (
 
     select
-        joins.label,
-        joins.joined_label
-    from joins
-    left join crowded on joins.joined_label = crowded.joined_label
+        components.node as label,
+        components.label as joined_label
+    from components
+    left join crowded on components.label = crowded.joined_label
     where crowded.joined_label is null
 
 )
 
 select
     contacts_before.identifier_type,
-    contacts_before.identifier_key,
-    contacts_before.group_key,
+    contacts_before.group_id,
     coalesce(relabelled.joined_label, contacts_before.label) as label,
     contacts_before.verdict
 from contacts_before
 left join relabelled on contacts_before.label = relabelled.label
 union all
 select
-    identifiers.identifier_type,
-    identifiers.identifier_key,
-    identifiers.group_key,
+    identity_groups.identifier_type,
+    identity_groups.group_id,
     case
-        when judged.verdict is null then identifiers.group_key
+        when judged.verdict is null then identity_groups.group_id
         when judged.verdict = 'attached' then coalesce(relabelled.joined_label, judged.label)
         when judged.verdict = 'joined' then relabelled.joined_label
     end as label,
@@ -192,7 +177,8 @@ select
         when judged.verdict = 'joined' and relabelled.label is null then 'crowded'
         else judged.verdict
     end as verdict
-from identifiers
-left join judged on identifiers.group_key = judged.group_key
+from {{ ref('int_identity_groups') }} as identity_groups
+left join judged on identity_groups.group_id = judged.group_id
 left join relabelled on judged.label = relabelled.label
+where identity_groups.identifier_type = '{{ identifier_type }}'
 {%- endmacro %}

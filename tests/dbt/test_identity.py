@@ -17,7 +17,7 @@ from workspace.definitions.identity import Identifiers
 
 GRAPHS = 400
 THEN, LATER = datetime(2026, 3, 1, 12), datetime(2026, 4, 1, 12)
-STEPS = ["sources", "users", "emails", "phones", "devices", "members"]
+STEPS = ["edges", "groups", "sources", "users", "emails", "phones", "devices", "members"]
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +40,20 @@ def graphs(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
         connection.executemany("insert into int_identity_links values (?, ?, ?, ?)", rows)
         connection.execute(
             "create table int_identity_identifiers "
-            "(identifier_type text, identifier_key text, group_key text)"
+            "(identifier_type text, identifier_key text, group_key text, group_id integer)"
         )
-        connection.executemany("insert into int_identity_identifiers values (?, ?, ?)", identifiers)
+        numbers = {key: n for n, key in enumerate(dict.fromkeys(i.group for i in identifiers))}
+        connection.executemany(
+            "insert into int_identity_identifiers values (?, ?, ?, ?)",
+            [(*identifier, numbers[identifier.group]) for identifier in identifiers],
+        )
         connection.execute(
             "create table int_identity_names "
-            "(group_key text, last_name text, initial text, first_name text)"
+            "(group_id integer, last_name text, initial text, first_name text)"
         )
-        names = [(group, *name) for evidence in found for group, name in evidence.names.items()]
+        names = [
+            (numbers[group], *name) for evidence in found for group, name in evidence.names.items()
+        ]
         connection.executemany("insert into int_identity_names values (?, ?, ?, ?)", names)
     steps = [f"int_identity_{step}" for step in STEPS]
     house.dbt("run", "--select", "stg_marketing__identity_limits", *steps)

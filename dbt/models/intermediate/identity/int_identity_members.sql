@@ -3,31 +3,41 @@
 -- is nobody's.
 with resolved as (
 
-    select
-        resolved.*,
-        limits.position
-    from {{ ref('int_identity_devices') }} as resolved
-    left join {{ ref('stg_marketing__identity_limits') }} as limits
-        on resolved.identifier_type = limits.identifier_type
+    select * from {{ ref('int_identity_devices') }}
 
 ),
 
+identifiers as (
+
+    select * from {{ ref('int_identity_identifiers') }}
+
+),
+
+limits as (
+
+    select * from {{ ref('stg_marketing__identity_limits') }}
+
+),
+
+-- The position is one digit, so that the smallest text is the strongest type's smallest key.
 named as (
 
     select
-        label,
-        identifier_key as contact_id
+        resolved.label,
+        substr(min(coalesce(limits.position, 9) || identifiers.identifier_key), 2) as contact_id
     from resolved
-    where identifier_type <> 'anonymous_id' and label is not null
-    qualify row_number() over (partition by label order by position nulls last, identifier_key) = 1
+    inner join identifiers on resolved.group_id = identifiers.group_id
+    left join limits on resolved.identifier_type = limits.identifier_type
+    where resolved.identifier_type <> 'anonymous_id' and resolved.label is not null
+    group by resolved.label
 
 )
 
 select
-    resolved.identifier_type,
-    resolved.identifier_key,
+    identifiers.identifier_type,
+    identifiers.identifier_key,
     named.contact_id,
-    resolved.verdict,
-    resolved.group_key
-from resolved
+    resolved.verdict
+from identifiers
+inner join resolved on identifiers.group_id = resolved.group_id
 left join named on resolved.label = named.label

@@ -23,6 +23,7 @@ with names as (
 )
 
 select
+    identifiers.group_id,
     identifiers.group_key,
     {{ plain_text('names.last_name') }} as last_name,
     nullif(substr({{ plain_text('names.first_name') }}, 1, 1), '') as initial,
@@ -36,6 +37,6 @@ inner join {{ ref('int_identity_identifiers') }} as identifiers
     on names.identifier_key = identifiers.identifier_key
 where nullif(trim(names.last_name), '') is not null
 qualify row_number() over (
-    partition by identifiers.group_key
+    partition by identifiers.group_id
     order by length(names.first_name) desc nulls last, names.identifier_key
 ) = 1

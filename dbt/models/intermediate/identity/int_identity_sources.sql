@@ -1,11 +1,10 @@
 {{ config(materialized='view') }}
 
--- One row per identifier that a system gave out to one of its contacts: where contacts begin.
+-- One row per group of what systems gave out to their contacts: where contacts begin.
 select
     identifier_type,
-    identifier_key,
-    group_key,
-    group_key as label,
+    group_id,
+    group_id as label,
     'alone' as verdict
-from {{ ref('int_identity_identifiers') }}
+from {{ ref('int_identity_groups') }}
 where identifier_type in ('crm_contact', 'external_id')

@@ -69,11 +69,14 @@ tied as (
 
     select
         members.*,
+        identifiers.group_key,
+        identifiers.first_seen_at,
+        identifiers.last_seen_at,
         case
             when members.contact_id is null then null
             when members.identifier_key = members.contact_id then 'itself'
             when not best.is_by_value then best.evidence
-            when members.group_key <> members.identifier_key
+            when identifiers.group_key <> members.identifier_key
                 then
                     case
                         when members.identifier_type = 'crm_contact' then 'crm_merge' else 'alias'
@@ -85,6 +88,7 @@ tied as (
         best.tied_key,
         best.observations
     from members
+    inner join identifiers on members.identifier_key = identifiers.identifier_key
     left join best on members.identifier_key = best.identifier_key
 
 )
@@ -99,7 +103,6 @@ select
     case when tied.evidence = tied.best_evidence then tied.tied_type end as evidence_type,
     case when tied.evidence = tied.best_evidence then tied.tied_key end as evidence_key,
     case when tied.evidence = tied.best_evidence then tied.observations end as observations,
-    identifiers.first_seen_at,
-    identifiers.last_seen_at
+    tied.first_seen_at,
+    tied.last_seen_at
 from tied
-inner join identifiers on tied.identifier_key = identifiers.identifier_key
