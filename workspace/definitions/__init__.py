@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from workspace.definitions.actors import Actors
+from workspace.definitions.channels import Channels
 from workspace.definitions.content_calendar import ContentCalendar
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
@@ -20,6 +22,7 @@ from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
 from workspace.definitions.verticals import Verticals
+from workspace.paths import PROJECT
 
 FRESHNESS = "freshness.yml"
 
@@ -38,6 +41,8 @@ class Definitions:
     performance: Performance
     partners: Partners
     content_calendar: ContentCalendar
+    channels: Channels
+    actors: Actors
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -64,13 +69,17 @@ class Definitions:
             "performance": list(self.performance.rows()),
             "partners": list(self.partners.rows()),
             "content_calendar": list(self.content_calendar.rows()),
+            "channels": list(self.channels.rows()),
+            "actors": list(self.actors.rows()),
         }
 
 
 def load(folder: Path) -> Definitions:
     """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
-    A file that is missing means its defaults. Raises :class:`DefinitionError`.
+    A file that is missing means its defaults; without ``channels.yml`` or ``actors.yml`` the
+    project's own are taken, since most of both holds for anyone. Raises
+    :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
     path = folder / "targets.yml"
@@ -90,9 +99,17 @@ def load(folder: Path) -> Definitions:
     performance = _of_verticals(folder / "performance.yml", Performance, verticals)
     partners = _of_verticals(folder / "partners.yml", Partners, verticals)
     calendar = _of_verticals(folder / "content_calendar.yml", ContentCalendar, verticals)
+    path = _own_or_shipped(folder, "channels.yml")
+    channels = read(path, Channels)
+    actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
     return Definitions(
-        folder, verticals, targets, freshness, identity, performance, partners, calendar
+        *(folder, verticals, targets, freshness, identity, performance, partners, calendar),
+        *(channels, actors),
     )
+
+
+def _own_or_shipped(folder: Path, name: str) -> Path:
+    return folder / name if (folder / name).exists() else PROJECT / "marketing" / name
 
 
 Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar)

@@ -18,12 +18,57 @@
 {# Text before the first separator; the whole text where there is none. #}
 {% macro text_before(text, separator) %}split_part({{ text }}, '{{ separator }}', 1){% endmacro %}
 
-{# Text between a marker and the next separator, or NULL. #}
-{% macro host_of(url) %}nullif(lower(split_part(split_part({{ url }}, '://', 2), '/', 1)), ''){% endmacro %}
-
 {# Text as it is compared: lower case, without accents and outer blanks. #}
 {% macro plain_text(text) %}{{ return(adapter.dispatch('plain_text')(text)) }}{% endmacro %}
 {% macro default__plain_text(text) %}strip_accents(lower(trim({{ text }}))){% endmacro %}
 {% macro spark__plain_text(text) -%}
     translate(lower(trim({{ text }})), 'àâäáãåçéèêëíìîïñóòôöõúùûüýÿ', 'aaaaaaceeeeiiiinooooouuuuyy')
+{%- endmacro %}
+
+{# The host of an absolute URL without user and port, or NULL. #}
+{% macro host_of(url) -%}
+    nullif(
+        regexp_replace(
+            regexp_replace(
+                lower(
+                    {{ text_before(text_before(text_before("split_part(" ~ url ~ ", '://', 2)", '/'), '?'), '#') }}
+                ), '^.*@', ''
+            ), ':[0-9]*$', ''
+        ), ''
+    )
+{%- endmacro %}
+
+{# The query of a URL, without its question mark and fragment, or NULL. #}
+{% macro query_of(url) -%}
+    nullif(substr({{ text_before(url, '#') }}, length({{ text_before(text_before(url, '#'), '?') }}) + 2), '')
+{%- endmacro %}
+
+{# The decoded value of a query's parameter. `name` is a literal. NULL where absent or empty. #}
+{% macro query_value(query, name) -%}
+    {{ url_text("nullif(regexp_extract('&' || " ~ query ~ ", '&" ~ name ~ "=([^&]*)', 1), '')") }}
+{%- endmacro %}
+
+{# Percent-encoded text as text; NULL where it decodes to no text. #}
+{% macro url_text(text) %}{{ return(adapter.dispatch('url_text')(text)) }}{% endmacro %}
+{% macro default__url_text(text) %}try(url_decode(replace({{ text }}, '+', ' '))){% endmacro %}
+{% macro spark__url_text(text) %}try_url_decode({{ text }}){% endmacro %}
+
+{# Whether some part of a text matches a regular expression, itself an SQL expression. #}
+{% macro matches(text, pattern) %}{{ return(adapter.dispatch('matches')(text, pattern)) }}{% endmacro %}
+{% macro default__matches(text, pattern) %}regexp_matches({{ text }}, {{ pattern }}){% endmacro %}
+{% macro spark__matches(text, pattern) %}({{ text }} rlike {{ pattern }}){% endmacro %}
+
+{# 64 bits of a text's MD5 as a BIGINT, the same in every version of an engine. Windows over
+   numbers are several times faster than over texts. #}
+{% macro number_of(text) %}{{ return(adapter.dispatch('number_of')(text)) }}{% endmacro %}
+{% macro default__number_of(text) -%}
+    cast(cast(md5_number_lower({{ text }}) as hugeint) - 9223372036854775808 as bigint)
+{%- endmacro %}
+{% macro spark__number_of(text) -%}
+    cast(cast(conv(substr(md5({{ text }}), 17, 16), 16, 10) as decimal(20, 0)) - 9223372036854775808 as bigint)
+{%- endmacro %}
+
+{# One key of several nullable texts; values cannot run into each other. #}
+{% macro key_of(columns) -%}
+    md5({% for column in columns %}coalesce(md5({{ column }}), '-'){% if not loop.last %} || {% endif %}{% endfor %})
 {%- endmacro %}

@@ -57,6 +57,15 @@
 {% macro default__seconds_between(first_time, last_time) %}(date_diff('microsecond', {{ first_time }}, {{ last_time }}) / 1e6){% endmacro %}
 {% macro spark__seconds_between(first_time, last_time) %}(unix_micros({{ last_time }}) - unix_micros({{ first_time }})) / 1e6{% endmacro %}
 
+{# Microseconds since 1970 as a BIGINT. #}
+{% macro epoch_micros(at) %}{{ return(adapter.dispatch('epoch_micros')(at)) }}{% endmacro %}
+{% macro default__epoch_micros(at) %}epoch_us({{ at }}){% endmacro %}
+{% macro spark__epoch_micros(at) %}unix_micros({{ at }}){% endmacro %}
+
+{# A text that sorts by time and then by a tie-breaking id; id_in_order gives the id back. #}
+{% macro time_order(at, id) %}lpad(cast({{ epoch_micros(at) }} as varchar), 20, '0') || {{ id }}{% endmacro %}
+{% macro id_in_order(time_order) %}substr({{ time_order }}, 21){% endmacro %}
+
 {# Day of the week, Monday 1 to Sunday 7. #}
 {% macro iso_weekday(day) %}{{ return(adapter.dispatch('iso_weekday')(day)) }}{% endmacro %}
 {% macro default__iso_weekday(day) %}cast(isodow({{ day }}) as integer){% endmacro %}

@@ -26,6 +26,12 @@ hosts as (
 
 ),
 
+actors as (
+
+    select * from {{ ref('int_event_actors') }} where origin = 'events'
+
+),
+
 -- With one vertical there is nothing to tell apart.
 only_vertical as (
 
@@ -95,9 +101,13 @@ select
     localised.revenue,
     localised.currency,
     {{ to_base('localised.revenue', 'localised.currency', 'localised.base_currency', 'fx.rate') }}
-        as revenue_base
+        as revenue_base,
+    coalesce(actors.actor_class, 'human') as actor_class,
+    actors.actor_rule,
+    actors.actor_confidence
 from localised
 left join contacts on localised.contact_id = contacts.contact_id
+left join actors on localised.message_id = actors.event_id
 left join hosts on localised.page_host = hosts.host
 left join only_vertical on true
 left join {{ ref('int_fx_rates_daily') }} as fx

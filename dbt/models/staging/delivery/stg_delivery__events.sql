@@ -11,6 +11,8 @@ select
     bounce_type,
     reason,
     url,
+    user_agent,
+    ip,
     coalesce(is_machine, false) as is_machine,
     coalesce(occurred_at, known_at) as occurred_at,
     known_at

@@ -1,4 +1,5 @@
--- One row per message. Paths and hosts lose their query, which may carry an address.
+-- One row per message. Paths and hosts lose their query, which may carry an address; the query,
+-- user agent and address of the device stay below the marts.
 select
     message_id,
     type as message_type,
@@ -17,13 +18,43 @@ select
     lower(page_host) as page_host,
     {{ text_before(text_before('page_path', '?'), '#') }} as page_path,
     {{ host_of('page_referrer') }} as referrer_host,
-    utm_source,
-    utm_medium,
-    utm_campaign,
+    coalesce(
+        nullif(utm_source, ''),
+        case
+            when contains(page_url, 'utm_source=')
+                then {{ query_value(query_of('page_url'), 'utm_source') }}
+        end
+    ) as utm_source,
+    coalesce(
+        nullif(utm_medium, ''),
+        case
+            when contains(page_url, 'utm_medium=')
+                then {{ query_value(query_of('page_url'), 'utm_medium') }}
+        end
+    ) as utm_medium,
+    coalesce(
+        nullif(utm_campaign, ''),
+        case
+            when contains(page_url, 'utm_campaign=')
+                then {{ query_value(query_of('page_url'), 'utm_campaign') }}
+        end
+    ) as utm_campaign,
     utm_term,
     utm_content,
     locale,
     order_id,
     revenue,
-    currency
+    currency,
+    {{ query_of('page_url') }} as page_query,
+    user_agent,
+    ip,
+    {{ json_text(json_text('context', 'library'), 'name') }} as library_name,
+    coalesce(
+        {{ json_text('properties', 'send_id') }}, {{ json_text('properties', 'email_id') }}
+    ) as send_id,
+    coalesce(
+        {{ json_text('properties', 'link') }},
+        {{ json_text('properties', 'link_id') }},
+        {{ json_text('properties', 'link_url') }}
+    ) as link
 from {{ source('lake', 'events') }}

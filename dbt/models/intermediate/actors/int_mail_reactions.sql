@@ -1,0 +1,84 @@
+-- Opens and clicks of mails, as track messages tell them and as webhooks do, with the delivery of
+-- the same send where it is known.
+with messages as (
+
+    select * from {{ ref('stg_events__messages') }}
+
+),
+
+mail_events as (
+
+    select
+        parameter_key as event,
+        {{ json_text('value', 'reaction') }} as reaction
+    from ({{ parameter_rows('mail_events') }}) as names
+
+),
+
+deliveries as (
+
+    select * from {{ ref('stg_delivery__events') }} where channel = 'email'
+
+),
+
+told as (
+
+    select
+        'events' as origin,
+        messages.message_id as reaction_id,
+        'events/' || messages.send_id as send_key,
+        mail_events.reaction,
+        messages.link,
+        messages.user_agent,
+        messages.ip,
+        false as is_told_machine,
+        messages.user_key as person_key,
+        messages.occurred_at
+    from messages
+    inner join mail_events on messages.event = mail_events.event
+    where messages.message_type = 'track'
+    union all
+    select
+        'webhooks' as origin,
+        provider || '/' || provider_event_id as reaction_id,
+        'webhooks/' || provider || '/' || provider_message_id as send_key,
+        event_type as reaction,
+        url as link,
+        user_agent,
+        ip,
+        is_machine as is_told_machine,
+        email_key as person_key,
+        occurred_at
+    from deliveries
+    where event_type in ('delivered', 'opened', 'clicked')
+
+),
+
+sends as (
+
+    select
+        send_key,
+        min(occurred_at) filter (where reaction = 'delivered') as delivered_at,
+        min(occurred_at) filter (where reaction = 'opened') as first_opened_at
+    from told
+    where send_key is not null
+    group by send_key
+
+)
+
+select
+    told.origin,
+    told.reaction_id,
+    told.send_key,
+    case told.reaction when 'opened' then 'open' else 'click' end as actor_action,
+    told.link,
+    told.user_agent,
+    told.ip,
+    told.is_told_machine,
+    told.person_key,
+    told.occurred_at,
+    sends.delivered_at,
+    sends.first_opened_at
+from told
+left join sends on told.send_key = sends.send_key
+where told.reaction in ('opened', 'clicked')
