@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -130,6 +131,18 @@ class Lakehouse:
     def build(self, *arguments: str) -> Lakehouse:
         self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)
         return self
+
+    def run(self, *selectors: str) -> Lakehouse:
+        """Some models without their tests."""
+        self.dbt("run", "--select", *selectors)
+        return self
+
+    def copied(self, folder: Path) -> Lakehouse:
+        """The same warehouse elsewhere, to be filled anew."""
+        other = Lakehouse(folder, self.target)
+        self.rows("force checkpoint")  # what stands in the log would stay behind
+        shutil.copyfile(self.path, other.path)
+        return other
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path)) as connection:

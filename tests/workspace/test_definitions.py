@@ -69,6 +69,18 @@ def test_the_shipped_definitions_load() -> None:
         "content_settings",
         "unpublished_statuses",
         "content_cadence",
+        "channel_settings",
+        "channel_sites",
+        "channel_rules",
+        "click_ids",
+        "session_settings",
+        "session_key_events",
+        "session_excluded_libraries",
+        "actor_settings",
+        "actor_agents",
+        "actor_networks",
+        "actor_timing",
+        "mail_events",
     }
 
 

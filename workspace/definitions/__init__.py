@@ -101,6 +101,12 @@ def load(folder: Path) -> Definitions:
     calendar = _of_verticals(folder / "content_calendar.yml", ContentCalendar, verticals)
     path = _own_or_shipped(folder, "channels.yml")
     channels = read(path, Channels)
+    faults = [
+        f"{path}:{_line_of(path, f'id: {rule},')}: rules.{rule}.{field}: {fault}"
+        for rule, field, fault in channels.faults()
+    ]
+    if faults:
+        raise DefinitionError(faults)
     actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
     return Definitions(
         *(folder, verticals, targets, freshness, identity, performance, partners, calendar),

@@ -126,23 +126,23 @@ class Channels(Strict):
         no_repeats(self.channels, "channel")
         no_repeats(self.click_ids, "click id")
         no_repeats((rule.id for rule in self.rules), "rule id")
+        return self
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """Names in rules that the file does not list: (rule id, field, what is wrong)."""
         kinds = {*self.sites, PARTNER, PRESS}
         for rule in self.rules:
             if rule.channel not in self.channels or rule.channel == UNKNOWN:
-                raise ValueError(
-                    f"rule {rule.id}: no channel {rule.channel!r} in channels"
-                    f"{nearest(rule.channel, self.channels)}"
-                )
-            for kind in (rule.when.source_in, rule.when.referrer_in):
+                hint = nearest(rule.channel, self.channels)
+                yield rule.id, "channel", f"no channel {rule.channel!r} in channels{hint}"
+            for field in ("source_in", "referrer_in"):
+                kind = getattr(rule.when, field)
                 if kind is not None and kind not in kinds:
-                    raise ValueError(f"rule {rule.id}: no sites {kind!r}{nearest(kind, kinds)}")
+                    yield rule.id, f"when.{field}", f"no sites {kind!r}{nearest(kind, kinds)}"
             for click_id in rule.when.click_id or []:
                 if click_id not in self.click_ids:
-                    raise ValueError(
-                        f"rule {rule.id}: no click id {click_id!r}"
-                        f"{nearest(click_id, self.click_ids)}"
-                    )
-        return self
+                    hint = nearest(click_id, self.click_ids)
+                    yield rule.id, "when.click_id", f"no click id {click_id!r} in click_ids{hint}"
 
     def rows(self) -> Iterator[Row]:
         yield Row(
