@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from ingestion.sources import registry
@@ -63,8 +64,13 @@ class Demo:
         self.output, self.complaints = done.stdout, done.stderr
         self.attempts = attempts.read_text()
 
-    def ask(self, query: str) -> list[Any]:
+    def ask(self, query: str, **tables: pa.Table) -> list[Any]:
+        """Rows over the published views, the truth's tables and tables of one's own (both in
+        ``memory``)."""
         with duckdb.connect() as connection:
+            for name, table in tables.items():
+                connection.register("given", table)
+                connection.execute(f"create table {name} as from given")
             published = self.workspace / "published" / "marketing.duckdb"
             connection.execute(f"attach '{published}' as published (read_only)")
             for path in (self.workspace / "demo" / "truth").glob("*.parquet"):
@@ -135,6 +141,111 @@ def test_recurring_revenue_is_the_worlds(demo: Demo) -> None:
         where month < date '2026-10-01' group by all order by all
         """
     )
+
+
+@pytest.fixture(scope="module")
+def devices(demo: Demo) -> pa.Table:
+    """Anonymous ids of the truth with the keys that the marts show."""
+    ids = [name for (name,) in demo.ask("select distinct anonymous_id from memory.sessions")]
+    keys = Keyring(PEPPER.encode()).keys("anonymous_id", ids)
+    return pa.table({"anonymous_id": ids, "visitor_key": keys})
+
+
+#: The world's sessions beside ours of the same device and start.
+SESSIONS = """
+from memory.sessions as truth
+inner join memory.devices as devices using (anonymous_id)
+left join marts.fct_sessions as found
+    on devices.visitor_key = found.visitor_key and truth."first" = found.started_at
+"""
+
+
+def test_sessions_are_the_worlds(demo: Demo, devices: pa.Table) -> None:
+    """Each with its first and last message and their number; the channel in all but a few."""
+    ((sessions, exact, channel, campaign, bots, caught, wrong),) = demo.ask(
+        f"""
+        select
+            count(*), count_if(found.ended_at = truth."last" and found.events = truth.events),
+            avg((found.channel = truth.channel)::int),
+            avg((coalesce(found.campaign, '') = truth.campaign)::int),
+            count_if(is_bot), count_if(is_bot and actor_class = 'machine'),
+            count_if(not is_bot and actor_class != 'human')
+        {SESSIONS}
+        """,
+        devices=devices,
+    )
+    assert sessions > 40_000 and exact == sessions
+    assert channel >= 0.995 and campaign >= 0.995
+    assert bots > 500 and (caught, wrong) == (bots, 0)
+    # Beside them only the app's sessions and what the analytics vendor's export tells.
+    ((others, of_the_app, with_pages),) = demo.ask(
+        f"""
+        select count(*), count_if(surface = 'app'), count_if(surface = 'web')
+        from marts.fct_sessions anti join (select session_id {SESSIONS}) using (session_id)
+        """,
+        devices=devices,
+    )
+    assert others == of_the_app + with_pages and with_pages < 500
+
+
+def test_a_session_of_somebody_else_is_nobodys(demo: Demo, devices: pa.Table) -> None:
+    """Of the sessions given to a contact of the CRM, 99.9 % are that person's own."""
+    crm_ids = [
+        name
+        for (name,) in demo.ask(
+            "select distinct value from memory.identities where kind = 'user_id'"
+        )
+    ]
+    users = pa.table(
+        {"value": crm_ids, "user_key": Keyring(PEPPER.encode()).keys("user_id", crm_ids)}
+    )
+    ((given, right),) = demo.ask(
+        f"""
+        select count(*), count_if(truth.person = identities.person)
+        {SESSIONS}
+        inner join marts.identity_map as map
+            on found.contact_id = map.contact_id and map.identifier_type = 'user_id'
+        inner join memory.users as users on map.identifier_key = users.user_key
+        inner join memory.identities as identities
+            on users.value = identities.value and identities.kind = 'user_id'
+        """,
+        devices=devices,
+        users=users,
+    )
+    assert given > 5_000 and right / given > 0.999
+
+
+@pytest.mark.parametrize("event", ["Email Opened", "Email Clicked"])
+def test_machines_are_told_from_people(demo: Demo, event: str) -> None:
+    """By every rule; of a scanner that hides its name the times alone tell."""
+    ((machines, found, right),) = demo.ask(
+        f"""
+        select
+            count(truth.message_id), count_if(actor_class = 'machine'),
+            count_if(actor_class = 'machine' and truth.message_id is not null)
+        from marts.fct_events left join memory.machine_events as truth using (message_id)
+        where event = '{event}'
+        """
+    )
+    assert machines > 5_000
+    assert right / found >= 0.98 and right / machines >= 0.9
+    with duckdb.connect(str(demo.workspace / "warehouse.duckdb"), read_only=True) as connection:
+        timed = connection.execute(
+            "select distinct reaction_id from intermediate.int_mail_timing"
+        ).to_arrow_table()
+    ((scanned, by_time, by_time_right),) = demo.ask(
+        f"""
+        select
+            count_if(actor = 'gateway'), count(timed.reaction_id),
+            count_if(actor = 'gateway' and timed.reaction_id is not null)
+        from marts.fct_events
+        left join memory.machine_events as truth using (message_id)
+        left join memory.timed as timed on fct_events.message_id = timed.reaction_id
+        where event = '{event}'
+        """,
+        timed=timed,
+    )
+    assert by_time_right / by_time >= 0.98 and by_time_right / scanned >= 0.9
 
 
 def test_every_planted_fault_is_told(demo: Demo) -> None:

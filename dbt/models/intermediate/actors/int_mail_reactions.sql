@@ -32,7 +32,7 @@ told as (
         messages.user_agent,
         messages.ip,
         false as is_told_machine,
-        messages.user_key as person_key,
+        coalesce(messages.user_key, messages.email_key, messages.anonymous_key) as person_key,
         messages.occurred_at
     from messages
     inner join mail_events on messages.event = mail_events.event

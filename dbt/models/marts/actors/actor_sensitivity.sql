@@ -19,19 +19,10 @@ actors as (
 person_verticals as (
 
     select
-        'events' as origin,
-        user_key as person_key,
-        vertical
-    from {{ ref('int_user_contacts') }}
-    union all
-    select
-        'webhooks' as origin,
-        email_key as person_key,
-        min(vertical) as vertical
-    from {{ ref('int_contacts') }}
-    where email_key is not null
-    group by email_key
-    having count(distinct vertical) = 1
+        members.identifier_key as person_key,
+        contacts.vertical
+    from {{ ref('int_identity_members') }} as members
+    inner join {{ ref('int_contacts') }} as contacts on members.contact_id = contacts.contact_id
 
 ),
 
@@ -52,10 +43,7 @@ counted as (
     cross join run_context
     left join actors
         on reactions.origin = actors.origin and reactions.reaction_id = actors.event_id
-    left join person_verticals
-        on
-            reactions.origin = person_verticals.origin
-            and reactions.person_key = person_verticals.person_key
+    left join person_verticals on reactions.person_key = person_verticals.person_key
     union all
     select
         {{ month_of('started_on') }} as month,

@@ -1,0 +1,151 @@
+"""Sessionise events: our model's SQL, and the straightforward SQL over text keys.
+
+    python -m benchmarks.sessions [--events ROWS] [--only ours|peer]
+
+``events`` events, by default 20 million, of visitors with keys of 32 characters, in no order: about
+eight a session and five sessions a visitor. Ours is the compiled text of the model
+``int_event_sessions`` as the project ships it, with the session's id for every event; the peer
+partitions by the text key, orders by the timestamp and numbers the sessions of each visitor. Both
+are aggregated to the number of sessions and of events, so that neither writes a table. Each runs
+in a process of its own for its peak of memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project.dbt import PROJECT_FOLDER
+from workspace import definitions
+from workspace import settings as settings_module
+from workspace.definitions.store import table
+from workspace.paths import PROJECT
+from workspace.settings import exported
+
+EVENTS = 20_000_000
+A_SESSION, A_VISITOR = 8, 40
+MODEL = "models/intermediate/web/int_event_sessions.sql"
+
+PEER = """
+with pauses as (
+    select
+        visitor_key, occurred_at,
+        occurred_at - lag(occurred_at) over (
+            partition by visitor_key order by occurred_at
+        ) as pause
+    from intermediate.int_interactions
+)
+select
+    visitor_key,
+    sum(case when pause is null or pause >= interval '30' minute then 1 else 0 end) over (
+        partition by visitor_key order by occurred_at rows unbounded preceding
+    ) as session_id
+from pauses
+"""
+
+
+def fill(path: Path, events: int) -> None:
+    """A warehouse with what the model reads: interactions, settings and a run's context."""
+    rows = table(definitions.load(PROJECT / "marketing").rows(), datetime(2026, 1, 1))
+    with duckdb.connect(str(path), config={"threads": 2}) as connection:
+        connection.execute("create schema lake; create schema staging; create schema intermediate")
+        connection.register("rows_to_load", rows)
+        connection.execute("create table lake.parameters as from rows_to_load")
+        connection.execute(
+            "create table lake.run_context as select 'r' as run_id, 's' as snapshot_id, "
+            "timestamp '2026-10-01' as as_of, 'Europe/Paris' as time_zone, 'EUR' as base_currency"
+        )
+        # The order of the hash is no order of visitors or of time.
+        connection.execute(
+            f"""
+            create table intermediate.int_interactions as
+            select
+                md5('m' || i) as message_id, md5('v' || visitor) as visitor_key,
+                timestamp '2026-01-01'
+                + to_seconds(86400 * (hash(visitor, session) % 180)
+                + 30 * (i % {A_SESSION}) + hash(i) % 25) as occurred_at,
+                null::varchar as source, null::varchar as medium, null::varchar as campaign,
+                null::varchar as click_id_name
+            from (
+                select
+                    i, i // {A_VISITOR} as visitor, (i % {A_VISITOR}) // {A_SESSION} as session
+                from range({events}) as numbers(i)
+            )
+            order by hash(i, 'order')
+            """
+        )
+
+
+def compiled(path: Path, target: Path) -> str:
+    """The model's SQL, its settings as views in the warehouse."""
+    settings_module.quiet_third_parties()
+    from dbt.cli.main import dbtRunner
+
+    folders = ["--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER)]
+    paths = ["--target-path", str(target), "--log-path", str(target / "logs")]
+    settings = ["stg_system__run_context", "stg_marketing__session_settings"]
+    with exported(MARKETING_WAREHOUSE=str(path)):
+        for command in (["run", "--select", *settings], ["compile", "--select", Path(MODEL).stem]):
+            if not dbtRunner().invoke(["--log-level", "none", *command, *folders, *paths]).success:
+                raise SystemExit(f"dbt {command[0]} failed")
+    return (target / "compiled" / "marketing_warehouse" / MODEL).read_text("utf-8")
+
+
+def measure(path: str, query: str) -> tuple[float, int, int, int]:
+    """Best seconds of three, sessions and events found, and the peak of memory in MB."""
+    taken = []
+    with duckdb.connect(path, read_only=True, config={"threads": 2}) as connection:
+        connection.execute("set preserve_insertion_order = false; set memory_limit = '5GB'")
+        for _ in range(3):
+            started = time.perf_counter()
+            found = connection.execute(
+                f"select count(*), sum(events) from (select count(*) as events from ({query}) "
+                "group by all)"
+            ).fetchone()
+            taken.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return min(taken), int(found[0]), int(found[1]), peak
+
+
+def alone(work: Callable[..., Any], *arguments: Any) -> Any:
+    """A function's answer from a new process: its memory, and its hold on the file, end with it."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--only", choices=("ours", "peer"))
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "warehouse.duckdb"
+        alone(fill, path, options.events)
+        ours = alone(compiled, path, Path(folder) / "target")
+        ours = f"select session_id from ({ours})"
+        results = {}
+        for name, query in (("ours", ours), ("peer", PEER)):
+            if options.only not in (None, name):
+                continue
+            results[name] = alone(measure, str(path), query)
+    counts = {tuple(result[1:3]) for result in results.values()}
+    assert len(counts) == 1, f"they differ: {results}"
+    ((sessions, events),) = counts
+    print(f"{events:,} events, {sessions:,} sessions")
+    for name, (seconds, _, _, peak) in results.items():
+        ratio = seconds / results.get("ours", [seconds])[0]
+        print(f"{name:6} {seconds:6.2f} s   {peak:6,} MB   {ratio:4.1f} times ours")
+
+
+if __name__ == "__main__":
+    main()
