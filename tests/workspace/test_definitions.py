@@ -59,6 +59,8 @@ def test_the_shipped_definitions_load() -> None:
         "kpi_targets",
         "plan_sums",
         "counted_twice",
+        "identity_limits",
+        "public_mail_domains",
         "performance_settings",
         "lead_detail_properties",
         "source_channels",
