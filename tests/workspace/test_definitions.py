@@ -59,6 +59,13 @@ def test_the_shipped_definitions_load() -> None:
         "kpi_targets",
         "plan_sums",
         "counted_twice",
+        "consent_purposes",
+        "consent_purpose_names",
+        "consent_bases",
+        "consent_sources",
+        "consent_stops",
+        "consent_mail_events",
+        "consent_forms",
     }
 
 

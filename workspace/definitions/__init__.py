@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from workspace.definitions.consent import Consent
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.store import in_force, store
@@ -29,6 +30,7 @@ class Definitions:
     verticals: Verticals
     targets: Targets
     freshness: Freshness
+    consent: Consent = Consent()
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -48,15 +50,18 @@ class Definitions:
     def rows(self) -> dict[str, list[Row]]:
         """Definition name -> its parameters."""
         base_currency = self.verticals.reporting.base_currency
-        return {
+        rows = {
             "verticals": list(self.verticals.rows()),
             "targets": list(self.targets.rows(base_currency)),
         }
+        if self.consent.purposes:
+            rows["consent"] = list(self.consent.rows())
+        return rows
 
 
 def load(folder: Path) -> Definitions:
-    """Read and validate ``verticals.yml`` and, where they are there, ``targets.yml`` and
-    ``freshness.yml``.
+    """Read and validate ``verticals.yml`` and, where they are there, ``targets.yml``,
+    ``freshness.yml`` and ``consent.yml``.
 
     Raises :class:`DefinitionError`.
     """
@@ -73,7 +78,9 @@ def load(folder: Path) -> Definitions:
         raise DefinitionError(faults)
     path = folder / FRESHNESS
     freshness = read(path, Freshness) if path.exists() else Freshness()
-    return Definitions(folder, verticals, targets, freshness)
+    path = folder / "consent.yml"
+    consent = read(path, Consent) if path.exists() else Consent()
+    return Definitions(folder, verticals, targets, freshness, consent)
 
 
 def _line_of(path: Path, text: str) -> int:
