@@ -30,7 +30,7 @@ class Definitions:
     verticals: Verticals
     targets: Targets
     freshness: Freshness
-    consent: Consent = Consent()
+    consent: Consent
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from workspace.ledger import CHUNK_ROWS, Ledger, schema
 from workspace.streams import STREAMS
 
 STREAM = "consent_events"
-#: Every marketing purpose, or every channel.
+#: Every purpose, or every channel.
 ALL = "all"
 
 _TABLE = schema.consent_events
@@ -43,10 +43,11 @@ class ConsentEvent:
     """One statement about one purpose and channel of whoever owns an identifier.
 
     ``identifier_key`` is a keyed hash (`workspace.identifiers`), never the identifier. ``purpose``
-    and ``channel`` may be ``all`` unless the state is ``granted``: nobody agrees to everything at
-    once. ``occurred_at`` is when it was decided, ``known_at`` when its source knew, both naive
-    UTC. ``evidence`` points to the proof: a message id, ``landing file:line``, a provider's event
-    id. Raises ``ValueError`` for what does not fit.
+    may be ``all`` where something is refused: every marketing purpose, or all that an objection
+    ends. ``channel`` may be ``all``; a grant is then for a purpose that has no channels.
+    ``occurred_at`` is when it was decided, ``known_at`` when its source knew, both naive UTC.
+    ``evidence`` points to the proof: a message id, ``landing file:line``, a provider's event id.
+    Raises ``ValueError`` for what does not fit.
     """
 
     identifier_type: str
@@ -80,8 +81,8 @@ class ConsentEvent:
         for name in ("purpose", "channel"):
             if not _CODE.fullmatch(getattr(self, name)):
                 raise ValueError(f"{name}: {getattr(self, name)!r} is not a code")
-            if self.state == "granted" and getattr(self, name) == ALL:
-                raise ValueError(f"{name}: a grant names one {name}")
+        if self.state in ("granted", "pending") and self.purpose == ALL:
+            raise ValueError("purpose: nobody agrees to everything at once")
         for name in ("source", "actor"):
             if normalise_email(getattr(self, name)) is not None:
                 raise ValueError(f"{name}: an address does not belong here")
@@ -96,7 +97,7 @@ class ConsentEvent:
     @property
     def event_id(self) -> str:
         """The same for the same statement, however often and whenever it reaches us."""
-        content = {k: v for k, v in asdict(self).items() if k not in _CLOCKS}
+        content = {k: v for k, v in vars(self).items() if k not in _CLOCKS}
         text = json.dumps(content, default=datetime.isoformat, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -108,7 +109,7 @@ def append(ledger: Ledger, events: Iterable[ConsentEvent], recorded_at: datetime
     """
     rows = {event.event_id: event for event in events}
     listed = [
-        {"event_id": event_id, **asdict(event), "recorded_at": recorded_at}
+        {"event_id": event_id, **vars(event), "recorded_at": recorded_at}
         for event_id, event in rows.items()
     ]
     chunks = range(0, len(listed), CHUNK_ROWS)
@@ -167,6 +168,9 @@ def export(ledger: Ledger, lake: Lake) -> int:
         schema=STREAMS[STREAM].schema,
     )
     lake.commit(
-        STREAM, end["event_id"], table, {"last": end["consent_event_id"], "event_id": end["event_id"]}
+        STREAM,
+        end["event_id"],
+        table,
+        {"last": end["consent_event_id"], "event_id": end["event_id"]},
     )
     return len(rows)

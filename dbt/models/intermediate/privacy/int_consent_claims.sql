@@ -44,7 +44,7 @@ expiries as (
     inner join silences
         on
             claims.subject_id = silences.subject_id
-            and silences.silent_from_at >= claims.decided_at
+            and claims.decided_at <= silences.silent_from_at
     where
         claims.said_state = 'granted'
         and (

@@ -7,7 +7,11 @@ with recorded as (
 
 imported as (
 
-    select * from {{ ref('stg_privacy__consents') }}
+    -- A decision of the past only; the lake cuts the others.
+    select decisions.*
+    from {{ ref('stg_privacy__consents') }} as decisions
+    cross join {{ ref('stg_system__run_context') }} as run_context
+    where decisions.decided_at < run_context.as_of
 
 ),
 

@@ -6,12 +6,6 @@ with stops as (
 
 ),
 
-run_context as (
-
-    select * from {{ ref('stg_system__run_context') }}
-
-),
-
 sources as (
 
     select * from {{ ref('stg_marketing__consent_sources') }}
@@ -50,8 +44,8 @@ evidence as (
         null as text_hash,
         null as language,
         -- What stands on a list is in force for as long as the list says so.
-        not reports.is_lifted and (reports.is_listed or coalesce(stops.is_lasting, others.is_lasting))
-            as is_lasting,
+        not reports.is_lifted
+        and (reports.is_listed or coalesce(stops.is_lasting, others.is_lasting)) as is_lasting,
         reports.evidence_reference,
         reports.decided_at,
         reports.known_at
@@ -89,9 +83,5 @@ select
     evidence.decided_at,
     evidence.known_at
 from evidence
-cross join run_context
 left join sources on evidence.source_class = sources.source_class
 left join purpose_names on evidence.purpose = purpose_names.name
-where
-    evidence.decided_at < run_context.as_of
-    or (evidence.evidence_type = 'stop' and evidence.decided_at = evidence.known_at)

@@ -1,21 +1,28 @@
 -- Two signs of life in one calendar month are never a month apart, so only a month's first and
 -- last one matter. Signs of life: what a person did on a site or in the product, a click, a form,
 -- a decision about consent. Not: a delivery, an open, a bounce.
-with messages as (
+with passive as (
+
+    select event
+    from {{ ref('stg_marketing__consent_mail_events') }}
+    where is_passive
+
+),
+
+messages as (
 
     select
-        user_key,
-        anonymous_key,
-        date_trunc('month', occurred_at) as active_month,
-        min(occurred_at) as first_at,
-        max(occurred_at) as last_at
-    from {{ ref('stg_events__messages') }}
-    where
-        occurred_at is not null
-        and (event is null or event not in (
-            select event from {{ ref('stg_marketing__consent_mail_events') }} where is_passive
-        ))
-    group by user_key, anonymous_key, date_trunc('month', occurred_at)
+        events.user_key,
+        events.anonymous_key,
+        min(events.occurred_at) as first_at,
+        max(events.occurred_at) as last_at
+    from {{ ref('stg_events__messages') }} as events
+    left join passive on events.event = passive.event
+    where events.occurred_at is not null and passive.event is null
+    group by
+        events.user_key,
+        events.anonymous_key,
+        date_trunc('month', events.occurred_at)
 
 ),
 
@@ -34,11 +41,19 @@ policy as (
 
 signs as (
 
-    select 'user_id' as identifier_type, user_key as identifier_key, first_at, last_at
+    select
+        'user_id' as identifier_type,
+        user_key as identifier_key,
+        first_at,
+        last_at
     from messages
     where user_key is not null
     union all
-    select 'anonymous_id' as identifier_type, anonymous_key as identifier_key, first_at, last_at
+    select
+        'anonymous_id' as identifier_type,
+        anonymous_key as identifier_key,
+        first_at,
+        last_at
     from messages
     where anonymous_key is not null
     union all

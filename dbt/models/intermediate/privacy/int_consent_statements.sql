@@ -17,7 +17,8 @@ purposes as (
 
 ),
 
--- A purpose without channels of its own hears what is refused on any of them.
+-- What is refused on all channels is refused on each, and a purpose without channels of its own
+-- hears what is refused on any. A grant is for one channel.
 covered as (
 
     select
@@ -27,17 +28,23 @@ covered as (
         purposes.needs_double_opt_in,
         purposes.expires_after_months
     from (
-        select distinct covers, purpose as said_purpose, channel as said_channel, state as said_state
+        select distinct
+            covers,
+            purpose as said_purpose,
+            channel as said_channel,
+            state as said_state
         from evidence
     ) as covers
     inner join purposes
         on
             (
-                covers.said_channel in (purposes.channel, 'all')
+                covers.said_channel = purposes.channel
                 or (
-                    purposes.channel = 'all'
-                    and covers.covers <> 'channel'
-                    and covers.said_state <> 'granted'
+                    covers.said_state <> 'granted'
+                    and (
+                        covers.said_channel = 'all'
+                        or (purposes.channel = 'all' and covers.covers <> 'channel')
+                    )
                 )
             )
             and (

@@ -1,6 +1,16 @@
-with listed as (
+with run_context as (
 
-    select * from {{ ref('stg_privacy__suppressions') }}
+    select * from {{ ref('stg_system__run_context') }}
+
+),
+
+-- The lake cuts what has a time of its own; a list's entries and the CRM's versions are states.
+listed as (
+
+    select entries.*
+    from {{ ref('stg_privacy__suppressions') }} as entries
+    cross join run_context
+    where entries.suppressed_at is null or entries.suppressed_at < run_context.as_of
 
 ),
 
@@ -93,8 +103,10 @@ select
     case when messages.user_key is not null then 'user_id' else 'anonymous_id' end
         as identifier_type,
     coalesce(messages.user_key, messages.anonymous_key) as identifier_key,
-    case when messages.user_key is not null and messages.anonymous_key is not null then 'anonymous_id' end
-        as other_identifier_type,
+    case
+        when messages.user_key is not null and messages.anonymous_key is not null
+            then 'anonymous_id'
+    end as other_identifier_type,
     case when messages.user_key is not null then messages.anonymous_key end
         as other_identifier_key,
     'email' as channel,

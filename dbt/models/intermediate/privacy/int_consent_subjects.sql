@@ -6,7 +6,7 @@ with contacts as (
 
 ),
 
-merges as (
+crm_merges as (
 
     select * from {{ ref('stg_crm__contact_merges') }}
 
@@ -34,8 +34,8 @@ merged as (
         versions.email_key,
         versions.phone_key
     from {{ source('lake', 'crm_contacts') }} as versions
-    inner join merges on versions.crm_id = merges.merged_crm_id
-    inner join contacts as survivors on merges.surviving_crm_id = survivors.crm_id
+    inner join crm_merges on versions.crm_id = crm_merges.merged_crm_id
+    inner join contacts as survivors on crm_merges.surviving_crm_id = survivors.crm_id
 
 ),
 
@@ -65,21 +65,45 @@ people as (
 
 identifiers as (
 
-    {% for type, column in [
-        ('crm_contact', 'contact_key'),
-        ('user_id', 'user_key'),
-        ('external_id', 'external_key'),
-        ('email', 'email_key'),
-        ('phone', 'phone_key'),
-    ] %}
     select
-        '{{ type }}' as identifier_type,
-        {{ column }} as identifier_key,
+        'crm_contact' as identifier_type,
+        contact_key as identifier_key,
         contact_id
     from people
-    where {{ column }} is not null
-    {% if not loop.last %}union{% endif %}
-    {% endfor %}
+    where contact_key is not null
+    union all
+    select
+        'user_id' as identifier_type,
+        user_key as identifier_key,
+        contact_id
+    from people
+    where user_key is not null
+    union all
+    select
+        'external_id' as identifier_type,
+        external_key as identifier_key,
+        contact_id
+    from people
+    where external_key is not null
+    union all
+    select
+        'email' as identifier_type,
+        email_key as identifier_key,
+        contact_id
+    from people
+    where email_key is not null
+    union all
+    select
+        'phone' as identifier_type,
+        phone_key as identifier_key,
+        contact_id
+    from people
+    where phone_key is not null
+
 )
 
-select * from identifiers
+select distinct
+    identifier_type,
+    identifier_key,
+    contact_id
+from identifiers

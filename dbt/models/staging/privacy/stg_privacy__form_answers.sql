@@ -26,7 +26,7 @@ answers as (
     inner join boxes
         on
             events.type = boxes.source
-            and (boxes.name is null or boxes.name = events.event)
+            and (boxes.name is null or events.event = boxes.name)
     where events.type in ('track', 'identify')
     union all
     select
@@ -45,7 +45,7 @@ answers as (
     inner join boxes
         on
             boxes.source = 'form_submissions'
-            and (boxes.name is null or boxes.name = forms.form_id)
+            and (boxes.name is null or forms.form_id = boxes.name)
 
 )
 
