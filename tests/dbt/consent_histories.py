@@ -21,6 +21,8 @@ from workspace.ledger.consent import ConsentEvent
 
 AS_OF = datetime(2026, 3, 31, 12)
 EARLIER = datetime(2025, 9, 30, 12)
+#: Not an identifier: signs of life that came with what was told.
+CLICKS = "clicks"
 
 POLICY: dict[str, Any] = {
     "legal_bases": {
@@ -410,7 +412,7 @@ class _Teller:
             "bounced": ("suppressed", "channel", True),
         }
         if event_type == "clicked" and not machine:
-            self.world.statements["clicks"].append(
+            self.world.statements[CLICKS].append(
                 Statement(email, "", "", "", "", decided, known, False)
             )
         elif event_type in said and bounce != "transient":
@@ -428,7 +430,7 @@ class _Teller:
         bounce = self.rng.choice(["soft", "hard", None])
         self._event(decided, known, event, self.user, properties=json.dumps({"type": bounce}))
         if event == "Unsubscribed":
-            self.world.statements["clicks"].append(
+            self.world.statements[CLICKS].append(
                 Statement(self.user, "", "", "", "", decided, known, False)
             )
             said = ("withdrawn", "marketing", False)
@@ -449,7 +451,7 @@ class _Teller:
         ticked = self.rng.random() < 0.7
         properties = json.dumps({"boxes": {"news": [ticked, "x"]}})
         self._event(decided, known, "Form Submitted", self.user, properties=properties)
-        self.world.statements["clicks"].append(
+        self.world.statements[CLICKS].append(
             Statement(self.user, "", "", "", "", decided, known, False)
         )
         if ticked:
@@ -476,7 +478,7 @@ class _Teller:
                 "known_at": known,
             }
         )
-        self.world.statements["clicks"].append(
+        self.world.statements[CLICKS].append(
             Statement(email, "", "", "", "", decided, known, False)
         )
         if answer in ("yes", "Oui "):
@@ -525,13 +527,13 @@ class _Teller:
 def expected(world: World, as_of: datetime) -> dict[tuple[str, str, str, str], str]:
     """(subject, purpose, channel, brand) -> state, for people and for nobody's identifiers."""
     known = {name for person in world.people for name in person.identifiers}
-    nobody = [Person(name, {name}) for name in world.statements if name not in known]
+    nobody = [Person(name, {name}) for name in world.statements if name not in {*known, CLICKS}]
     found = {}
     for person in [*world.people, *nobody]:
         mine = {s for name in person.identifiers for s in world.statements.get(name, [])}
         signs = [
             s.decided
-            for s in world.statements["clicks"]
+            for s in world.statements[CLICKS]
             if s.identifier in person.identifiers and s.known <= as_of
         ]
         # What was not known yet is not looked at.

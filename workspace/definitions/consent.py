@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from workspace.definitions.reading import Key, Row, Strict, nearest, no_repeats
 
@@ -113,35 +114,47 @@ class Consent(Strict):
     forms: list[FormField] = []
 
     @model_validator(mode="after")
-    def _known_names(self) -> Consent:
-        for key, purpose in self.purposes.items():
-            for basis in purpose.legal_bases:
-                if basis not in self.legal_bases:
-                    raise ValueError(
-                        f"purpose {key}: no legal basis {basis!r}{nearest(basis, self.legal_bases)}"
+    def _names_are_known(self) -> Consent:
+        faults = list(self._faults())
+        if faults:
+            # With its place each, which a plain error of the whole file would not have.
+            raise ValidationError.from_exception_data(
+                "Consent",
+                [
+                    InitErrorDetails(
+                        type=PydanticCustomError("unknown_name", "{text}", {"text": text}),
+                        loc=place,
+                        input=None,
                     )
-        names = [*self.purposes, *(n for p in self.purposes.values() for n in p.also_called)]
-        no_repeats(names, "purpose")
-        if "all" in names:
-            raise ValueError("'all' is the name of all purposes together")
+                    for place, text in faults
+                ],
+            )
+        return self
+
+    def _faults(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        taken = {"all": "all purposes together"}
+        for key, purpose in self.purposes.items():
+            for n, name in enumerate([key, *purpose.also_called]):
+                place = ("purposes", key, *(["also_called", n - 1] if n else []))
+                if name in taken:
+                    yield place, f"{name!r} is the name of {taken[name]}"
+                taken[name] = f"purpose {key}"
+            for n, basis in enumerate(purpose.legal_bases):
+                if basis not in self.legal_bases:
+                    text = f"no legal basis {basis!r}{nearest(basis, self.legal_bases)}"
+                    yield ("purposes", key, "legal_bases", n), text
         if self.purposes and OTHER not in self.stops:
-            raise ValueError(f"stops: {OTHER!r} is missing: what an unknown reason ends")
+            yield ("stops",), f"{OTHER!r} is missing: what a reason that is not listed ends"
         for event, reason in self.mail_events.items():
             if reason not in self.stops:
-                raise ValueError(
-                    f"mail_events: {event}: no stop {reason!r}{nearest(reason, self.stops)}"
-                )
-        for form in self.forms:
-            purpose = self.purposes.get(form.purpose)
-            if purpose is None:
-                raise ValueError(
-                    f"forms: {form.field}: no purpose {form.purpose!r}"
-                    f"{nearest(form.purpose, self.purposes)}"
-                )
-            if form.channel not in purpose.channels:
-                raise ValueError(f"forms: {form.field}: {form.purpose} has no {form.channel}")
-        no_repeats(self.passive_events, "event")
-        return self
+                yield ("mail_events", event), f"no stop {reason!r}{nearest(reason, self.stops)}"
+        for n, form in enumerate(self.forms):
+            purpose_of = self.purposes.get(form.purpose)
+            if purpose_of is None:
+                text = f"no purpose {form.purpose!r}{nearest(form.purpose, self.purposes)}"
+                yield ("forms", n, "purpose"), text
+            elif form.channel not in purpose_of.channels:
+                yield ("forms", n, "channel"), f"{form.purpose} has no {form.channel}"
 
     def rows(self) -> Iterator[Row]:
         for key, purpose in self.purposes.items():
