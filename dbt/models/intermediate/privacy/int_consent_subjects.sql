@@ -63,42 +63,34 @@ people as (
 
 ),
 
+kinds as (
+
+    select 'crm_contact' as identifier_type
+    union all
+    select 'user_id' as identifier_type
+    union all
+    select 'external_id' as identifier_type
+    union all
+    select 'email' as identifier_type
+    union all
+    select 'phone' as identifier_type
+
+),
+
 identifiers as (
 
     select
-        'crm_contact' as identifier_type,
-        contact_key as identifier_key,
-        contact_id
+        kinds.identifier_type,
+        case kinds.identifier_type
+            when 'crm_contact' then people.contact_key
+            when 'user_id' then people.user_key
+            when 'external_id' then people.external_key
+            when 'email' then people.email_key
+            when 'phone' then people.phone_key
+        end as identifier_key,
+        people.contact_id
     from people
-    where contact_key is not null
-    union all
-    select
-        'user_id' as identifier_type,
-        user_key as identifier_key,
-        contact_id
-    from people
-    where user_key is not null
-    union all
-    select
-        'external_id' as identifier_type,
-        external_key as identifier_key,
-        contact_id
-    from people
-    where external_key is not null
-    union all
-    select
-        'email' as identifier_type,
-        email_key as identifier_key,
-        contact_id
-    from people
-    where email_key is not null
-    union all
-    select
-        'phone' as identifier_type,
-        phone_key as identifier_key,
-        contact_id
-    from people
-    where phone_key is not null
+    cross join kinds
 
 )
 
@@ -107,3 +99,4 @@ select distinct
     identifier_key,
     contact_id
 from identifiers
+where identifier_key is not null
