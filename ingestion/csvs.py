@@ -52,12 +52,7 @@ class CsvFile:
                     yield _record(number, line, lines, delimiter, names)
 
     def _header(self, number: int, line: bytes) -> tuple[str, list[str | None]]:
-        if line.startswith(_UTF16):
-            raise IngestError(self.shown_as, "is UTF-16; save it as UTF-8", line=number)
-        try:
-            text = line.removeprefix(_BOM).rstrip(b"\r").decode("utf-8")
-        except UnicodeDecodeError:
-            raise IngestError(self.shown_as, "the header is not UTF-8", line=number) from None
+        text = _header_text(self.shown_as, number, line)
         known = {
             name.lower(): field.sources[0]
             for field in self.contract.all_fields
@@ -105,6 +100,44 @@ class CsvFile:
                 line=number,
                 field=twice[0],
             )
+
+
+class Sheet:
+    """The records of any CSV by the header's own names; ``header`` is its line as it came.
+
+    Raises :class:`IngestError` for a header that cannot be read or names a column twice.
+    """
+
+    def __init__(self, handle: BinaryIO, shown_as: Path) -> None:
+        self._lines = _Lines(handle)
+        taken = self._lines.take()
+        while taken is not None and strict.is_blank(taken[1]):
+            taken = self._lines.take()
+        if taken is None:
+            raise IngestError(shown_as, "is empty")
+        number, self.header = taken
+        text = _header_text(shown_as, number, self.header)
+        splits = ((mark, _split(text, mark) or []) for mark in (",", ";", "\t"))
+        self._delimiter, cells = max(splits, key=lambda split: len(split[1]))
+        self.names = [cell.strip() for cell in cells]
+        twice = sorted({name for name in self.names if name and self.names.count(name) > 1})
+        if twice:
+            raise IngestError(shown_as, f"the header names {twice[0]!r} twice", line=number)
+
+    def rows(self) -> Iterator[SourceRow]:
+        while (taken := self._lines.take()) is not None:
+            number, line = taken
+            if not strict.is_blank(line):
+                yield _record(number, line, self._lines, self._delimiter, [*self.names])
+
+
+def _header_text(shown_as: Path, number: int, line: bytes) -> str:
+    if line.startswith(_UTF16):
+        raise IngestError(shown_as, "is UTF-16; save it as UTF-8", line=number)
+    try:
+        return line.removeprefix(_BOM).rstrip(b"\r").decode("utf-8")
+    except UnicodeDecodeError:
+        raise IngestError(shown_as, "the header is not UTF-8", line=number) from None
 
 
 class _Lines:

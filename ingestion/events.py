@@ -253,16 +253,37 @@ class _Bulk:
             self.sound &= screens.between(columns[name], EARLIEST, latest)
         columns |= payloads | self._commerce_columns()
         columns["message_hash"] = _hashes(m)
-        for column, kind in (("user", "user_id"), ("anonymous", "anonymous_id")):
-            encoded = columns[f"{column}_id"].dictionary_encode()
+        columns |= self._trait_columns()
+        for column, (kind, name) in (contract.KEYS | contract.TRAITS).items():
+            encoded = columns[name].dictionary_encode()
             made = keys.keys(kind, encoded.dictionary.to_pylist())
-            columns[f"{column}_key"] = pa.array(made, TEXT).take(encoded.indices)
+            columns[column] = pa.array(made, TEXT).take(encoded.indices)
         lines = np.arange(self.first_line, self.first_line + self.size, dtype=np.int64)
         columns["landing_line"] = pa.array(lines, pa.int64())
         columns["landed_at"] = pa.repeat(landed_at, self.size)
         columns["landing_file"] = pa.repeat(pa.scalar(origin.landing_file, TEXT), self.size)
         columns[HAS_TIMESTAMP] = given.is_valid()
         return columns
+
+    def _trait_columns(self) -> dict[str, pa.Array]:
+        """The person's traits that become keys, from the few messages that have some."""
+        own = [m.type == "identify" for m in self.messages] if self.traits else []
+        wanted = {i for i, is_own in enumerate(own) if is_own and self.traits[i]}
+        if b'"traits"' in b"".join(self.contexts):
+            wanted |= {i for i, raw in enumerate(self.contexts) if b'"traits"' in bytes(raw)}
+        names = [name for _, name in contract.TRAITS.values()]
+        found: dict[str, list[str | None]] = {name: [None] * self.size for name in names}
+        for i in wanted:
+            try:
+                context = _decode_object(self.contexts[i])
+            except quick.DOUBTS:
+                self.sound[i] = False
+                continue
+            traits = self.traits[i] if self.traits else {}
+            read = contract.person_traits(self.messages[i].type, traits, context)
+            for name in names:
+                found[name][i] = read(name)
+        return {name: pa.array(values, TEXT) for name, values in found.items()}
 
     def _context_columns(self, types: pa.Array) -> dict[str, pa.Array]:
         table = self._context_table()

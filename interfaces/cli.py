@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from interfaces import report
+from interfaces import identity, report
 from workspace import definitions, settings
 from workspace.settings import Settings, SettingsError
 
@@ -137,6 +137,47 @@ def ingest(
     if any(result.suite_failures for result in results):
         raise typer.Exit(CHECK_FAILED)
     if refused or any(result.bad or result.quarantined for result in results):
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command(name="import")
+def import_(
+    tool: Annotated[str, typer.Argument(help="Whose tables they are: fivetran.")],
+    paths: Annotated[list[Path], typer.Argument(help="Tables or folders: CSV, gzip or Parquet.")],
+    workspace: WorkspaceOption = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Of ad accounts whose tables name none, such as EUR.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what each table would become; load nothing.")
+    ] = False,
+) -> None:
+    """Move in: load HubSpot and ad tables of another warehouse (docs/move-in.md)."""
+    from ingestion import IngestError
+    from ingestion.contracts.fields import read_currency
+    from ingestion.errors import RowError
+    from ingestion.fivetran import Desk, import_tables
+    from workspace.lake import Lake
+    from workspace.locks import RunInProgress, run_lock
+
+    if tool != "fivetran":
+        _refuse(f"unknown tool {tool!r}; tables of fivetran can be imported")
+    try:
+        code = read_currency(currency) if currency is not None else None
+    except RowError:
+        _refuse(f"--currency {currency!r} is not an ISO 4217 code")
+    chosen = _settings(workspace)
+    desk = Desk(chosen.paths.landing, Lake(chosen.paths.lake), chosen.keyring)
+    try:
+        with run_lock(chosen.paths.run_lock, 600.0, "import"), report.stage(out, "import"):
+            found = import_tables(paths, None if plan else desk, now=chosen.present, currency=code)
+    except (RunInProgress, IngestError) as error:
+        _refuse(str(error))
+    report.show_import(out, err, found)
+    if any(result.suite_failures for result in found.loads):
+        raise typer.Exit(CHECK_FAILED)
+    rejected = any(result.bad or result.quarantined for result in found.loads)
+    if rejected or any(table.is_trouble for table in found.tables):
         raise typer.Exit(BAD_INPUT)
 
 
@@ -272,6 +313,9 @@ def _settings(workspace: Path | None) -> Settings:
 def _refuse(message: str) -> None:
     err.print(f"[red]error[/] {message}", highlight=False)
     raise typer.Exit(BAD_INPUT)
+
+
+app.add_typer(identity.commands(out, _settings, _refuse), name="identity")
 
 
 def main() -> None:

@@ -103,6 +103,30 @@ def show_faults(console: Console, results: Sequence[Any], refused: Sequence[str]
         console.print(f"refused {message}", markup=False, highlight=False)
 
 
+def show_import(console: Console, errors: Console, found: Any) -> None:
+    """What became of each table, the levels of spend side by side, and how its rows ended."""
+    for table in found.tables:
+        target = errors if table.is_trouble else console
+        target.print(f"{table.path}: {table.became}", markup=False, highlight=False)
+    levels: dict[tuple[str, str], str] = {}
+    for table in found.tables:
+        for currency, amount in table.spend.items():
+            kinds = levels.setdefault((table.table, f"{amount:,.2f} {currency}"), "")
+            levels[(table.table, f"{amount:,.2f} {currency}")] = ", ".join(
+                filter(None, (kinds, table.kind))
+            )
+    if levels:
+        shown = Table("spend by table (not to be added)", "total", "loaded as", box=None)
+        for (name, amount), kinds in levels.items():
+            shown.add_row(escape(name), amount, kinds or "-")
+        shown.columns[1].justify = "right"
+        console.print(shown)
+    for note in found.notes:
+        console.print(note, markup=False, highlight=False)
+    show_loads(console, found.loads)
+    show_faults(errors, found.loads, [])
+
+
 def show_kpis(console: Console, paths: Paths) -> None:
     """The last complete month against the plan, for each vertical."""
     with duckdb.connect(str(paths.published / "marketing.duckdb"), read_only=True) as connection:

@@ -43,3 +43,6 @@
         - 12 * floor({{ months_between(plan_start, month) }} / 12e0) as integer
     ) + 1
 {%- endmacro %}
+
+{# Whether two amounts are one: less than half a cent apart. NULL stays unknown. #}
+{% macro same_amount(first_value, second_value) %}(abs({{ first_value }} - {{ second_value }}) < 0.005){% endmacro %}

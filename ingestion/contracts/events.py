@@ -7,7 +7,7 @@ on here whatever it doubts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -54,6 +54,17 @@ CAMPAIGN = {
 }
 #: column -> key of context
 CONTEXT = {"user_agent": "userAgent", "ip": "ip", "locale": "locale"}
+#: column -> (kind of identifier, column it is the key of). Of a previous id nobody says what it
+#: was; an alias knows it under both kinds, and only one is ever seen elsewhere.
+KEYS = {
+    "user_key": ("user_id", "user_id"),
+    "anonymous_key": ("anonymous_id", "anonymous_id"),
+    "company_key": ("crm_company", "group_id"),
+    "previous_user_key": ("user_id", "previous_id"),
+    "previous_anonymous_key": ("anonymous_id", "previous_id"),
+}
+#: column -> (kind of identifier, trait)
+TRAITS = {"email_key": ("email", "email"), "phone_key": ("phone", "phone")}
 
 #: Times whose value judges the row; the others only correct a clock.
 _TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
@@ -80,7 +91,7 @@ def row(
     if kind == "group" and identifiers["group_id"] is None:
         raise RowError("missing_field", "groupId", "required for group")
     properties, context = _payload(source, "properties"), _payload(source, "context")
-    _payload(source, "traits")
+    traits = person_traits(kind, _payload(source, "traits"), context)
     page = _mapping(context.get("page"))
     campaign = _mapping(context.get("campaign"))
     second = properties if kind == "page" else {}
@@ -91,8 +102,8 @@ def row(
         "event": event,
         "name": name,
         **identifiers,
-        "user_key": keys.key("user_id", identifiers["user_id"]),
-        "anonymous_key": keys.key("anonymous_id", identifiers["anonymous_id"]),
+        **{column: keys.key(kind, identifiers[name]) for column, (kind, name) in KEYS.items()},
+        **{column: keys.key(kind, traits(name)) for column, (kind, name) in TRAITS.items()},
         **{column: _soft(page.get(k)) or _soft(second.get(k)) for column, k in PAGE.items()},
         **{column: _soft(campaign.get(k)) for column, k in CAMPAIGN.items()},
         **{column: _soft(context.get(k)) for column, k in CONTEXT.items()},
@@ -102,6 +113,18 @@ def row(
     }
     columns["page_host"] = host(columns["page_url"])
     return columns
+
+
+def person_traits(
+    kind: str, traits: Mapping[str, Any], context: Mapping[str, Any]
+) -> Callable[[str], str | None]:
+    """Reads a trait of the person by its name: an identify's own, else the context's.
+
+    A group's traits are the organisation's.
+    """
+    own = traits if kind == "identify" else {}
+    others = _mapping(context.get("traits"))
+    return lambda name: _soft(own.get(name)) or _soft(others.get(name))
 
 
 def message_hash(message_id: str) -> int:

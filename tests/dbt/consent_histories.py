@@ -15,6 +15,7 @@ from typing import Any
 
 from dateutil.relativedelta import relativedelta
 
+from tests.dbt import worlds
 from tests.dbt.consent_oracle import Cell, Person, Statement, about, state
 from workspace.definitions.consent import Consent
 from workspace.ledger.consent import ConsentEvent
@@ -106,7 +107,8 @@ def cells() -> list[Cell]:
 
 def parameters() -> list[dict[str, Any]]:
     policy = Consent.model_validate(POLICY)
-    return [
+    identity = [row for row in worlds.parameters() if row["definition"] == "identity"]
+    return identity + [
         {
             "definition": "consent",
             "definition_hash": "policy-1",

@@ -46,7 +46,7 @@ def _spend() -> worlds.Streams:
 def _reports() -> worlds.Streams:
     line = {"source": "ga4", "property_id": "p", "report_on": DAY, "channel_group": "Direct"}
     page = {"platform": "linkedin", "page_id": "p", "report_on": DAY}
-    use = {"source": "product", "user_id": SECRET, "user_key": "key-paul", "used_on": DAY}
+    use = {"source": "product", "user_id": SECRET, "user_key": "user-paul", "used_on": DAY}
     notice = {"source": "boamp", "notice_id": "n", "published_on": DAY}
     return {
         "web_analytics": [
@@ -289,7 +289,7 @@ def test_daily_reports_in_their_latest_restatement(sources: Lakehouse) -> None:
     ) == [("page", None, 9), ("post", "1", 4)]
     assert sources.rows(
         "select product_account_id, user_key, uses from marts.fct_product_usage_daily"
-    ) == [("7", "key-paul", 3)]
+    ) == [("7", "user-paul", 3)]
     assert sources.rows("select title, buyer_siren from marts.fct_tender_notices") == [
         ("Logiciels", "217500016")
     ]

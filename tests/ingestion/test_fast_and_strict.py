@@ -102,9 +102,15 @@ objects = st.dictionaries(
     st.one_of(values, st.sampled_from(["EUR", "eur", "EUX", "12.50", 12.5, 3, "1e3", "NaN"])),
     max_size=4,
 )
+traits = st.dictionaries(
+    st.sampled_from(["email", "phone", "name"]),
+    st.one_of(values, st.sampled_from(["a@x.example", " A@X.example ", "01 99 00 00 01", ""])),
+    max_size=3,
+)
 contexts = st.fixed_dictionaries(
     {},
     optional={
+        "traits": st.one_of(values, traits),
         "page": st.one_of(values, objects),
         "campaign": st.one_of(
             values,
@@ -135,7 +141,7 @@ messages = st.fixed_dictionaries(
         "sentAt": times,
         "receivedAt": times,
         "properties": st.one_of(objects, values),
-        "traits": st.one_of(objects, values),
+        "traits": st.one_of(objects, traits, values),
         "context": st.one_of(contexts, values),
         "integrations": st.one_of(objects, values),
         "channel": values,
@@ -160,7 +166,7 @@ likely = st.fixed_dictionaries(
         "sentAt": times,
         "originalTimestamp": times,
         "properties": objects,
-        "traits": objects,
+        "traits": st.one_of(objects, traits),
         "context": contexts,
         "integrations": objects,
     },
@@ -251,6 +257,35 @@ def test_times_that_only_arrow_reads(key: str, time: str) -> None:
     line = json.dumps(event(**{key: time})).encode()
     assert_same(line)
     assert slow(line).rejected.num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "email", "phone"),
+    [
+        ({"type": "identify", "traits": {"email": "A@x.example", "phone": "0199000001"}}, 1, 1),
+        ({"type": "identify", "context": {"traits": {"email": "a@x.example"}}}, 1, 0),
+        ({"context": {"traits": {"email": " a@x.example"}}}, 1, 0),
+        ({"type": "group", "groupId": "g", "traits": {"email": "a@x.example"}}, 0, 0),
+        ({"traits": {"email": "a@x.example"}}, 0, 0),
+        ({"type": "identify", "traits": {"email": "no address", "phone": 199000001}}, 0, 0),
+        ({"type": "identify", "traits": {"email": ""}, "context": {"traits": {"email": 5}}}, 0, 0),
+    ],
+)
+def test_whose_traits_become_keys(message: dict[str, Any], email: int, phone: int) -> None:
+    """A person's: of an identify, or of any message's context; a group's are not."""
+    line = json.dumps(event(**message)).encode()
+    assert_same(line)
+    row = rows(slow(line))[0]
+    assert row["email_key"] == (KEYRING.key("email", "a@x.example") if email else None)
+    assert row["phone_key"] == (KEYRING.key("phone", "+33199000001") if phone else None)
+
+
+def test_an_alias_is_known_under_both_kinds() -> None:
+    line = json.dumps(event(type="alias", previousId="old", userId="new")).encode()
+    assert_same(line)
+    row = rows(slow(line))[0]
+    assert row["previous_user_key"] == KEYRING.key("user_id", "old")
+    assert row["previous_anonymous_key"] == KEYRING.key("anonymous_id", "old")
 
 
 def test_a_host_behind_any_scheme() -> None:

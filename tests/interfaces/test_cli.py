@@ -197,3 +197,42 @@ def test_secrets_of_the_environment_are_not_shown(
     assert result.exit_code == 1 and "ledger" in result.output
     assert "hunter2" not in result.output
     assert "hunter2" not in repr(settings.load(workspace))
+
+
+# ---- moving in -------------------------------------------------------------------------------
+
+
+def test_tables_of_another_warehouse(workspace: Path, tmp_path: Path) -> None:
+    from tests.ingestion.fivetran import tables
+
+    brought = {k: v for k, v in tables.ads().items() if k.startswith("google")}
+    folder = tables.write(tmp_path / "export", brought)
+    looked = marketing(workspace, "import", "fivetran", folder, "--plan")
+    assert looked.exit_code == 0, looked.output
+    assert "ad_spend: 2 rows, 3 records folded into them" in looked.output
+    assert rows(workspace, "ad_spend") == 0
+    loaded = marketing(workspace, "import", "fivetran", folder)
+    assert loaded.exit_code == 0, loaded.output
+    assert rows(workspace, "ad_spend") == 2 and rows(workspace, "ad_spend_details") == 1
+    # The levels stand side by side, and what was loaded is named.
+    said = [" ".join(line.split()) for line in loaded.output.splitlines()]
+    assert "google_ads.account_stats 99.00 USD -" in said
+    assert "google_ads.campaign_stats 27.84 USD ad_spend" in said
+    assert "google_ads.ad_stats 17.50 USD ad_spend_details" in said
+    again = marketing(workspace, "import", "fivetran", folder)
+    assert again.exit_code == 0 and rows(workspace, "ad_spend") == 2
+
+
+def test_tables_that_cannot_be_taken_are_named(workspace: Path, tmp_path: Path) -> None:
+    path = tmp_path / "hubspot_contcat.csv"
+    path.write_text("id\n1\n")
+    result = marketing(workspace, "import", "fivetran", path)
+    assert result.exit_code == 2
+    assert "unknown table 'hubspot_contcat'; did you mean 'hubspot.contact'?" in result.output
+    for arguments, said in (
+        (("stitch", path), "unknown tool 'stitch'"),
+        (("fivetran", tmp_path / "nowhere"), "there is no such file or folder"),
+        (("fivetran", path, "--currency", "XXZ"), "is not an ISO 4217 code"),
+    ):
+        refused = marketing(workspace, "import", *arguments)
+        assert refused.exit_code == 2 and said in refused.output

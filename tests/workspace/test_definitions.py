@@ -59,6 +59,8 @@ def test_the_shipped_definitions_load() -> None:
         "kpi_targets",
         "plan_sums",
         "counted_twice",
+        "identity_limits",
+        "public_mail_domains",
         "consent_purposes",
         "consent_purpose_names",
         "consent_bases",
@@ -66,6 +68,16 @@ def test_the_shipped_definitions_load() -> None:
         "consent_stops",
         "consent_mail_events",
         "consent_forms",
+        "performance_settings",
+        "lead_detail_properties",
+        "source_channels",
+        "event_cost_lines",
+        "partner_settings",
+        "partners",
+        "partner_names",
+        "content_settings",
+        "unpublished_statuses",
+        "content_cadence",
     }
 
 
@@ -201,7 +213,7 @@ def test_versions_are_stored_once_and_seen_from_their_day(tmp_path: Path) -> Non
     first = definitions.load(folder(tmp_path)).rows()
     changed = definitions.load(folder(tmp_path, targets=TARGETS.replace("[1, null", "[9, null")))
     january, february = datetime(2026, 1, 1), datetime(2026, 2, 1)
-    assert definitions.store(first, lake, january) == ["verticals", "targets"]
+    assert definitions.store(first, lake, january) == list(first)
     assert definitions.store(first, lake, january) == []
     assert definitions.store(changed.rows(), lake, february) == ["targets"]
 

@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from workspace.definitions.consent import Consent
+from workspace.definitions.content_calendar import ContentCalendar
 from workspace.definitions.freshness import DEFAULT, Freshness
+from workspace.definitions.identity import Identity
+from workspace.definitions.partners import Partners
+from workspace.definitions.performance import Performance
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
@@ -31,6 +36,10 @@ class Definitions:
     targets: Targets
     freshness: Freshness
     consent: Consent
+    identity: Identity
+    performance: Performance
+    partners: Partners
+    content_calendar: ContentCalendar
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -53,6 +62,10 @@ class Definitions:
         rows = {
             "verticals": list(self.verticals.rows()),
             "targets": list(self.targets.rows(base_currency)),
+            "identity": list(self.identity.rows()),
+            "performance": list(self.performance.rows()),
+            "partners": list(self.partners.rows()),
+            "content_calendar": list(self.content_calendar.rows()),
         }
         if self.consent.purposes:
             rows["consent"] = list(self.consent.rows())
@@ -60,10 +73,9 @@ class Definitions:
 
 
 def load(folder: Path) -> Definitions:
-    """Read and validate ``verticals.yml`` and, where they are there, ``targets.yml``,
-    ``freshness.yml`` and ``consent.yml``.
+    """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
-    Raises :class:`DefinitionError`.
+    A file that is missing means its defaults. Raises :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
     path = folder / "targets.yml"
@@ -80,7 +92,40 @@ def load(folder: Path) -> Definitions:
     freshness = read(path, Freshness) if path.exists() else Freshness()
     path = folder / "consent.yml"
     consent = read(path, Consent) if path.exists() else Consent()
-    return Definitions(folder, verticals, targets, freshness, consent)
+    path = folder / "identity.yml"
+    identity = read(path, Identity) if path.exists() else Identity()
+    performance = _of_verticals(folder / "performance.yml", Performance, verticals)
+    partners = _of_verticals(folder / "partners.yml", Partners, verticals)
+    calendar = _of_verticals(folder / "content_calendar.yml", ContentCalendar, verticals)
+    return Definitions(
+        folder,
+        verticals,
+        targets,
+        freshness,
+        consent,
+        identity,
+        performance,
+        partners,
+        calendar,
+    )
+
+
+Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar)
+
+
+def _of_verticals(path: Path, model: type[Scoped], verticals: Verticals) -> Scoped:
+    """A definition that names verticals, each of which must be in ``verticals.yml``."""
+    if not path.exists():
+        return model()
+    found = read(path, model)
+    faults = [
+        f"{path}:{_line_of(path, scope)}: vertical: no vertical {scope!r} in verticals.yml"
+        f"{nearest(scope, verticals.verticals)}"
+        for scope in sorted(found.scopes() - set(verticals.verticals))
+    ]
+    if faults:
+        raise DefinitionError(faults)
+    return found
 
 
 def _line_of(path: Path, text: str) -> int:

@@ -25,3 +25,10 @@
 
 {# Text between a marker and the next separator, or NULL. #}
 {% macro host_of(url) %}nullif(lower(split_part(split_part({{ url }}, '://', 2), '/', 1)), ''){% endmacro %}
+
+{# Text as it is compared: lower case, without accents and outer blanks. #}
+{% macro plain_text(text) %}{{ return(adapter.dispatch('plain_text')(text)) }}{% endmacro %}
+{% macro default__plain_text(text) %}strip_accents(lower(trim({{ text }}))){% endmacro %}
+{% macro spark__plain_text(text) -%}
+    translate(lower(trim({{ text }})), 'àâäáãåçéèêëíìîïñóòôöõúùûüýÿ', 'aaaaaaceeeeiiiinooooouuuuyy')
+{%- endmacro %}

@@ -1,7 +1,7 @@
--- One row per sighting of a unit in a funnel stage, as verticals.yml says where to look: a date
--- property of a contact, a stage of a deal, or an event. The unit is the vertical's
--- customer_unit: the account (or the contact, where it has none), or the contact; a deal that the
--- CRM links to neither stands for itself.
+-- One row per sighting of a unit in a funnel stage and contact it was seen by, as verticals.yml
+-- says where to look: a date property of a contact, a stage of a deal, or an event. The unit is the
+-- vertical's customer_unit: the account (or the contact, where it has none), or the contact; a deal
+-- that the CRM links to neither stands for itself.
 with stages as (
 
     select
@@ -20,8 +20,10 @@ contacts as (
         contacts.account_id,
         contacts.vertical,
         crm.properties
-    from {{ ref('int_contacts') }} as contacts
-    inner join {{ ref('stg_crm__contacts') }} as crm on contacts.crm_id = crm.crm_id
+    from {{ ref('stg_crm__contacts') }} as crm
+    inner join {{ ref('int_crm_objects') }} as objects
+        on crm.crm_id = objects.crm_id and objects.object_type = 'contacts'
+    inner join {{ ref('int_contacts') }} as contacts on objects.object_id = contacts.contact_id
 
 ),
 
@@ -100,6 +102,7 @@ select distinct
         end,
         sightings.deal_id
     ) as unit_id,
+    sightings.contact_id,
     sightings.entered_at
 from sightings
 left join {{ ref('int_contacts') }} as contacts on sightings.contact_id = contacts.contact_id

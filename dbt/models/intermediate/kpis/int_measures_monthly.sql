@@ -57,6 +57,8 @@ facts as (
     select * from {{ ref('int_mrr_measures') }}
     union all
     select * from {{ ref('int_order_measures') }}
+    union all
+    select * from {{ ref('int_content_measures') }}
 
 ),
 

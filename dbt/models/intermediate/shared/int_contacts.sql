@@ -1,96 +1,113 @@
--- One row per CRM contact, per user id that no CRM contact carries, and per imported contact.
--- Identity resolution will merge them; until then each stands for itself. No direct identifier.
-with contacts as (
+-- One row per contact: what the sources say of the person behind its identifiers. Of several CRM
+-- contacts the oldest speaks first, and the others where it is silent. No direct identifier.
+with members as (
 
-    select * from {{ ref('stg_crm__contacts') }}
-
-),
-
-companies as (
-
-    select * from {{ ref('stg_crm__companies') }}
+    select * from {{ ref('int_identity_members') }}
+    where contact_id is not null
 
 ),
 
-event_users as (
+crm as (
 
     select
-        user_key,
-        min(occurred_at) as first_seen_at
-    from {{ ref('stg_events__messages') }}
-    where user_key is not null
-    group by user_key
+        members.contact_id,
+        contacts.*,
+        companies.vertical as company_vertical
+    from {{ ref('stg_crm__contacts') }} as contacts
+    inner join members on contacts.contact_key = members.identifier_key
+    left join {{ ref('stg_crm__companies') }} as companies
+        on contacts.company_crm_id = companies.crm_id
+
+),
+
+crm_facts as (
+
+    {% set said = [
+        'user_key', 'email_key', 'phone_key', 'vertical', 'company_vertical', 'role',
+        'lifecycle_stage', 'country', 'language', 'lead_source'
+    ] -%}
+    select
+        contact_id,
+        contact_key,
+        crm_id,
+        created_at,
+        {% for column in said -%}
+        coalesce({{ column }}, min({{ column }}) over (partition by contact_id)) as {{ column }},
+        {% endfor -%}
+        count(*) over (partition by contact_id) as crm_contacts
+    from crm
+    qualify row_number() over (partition by contact_id order by created_at, crm_id) = 1
 
 ),
 
 imported as (
 
-    select * from {{ ref('stg_privacy__imported_contacts') }}
+    select
+        members.contact_id,
+        contacts.*
+    from {{ ref('stg_privacy__imported_contacts') }} as contacts
+    inner join members on contacts.external_key = members.identifier_key
+    qualify row_number() over (
+        partition by members.contact_id order by contacts.created_at, contacts.external_key
+    ) = 1
 
 ),
 
-users_in_crm as (
+held as (
 
-    select distinct user_key from contacts where user_key is not null
+    select
+        members.contact_id,
+        min(case when members.identifier_type = 'user_id' then members.identifier_key end)
+            as user_key,
+        min(case when members.identifier_type = 'email' then members.identifier_key end)
+            as email_key,
+        min(case when members.identifier_type = 'phone' then members.identifier_key end)
+            as phone_key,
+        min(identifiers.first_seen_at) as first_seen_at,
+        count(*) as identifiers
+    from members
+    inner join {{ ref('int_identity_identifiers') }} as identifiers
+        on members.identifier_key = identifiers.identifier_key
+    group by members.contact_id
+
+),
+
+accounts as (
+
+    select * from {{ ref('int_contact_accounts') }}
+    where is_primary
 
 )
 
 select
-    contacts.contact_key as contact_id,
-    'crm' as contact_source,
-    contacts.contact_key,
-    contacts.user_key,
-    cast(null as varchar) as external_key,
-    contacts.email_key,
-    contacts.phone_key,
-    companies.company_key as account_id,
-    coalesce(contacts.vertical, companies.vertical) as vertical,
-    contacts.role,
-    contacts.lifecycle_stage,
-    contacts.country,
-    contacts.language,
-    contacts.lead_source,
-    contacts.created_at,
-    contacts.crm_id
-from contacts
-left join companies on contacts.company_crm_id = companies.crm_id
-union all
-select
-    event_users.user_key as contact_id,
-    'user' as contact_source,
-    null as contact_key,
-    event_users.user_key,
-    null as external_key,
-    null as email_key,
-    null as phone_key,
-    null as account_id,
-    null as vertical,
-    null as role,
-    null as lifecycle_stage,
-    null as country,
-    null as language,
-    null as lead_source,
-    event_users.first_seen_at as created_at,
-    null as crm_id
-from event_users
-left join users_in_crm on event_users.user_key = users_in_crm.user_key
-where users_in_crm.user_key is null
-union all
-select
-    external_key as contact_id,
-    'import' as contact_source,
-    null as contact_key,
-    null as user_key,
-    external_key,
-    email_key,
-    phone_key,
-    null as account_id,
-    vertical,
-    null as role,
-    null as lifecycle_stage,
-    country,
-    language,
-    null as lead_source,
-    created_at,
-    null as crm_id
-from imported
+    held.contact_id,
+    case
+        when crm_facts.contact_id is not null then 'crm'
+        when held.user_key is not null then 'user'
+        when imported.contact_id is not null then 'import'
+        else 'address'
+    end as contact_source,
+    crm_facts.contact_key,
+    coalesce(crm_facts.user_key, held.user_key) as user_key,
+    imported.external_key,
+    coalesce(crm_facts.email_key, imported.email_key, held.email_key) as email_key,
+    coalesce(crm_facts.phone_key, imported.phone_key, held.phone_key) as phone_key,
+    accounts.account_id,
+    accounts.evidence as account_evidence,
+    coalesce(crm_facts.vertical, crm_facts.company_vertical, imported.vertical, companies.vertical)
+        as vertical,
+    crm_facts.role,
+    crm_facts.lifecycle_stage,
+    coalesce(crm_facts.country, imported.country) as country,
+    coalesce(crm_facts.language, imported.language) as language,
+    crm_facts.lead_source,
+    coalesce(crm_facts.created_at, imported.created_at, held.first_seen_at) as created_at,
+    crm_facts.crm_id,
+    coalesce(crm_facts.crm_contacts, 0) as crm_contacts,
+    held.identifiers
+from held
+left join crm_facts on held.contact_id = crm_facts.contact_id
+left join imported on held.contact_id = imported.contact_id
+left join accounts on held.contact_id = accounts.contact_id
+left join {{ ref('stg_crm__companies') }} as companies
+    on accounts.account_id = companies.company_key

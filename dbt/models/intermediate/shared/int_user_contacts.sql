@@ -1,11 +1,10 @@
--- One row per user id: the contact it belongs to. Of several CRM contacts with one user id the
--- oldest counts.
+{{ config(materialized='view') }}
+
+-- One row per user id: the contact it belongs to.
 select
-    user_key,
-    contact_id,
-    vertical
-from {{ ref('int_contacts') }}
-where user_key is not null
-qualify row_number() over (
-    partition by user_key order by created_at nulls last, contact_id
-) = 1
+    members.identifier_key as user_key,
+    contacts.contact_id,
+    contacts.vertical
+from {{ ref('int_identity_members') }} as members
+inner join {{ ref('int_contacts') }} as contacts on members.contact_id = contacts.contact_id
+where members.identifier_type = 'user_id'

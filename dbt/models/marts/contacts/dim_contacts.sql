@@ -25,10 +25,12 @@ orders as (
 merged_away as (
 
     select
-        surviving_crm_id,
+        objects.object_id as contact_id,
         count(*) as merged_contacts
-    from {{ ref('stg_crm__contact_merges') }}
-    group by surviving_crm_id
+    from {{ ref('stg_crm__contact_merges') }} as merged_ids
+    inner join {{ ref('int_crm_objects') }} as objects
+        on merged_ids.merged_crm_id = objects.crm_id and objects.object_type = 'contacts'
+    group by objects.object_id
 
 )
 
@@ -41,6 +43,7 @@ select
     contacts.email_key,
     contacts.phone_key,
     contacts.account_id,
+    contacts.account_evidence,
     contacts.vertical,
     contacts.role,
     contacts.lifecycle_stage,
@@ -48,6 +51,8 @@ select
     contacts.language,
     contacts.lead_source,
     contacts.created_at,
+    contacts.identifiers,
+    contacts.crm_contacts,
     coalesce(merged_away.merged_contacts, 0) as merged_contacts,
     coalesce(orders.order_count, 0) as orders,
     cast(orders.order_revenue as decimal(18, 4)) as order_revenue,
@@ -57,4 +62,4 @@ select
     orders.last_order_at
 from contacts
 left join orders on contacts.contact_id = orders.contact_id
-left join merged_away on contacts.crm_id = merged_away.surviving_crm_id
+left join merged_away on contacts.contact_id = merged_away.contact_id

@@ -18,7 +18,11 @@ companies as (
 
 contacts as (
 
-    select * from {{ ref('stg_crm__contacts') }}
+    select
+        crm_id,
+        object_id as contact_id
+    from {{ ref('int_crm_objects') }}
+    where object_type = 'contacts'
 
 ),
 
@@ -99,7 +103,7 @@ select
     case when activities.status = 'completed' then activities.completed_at end as completed_at,
     activities.owner_id,
     companies.company_key as account_id,
-    contacts.contact_key as contact_id,
+    contacts.contact_id,
     activities.deal_crm_id as deal_id,
     activities.known_at
 from activities

@@ -18,7 +18,13 @@ companies as (
 
 contacts as (
 
-    select * from {{ ref('stg_crm__contacts') }}
+    select
+        objects.crm_id,
+        objects.object_id as contact_id,
+        contacts.vertical
+    from {{ ref('int_crm_objects') }} as objects
+    inner join {{ ref('int_contacts') }} as contacts on objects.object_id = contacts.contact_id
+    where objects.object_type = 'contacts'
 
 ),
 
@@ -35,7 +41,7 @@ joined as (
         run_context.base_currency,
         stages.stage_name,
         companies.company_key as account_id,
-        contacts.contact_key as contact_id,
+        contacts.contact_id,
         coalesce(stages.vertical, companies.vertical, contacts.vertical) as vertical,
         coalesce(stages.is_won, false) as is_won,
         coalesce(stages.is_lost, false) as is_lost,

@@ -4,9 +4,19 @@ with messages as (
 
 ),
 
-user_contacts as (
+members as (
 
-    select * from {{ ref('int_user_contacts') }}
+    select
+        identifier_key,
+        contact_id
+    from {{ ref('int_identity_members') }}
+    where contact_id is not null
+
+),
+
+contacts as (
+
+    select * from {{ ref('int_contacts') }}
 
 ),
 
@@ -31,15 +41,32 @@ run_context as (
 
 ),
 
+-- Who is logged in, else whose address it carries, else whose device it is.
 localised as (
 
     select
         messages.*,
+        case
+            when messages.user_key is not null then 'user_id'
+            when messages.email_key is not null then 'email'
+            when messages.phone_key is not null then 'phone'
+            else 'anonymous_id'
+        end as identified_by,
+        case
+            when messages.user_key is not null then users.contact_id
+            when messages.email_key is not null then addresses.contact_id
+            when messages.phone_key is not null then phones.contact_id
+            else devices.contact_id
+        end as contact_id,
         run_context.base_currency,
         cast({{ local_time('messages.occurred_at', 'run_context.time_zone') }} as date)
             as occurred_on
     from messages
     cross join run_context
+    left join members as users on messages.user_key = users.identifier_key
+    left join members as addresses on messages.email_key = addresses.identifier_key
+    left join members as phones on messages.phone_key = phones.identifier_key
+    left join members as devices on messages.anonymous_key = devices.identifier_key
 
 )
 
@@ -52,8 +79,9 @@ select
     localised.known_at,
     localised.user_key,
     localised.anonymous_key,
-    coalesce(user_contacts.contact_id, localised.user_key) as contact_id,
-    coalesce(hosts.vertical, user_contacts.vertical, only_vertical.vertical) as vertical,
+    localised.contact_id,
+    case when localised.contact_id is not null then localised.identified_by end as identified_by,
+    coalesce(hosts.vertical, contacts.vertical, only_vertical.vertical) as vertical,
     localised.page_host,
     localised.page_path,
     localised.referrer_host,
@@ -69,7 +97,7 @@ select
     {{ to_base('localised.revenue', 'localised.currency', 'localised.base_currency', 'fx.rate') }}
         as revenue_base
 from localised
-left join user_contacts on localised.user_key = user_contacts.user_key
+left join contacts on localised.contact_id = contacts.contact_id
 left join hosts on localised.page_host = hosts.host
 left join only_vertical on true
 left join {{ ref('int_fx_rates_daily') }} as fx

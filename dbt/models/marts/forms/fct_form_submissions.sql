@@ -15,8 +15,10 @@ select
     submissions.submission_id,
     submissions.form_id,
     submissions.form_name,
-    submissions.vertical,
+    coalesce(submissions.vertical, contacts.vertical) as vertical,
     submissions.email_key,
+    contacts.contact_id,
+    contacts.account_id,
     submissions.phone_key,
     submissions.page_host,
     submissions.page_path,
@@ -29,3 +31,6 @@ select
     submissions.known_at
 from submissions
 cross join run_context
+left join {{ ref('int_identity_members') }} as members
+    on submissions.email_key = members.identifier_key
+left join {{ ref('int_contacts') }} as contacts on members.contact_id = contacts.contact_id

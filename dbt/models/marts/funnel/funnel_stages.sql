@@ -114,6 +114,8 @@ select
     case when filled.is_matured then filled.converted end as cohort_converted,
     case when filled.is_matured then {{ ratio('filled.converted', 'filled.entries') }} end
         as cohort_conversion,
+    case when filled.is_matured then 1 - {{ ratio('filled.converted', 'filled.entries') }} end
+        as cohort_drop_off,
     case when filled.is_matured then {{ wilson_low('filled.converted', 'filled.entries') }} end
         as cohort_conversion_low,
     case when filled.is_matured then {{ wilson_high('filled.converted', 'filled.entries') }} end

@@ -20,8 +20,10 @@ select
     meetings.source,
     meetings.meeting_id,
     meetings.status,
-    meetings.vertical,
+    coalesce(meetings.vertical, contacts.vertical) as vertical,
     meetings.email_key,
+    contacts.contact_id,
+    contacts.account_id,
     owners.owner_id,
     meetings.starts_at,
     cast({{ local_time('meetings.starts_at', 'run_context.time_zone') }} as date) as starts_on,
@@ -36,3 +38,6 @@ select
 from meetings
 cross join run_context
 left join owners on meetings.host_email = owners.email
+left join {{ ref('int_identity_members') }} as members
+    on meetings.email_key = members.identifier_key
+left join {{ ref('int_contacts') }} as contacts on members.contact_id = contacts.contact_id

@@ -32,8 +32,13 @@ select
         as occurred_on,
     owners.owner_id,
     activities.email_key,
-    activities.vertical,
+    contacts.contact_id,
+    contacts.account_id,
+    coalesce(activities.vertical, contacts.vertical) as vertical,
     activities.known_at
 from activities
 cross join run_context
 left join owners on activities.owner_address = owners.email
+left join {{ ref('int_identity_members') }} as members
+    on activities.email_key = members.identifier_key
+left join {{ ref('int_contacts') }} as contacts on members.contact_id = contacts.contact_id

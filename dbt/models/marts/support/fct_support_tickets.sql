@@ -23,9 +23,29 @@ companies as (
 
 ),
 
+crm_contacts as (
+
+    select
+        crm_id,
+        object_id as contact_id
+    from {{ ref('int_crm_objects') }}
+    where object_type = 'contacts'
+
+),
+
 contacts as (
 
-    select * from {{ ref('stg_crm__contacts') }}
+    select * from {{ ref('int_contacts') }}
+
+),
+
+members as (
+
+    select
+        identifier_key,
+        contact_id
+    from {{ ref('int_identity_members') }}
+    where contact_id is not null
 
 ),
 
@@ -44,12 +64,12 @@ tickets as (
         support_tickets.priority,
         support_tickets.category,
         support_tickets.channel,
-        support_tickets.vertical,
+        coalesce(support_tickets.vertical, contacts.vertical) as vertical,
         support_tickets.email_key,
         support_tickets.user_key,
         owners.owner_id,
-        cast(null as varchar) as account_id,
-        cast(null as varchar) as contact_id,
+        contacts.account_id,
+        contacts.contact_id,
         support_tickets.created_at,
         support_tickets.first_reply_at,
         support_tickets.closed_at,
@@ -57,6 +77,10 @@ tickets as (
         support_tickets.known_at
     from support_tickets
     left join owners on support_tickets.assignee = owners.email
+    left join members as users on support_tickets.user_key = users.identifier_key
+    left join members as addresses on support_tickets.email_key = addresses.identifier_key
+    left join contacts
+        on coalesce(users.contact_id, addresses.contact_id) = contacts.contact_id
     union all
     select
         'crm' as source,
@@ -74,7 +98,7 @@ tickets as (
         contacts.user_key,
         crm_tickets.owner_id,
         companies.company_key as account_id,
-        contacts.contact_key as contact_id,
+        crm_contacts.contact_id,
         crm_tickets.created_at,
         null as first_reply_at,
         crm_tickets.closed_at,
@@ -86,7 +110,8 @@ tickets as (
             crm_tickets.pipeline = ticket_stages.pipeline_id
             and crm_tickets.stage = ticket_stages.stage_id
     left join companies on crm_tickets.company_crm_id = companies.crm_id
-    left join contacts on crm_tickets.contact_crm_id = contacts.crm_id
+    left join crm_contacts on crm_tickets.contact_crm_id = crm_contacts.crm_id
+    left join contacts on crm_contacts.contact_id = contacts.contact_id
 
 )
 

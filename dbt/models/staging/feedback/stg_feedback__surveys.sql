@@ -15,6 +15,8 @@ select
     survey,
     question_type,
     vertical,
+    email_key,
+    user_key,
     coalesce(email_key, user_key, response_id) as respondent_key,
     score,
     occurred_at,

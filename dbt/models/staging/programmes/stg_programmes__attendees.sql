@@ -1,7 +1,9 @@
 -- The version in force of each attendee of an event, and of each calendar entry (no address).
 with attendees as (
 
-    select *
+    select
+        *,
+        min(known_at) over (partition by event_key, email_key) as first_known_at
     from {{ source('lake', 'attendees') }}
     qualify row_number() over (
         partition by event_key, email_key
@@ -21,5 +23,6 @@ select
     email_key,
     status,
     known_at,
+    first_known_at,
     email_key is null as is_calendar_entry
 from attendees

@@ -1,0 +1,2 @@
+select parameter_key as domain
+from ({{ parameter_rows('public_mail_domains') }}) as parameter_values
