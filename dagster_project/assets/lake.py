@@ -26,6 +26,7 @@ from dagster_project.resources import RunState, WorkspaceResource
 from ingestion.contracts import STREAMS_OF
 from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
+from workspace.ledger import consent
 from workspace.streams import STREAMS
 
 SUITE = "batches_pass_their_suite"
@@ -58,7 +59,7 @@ def build_landing_specs() -> list[AssetSpec]:
 
 def build_lake_assets() -> list[AssetsDefinition]:
     loads = [_load(kind, streams) for kind, streams in STREAMS_OF.items()]
-    return [*loads, rejected_rows, parameters, run_context]
+    return [*loads, rejected_rows, parameters, consent_events, run_context]
 
 
 def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
@@ -165,6 +166,21 @@ def parameters(workspace: WorkspaceResource) -> MaterializeResult:
     return MaterializeResult(
         metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
     )
+
+
+@asset(
+    key=stream_key(consent.STREAM),
+    group_name="lake",
+    kinds={"parquet"},
+    owners=["team:data"],
+    description=STREAMS[consent.STREAM].description,
+)
+def consent_events(workspace: WorkspaceResource) -> MaterializeResult:
+    run = workspace.run
+    with run.step("export_consent_events") as step:
+        step.rows = 0 if run.is_past else consent.export(run.ledger, run.lake)
+    latest = run.lake.latest(consent.STREAM, "known_at")
+    return MaterializeResult(metadata=_stream_metadata(run, consent.STREAM, [], latest))
 
 
 @multi_asset(

@@ -53,6 +53,8 @@ MARTS = [
     "unit_economics",
     "funnel_stages",
     "plan_findings",
+    "consent_records",
+    "unsubscribes",
     "watermarks",
     "rejected_rows",
     "run_log",

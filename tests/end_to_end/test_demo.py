@@ -320,6 +320,89 @@ def test_files_and_apis_hold_what_the_world_holds(demo: Demo) -> None:
         assert rows >= fewest, mart
 
 
+#: The contacts of the world's people.
+PEOPLE = f"""
+    select distinct identities.person, members.contact_id
+    from memory.identities
+    inner join marts.identity_map as members
+        on
+            members.identifier_type = 'crm_contact'
+            and members.identifier_key
+            = {Keyring(PEPPER.encode()).sql("crm_contact", "identities.value")}
+    where identities.kind = 'crm_contact' and members.contact_id is not null
+"""
+
+
+@pytest.mark.parametrize("what", ["optout_at", "bounced_at", "complained_at"])
+def test_who_is_gone_may_not_be_written_to(demo: Demo, what: str) -> None:
+    """Out by the CRM, a provider, a mail tool or an import: no marketing e-mail, for any reason."""
+    gone, granted, refused = demo.ask(
+        f"""
+        with people as ({PEOPLE}), gone as (
+            select person from memory.mail_state where {what} < timestamp '2026-09-30 23:00:00'
+        )
+        select
+            count(distinct gone.person),
+            count(*) filter (states.state = 'granted'),
+            count(distinct gone.person) filter (
+                states.purpose = 'marketing'
+                and states.state in ('withdrawn', 'objection', 'suppressed')
+            )
+        from gone
+        left join people using (person)
+        left join marts.consent_states as states
+            on
+                states.contact_id = people.contact_id
+                and states.channel = 'email'
+                and states.is_marketing
+        """
+    )[0]
+    assert gone >= 20 and granted == 0 and refused == gone
+
+
+def test_what_is_granted_was_granted(demo: Demo) -> None:
+    """By the person, for that purpose and channel; and its evidence is a grant with a basis."""
+    granted, unheard = demo.ask(
+        f"""
+        with people as ({PEOPLE}), given as (
+            select distinct person, purpose, channel from memory.consent_decisions
+            where status = 'granted'
+        )
+        select count(*), count(*) filter (given.person is null)
+        from marts.consent_states as states
+        inner join people using (contact_id)
+        left join given using (person, purpose, channel)
+        where states.state = 'granted'
+        """
+    )[0]
+    assert granted > 10_000 and unheard == 0
+    assert demo.ask(
+        """
+        select count(*) from marts.consent_states as states
+        left join marts.consent_records as records using (evidence_id, subject_id)
+        where states.state = 'granted'
+            and (records.state is distinct from 'granted' or records.legal_basis is null)
+        """
+    ) == [(0,)]
+
+
+def test_the_latest_wish_of_a_person_holds_where_it_is_a_refusal(demo: Demo) -> None:
+    decided, loosened = demo.ask(
+        f"""
+        with people as ({PEOPLE}), latest as (
+            select person, purpose, channel, max_by(status, "at") as status
+            from memory.consent_decisions group by all
+        )
+        select count(distinct (person, purpose, channel)), count(*) filter (state = 'granted')
+        from latest
+        inner join people using (person)
+        left join marts.consent_states using (contact_id, purpose, channel)
+        where latest.status = 'withdrawn'
+        """
+    )[0]
+    assert decided > 1_000 and loosened == 0
+
+
 def _identities(demo: Demo) -> pl.DataFrame:
     """True (person, identifier_key), without the devices that no message ties to anybody."""
     ring = Keyring(PEPPER.encode())

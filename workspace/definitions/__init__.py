@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from workspace.definitions.actors import Actors
 from workspace.definitions.channels import Channels
+from workspace.definitions.consent import Consent
 from workspace.definitions.content_calendar import ContentCalendar
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
@@ -37,6 +38,7 @@ class Definitions:
     verticals: Verticals
     targets: Targets
     freshness: Freshness
+    consent: Consent
     identity: Identity
     performance: Performance
     partners: Partners
@@ -62,7 +64,7 @@ class Definitions:
     def rows(self) -> dict[str, list[Row]]:
         """Definition name -> its parameters."""
         base_currency = self.verticals.reporting.base_currency
-        return {
+        rows = {
             "verticals": list(self.verticals.rows()),
             "targets": list(self.targets.rows(base_currency)),
             "identity": list(self.identity.rows()),
@@ -72,6 +74,9 @@ class Definitions:
             "channels": list(self.channels.rows()),
             "actors": list(self.actors.rows()),
         }
+        if self.consent.purposes:
+            rows["consent"] = list(self.consent.rows())
+        return rows
 
 
 def load(folder: Path) -> Definitions:
@@ -94,6 +99,8 @@ def load(folder: Path) -> Definitions:
         raise DefinitionError(faults)
     path = folder / FRESHNESS
     freshness = read(path, Freshness) if path.exists() else Freshness()
+    path = folder / "consent.yml"
+    consent = read(path, Consent) if path.exists() else Consent()
     path = folder / "identity.yml"
     identity = read(path, Identity) if path.exists() else Identity()
     performance = _of_verticals(folder / "performance.yml", Performance, verticals)
@@ -109,8 +116,17 @@ def load(folder: Path) -> Definitions:
         raise DefinitionError(faults)
     actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
     return Definitions(
-        *(folder, verticals, targets, freshness, identity, performance, partners, calendar),
-        *(channels, actors),
+        folder=folder,
+        verticals=verticals,
+        targets=targets,
+        freshness=freshness,
+        consent=consent,
+        identity=identity,
+        performance=performance,
+        partners=partners,
+        content_calendar=calendar,
+        channels=channels,
+        actors=actors,
     )
 
 

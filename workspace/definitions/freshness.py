@@ -16,7 +16,7 @@ DEFAULT = "default"
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 #: A run writes these itself, so they promise nothing about what comes in.
-_OWN = ("rejected_rows", "parameters")
+_OWN = ("rejected_rows", "parameters", "consent_events")
 _KNOWN = [name for name in STREAMS if name not in _OWN]
 
 

@@ -64,28 +64,54 @@ run_steps = sa.Table(
     _one_of("status", ("succeeded", "failed", "skipped")),
 )
 
+#: Who stated it: the first four are ours, asked of the person directly.
+CONSENT_SOURCE_CLASSES = (
+    "form",
+    "preference_page",
+    "one_click",
+    "manual",
+    "crm",
+    "provider",
+    "import",
+)
+CONSENT_STATES = ("granted", "pending", "withdrawn", "objection")
+CONSENT_IDENTIFIERS = (
+    "email",
+    "phone",
+    "user_id",
+    "anonymous_id",
+    "crm_contact",
+    "external_id",
+)
+
+#: Append-only: triggers refuse updates and deletes. `workspace.ledger.consent` writes it.
 consent_events = sa.Table(
     "consent_events",
     metadata,
     sa.Column("consent_event_id", _ID, primary_key=True),
+    sa.Column("event_id", sa.String(64), nullable=False, unique=True),
+    sa.Column("identifier_type", sa.String(16), nullable=False),
     sa.Column("identifier_key", sa.String(64), nullable=False),
     sa.Column("purpose", sa.String(64), nullable=False),
     sa.Column("channel", sa.String(32), nullable=False),
     sa.Column("brand", sa.String(64), nullable=False, server_default=""),
-    sa.Column("status", sa.String(16), nullable=False),
-    sa.Column("legal_basis", sa.String(32)),
-    sa.Column("decided_at", sa.DateTime, nullable=False),
-    sa.Column("received_at", sa.DateTime, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("source_class", sa.String(16), nullable=False),
     sa.Column("source", sa.String(200), nullable=False),
     sa.Column("mechanism", sa.String(64)),
+    sa.Column("legal_basis", sa.String(32)),
     sa.Column("text_version", sa.String(64)),
     sa.Column("text_hash", sa.String(64)),
     sa.Column("language", sa.String(16)),
     sa.Column("actor", sa.String(200)),
     sa.Column("evidence", sa.Text),
-    sa.Column("source_event_id", sa.String(200), nullable=False, unique=True),
-    sa.Index("ix_consent_events_state", "identifier_key", "purpose", "channel", "decided_at"),
-    _one_of("status", ("granted", "withdrawn", "pending")),
+    sa.Column("occurred_at", sa.DateTime, nullable=False),
+    sa.Column("known_at", sa.DateTime, nullable=False),
+    sa.Column("recorded_at", sa.DateTime, nullable=False),
+    sa.Index("ix_consent_events_fold", "identifier_key", "purpose", "channel", "occurred_at"),
+    _one_of("identifier_type", CONSENT_IDENTIFIERS),
+    _one_of("state", CONSENT_STATES),
+    _one_of("source_class", CONSENT_SOURCE_CLASSES),
 )
 
 suppressions = sa.Table(

@@ -10,6 +10,11 @@
 {% macro default__json_text_by(column, field) %}json_extract_string({{ column }}, '$."' || {{ field }} || '"'){% endmacro %}
 {% macro spark__json_text_by(column, field) %}get_json_object({{ column }}, concat('$.', {{ field }})){% endmacro %}
 
+{# The same at a path of names and list positions (a.b[0]), which is an SQL expression. #}
+{% macro json_text_at(column, path) %}{{ return(adapter.dispatch('json_text_at')(column, path)) }}{% endmacro %}
+{% macro default__json_text_at(column, path) %}json_extract_string({{ column }}, '$.' || {{ path }}){% endmacro %}
+{% macro spark__json_text_at(column, path) %}get_json_object({{ column }}, concat('$.', {{ path }})){% endmacro %}
+
 {# A row for each part of a separated text; no row where the text is NULL. #}
 {% macro each_part(text, separator) %}{{ return(adapter.dispatch('each_part')(text, separator)) }}{% endmacro %}
 {% macro default__each_part(text, separator) %}unnest(string_split({{ text }}, '{{ separator }}')){% endmacro %}

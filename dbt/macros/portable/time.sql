@@ -39,6 +39,11 @@
 {% macro default__add_months(day, months) %}cast({{ day }} + to_months(cast({{ months }} as integer)) as date){% endmacro %}
 {% macro spark__add_months(day, months) %}add_months({{ day }}, {{ months }}){% endmacro %}
 
+{# A timestamp moved by whole months; the last day of a month that is shorter. #}
+{% macro add_months_to_time(time, months) %}{{ return(adapter.dispatch('add_months_to_time')(time, months)) }}{% endmacro %}
+{% macro default__add_months_to_time(time, months) %}({{ time }} + to_months(cast({{ months }} as integer))){% endmacro %}
+{% macro spark__add_months_to_time(time, months) %}({{ time }} + make_ym_interval(0, {{ months }})){% endmacro %}
+
 {# Whole months from one first-of-month to another. #}
 {% macro months_between(first_month, last_month) -%}
     (

@@ -1,0 +1,144 @@
+with run_context as (
+
+    select * from {{ ref('stg_system__run_context') }}
+
+),
+
+-- The lake cuts what has a time of its own; a list's entries and the CRM's versions are states.
+listed as (
+
+    select entries.*
+    from {{ ref('stg_privacy__suppressions') }} as entries
+    cross join run_context
+    where entries.suppressed_at is null or entries.suppressed_at < run_context.as_of
+
+),
+
+deliveries as (
+
+    select *
+    from {{ ref('stg_delivery__events') }}
+    where
+        channel <> 'crm'
+        and coalesce(email_key, phone_key) is not null
+        and (
+            event_type in ('unsubscribed', 'complained', 'resubscribed')
+            or (event_type = 'bounced' and bounce_type = 'permanent')
+        )
+
+),
+
+messages as (
+
+    select * from {{ ref('stg_events__messages') }}
+
+),
+
+bounces as (
+
+    select
+        message_id,
+        lower(coalesce(
+            {{ json_text('properties', 'bounce_type') }}, {{ json_text('properties', 'type') }}
+        )) as bounce_type
+    from {{ source('lake', 'events') }}
+    where event like '%Bounced%'
+
+),
+
+mail_events as (
+
+    select *
+    from {{ ref('stg_marketing__consent_mail_events') }}
+    where reason is not null
+
+),
+
+opt_outs as (
+
+    select * from {{ ref('stg_privacy__crm_opt_outs') }}
+
+)
+
+select
+    {{ evidence_id('list', ['source', 'identifier_key', 'channel', 'reason']) }} as evidence_id,
+    identifier_type,
+    identifier_key,
+    cast(null as varchar) as other_identifier_type,
+    cast(null as varchar) as other_identifier_key,
+    channel,
+    reason,
+    false as is_lifted,
+    true as is_listed,
+    case when source = 'import' then 'import' else 'provider' end as source_class,
+    source,
+    evidence_reference,
+    coalesce(suppressed_at, known_at) as decided_at,
+    known_at
+from listed
+union all
+select
+    {{ evidence_id('delivery', ['provider', 'provider_event_id']) }} as evidence_id,
+    case when email_key is not null then 'email' else 'phone' end as identifier_type,
+    coalesce(email_key, phone_key) as identifier_key,
+    null as other_identifier_type,
+    null as other_identifier_key,
+    channel,
+    case event_type
+        when 'complained' then 'complaint'
+        when 'bounced' then 'hard_bounce'
+        else 'unsubscribed'
+    end as reason,
+    event_type = 'resubscribed' as is_lifted,
+    false as is_listed,
+    'provider' as source_class,
+    provider as source,
+    provider || ':' || provider_event_id as evidence_reference,
+    occurred_at as decided_at,
+    known_at
+from deliveries
+union all
+select
+    {{ evidence_id('message', ['messages.message_id']) }} as evidence_id,
+    case when messages.user_key is not null then 'user_id' else 'anonymous_id' end
+        as identifier_type,
+    coalesce(messages.user_key, messages.anonymous_key) as identifier_key,
+    case
+        when messages.user_key is not null and messages.anonymous_key is not null
+            then 'anonymous_id'
+    end as other_identifier_type,
+    case when messages.user_key is not null then messages.anonymous_key end
+        as other_identifier_key,
+    'email' as channel,
+    mail_events.reason,
+    false as is_lifted,
+    false as is_listed,
+    'provider' as source_class,
+    'mail_tool' as source,
+    'message:' || messages.message_id as evidence_reference,
+    coalesce(messages.occurred_at, messages.known_at) as decided_at,
+    messages.known_at
+from messages
+inner join mail_events on messages.event = mail_events.event
+left join bounces on messages.message_id = bounces.message_id
+where
+    messages.message_type = 'track'
+    and coalesce(messages.user_key, messages.anonymous_key) is not null
+    and coalesce(bounces.bounce_type, '') not in ('soft', 'transient', 'block', 'blocked')
+union all
+select
+    {{ evidence_id('crm', ['crm_id', 'known_at']) }} as evidence_id,
+    'crm_contact' as identifier_type,
+    contact_key as identifier_key,
+    case when email_key is not null then 'email' end as other_identifier_type,
+    email_key as other_identifier_key,
+    'email' as channel,
+    'crm_opt_out' as reason,
+    not is_opted_out as is_lifted,
+    false as is_listed,
+    'crm' as source_class,
+    'crm' as source,
+    evidence_reference,
+    known_at as decided_at,
+    known_at
+from opt_outs

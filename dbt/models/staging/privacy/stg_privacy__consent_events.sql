@@ -1,0 +1,19 @@
+select
+    event_id,
+    identifier_type,
+    identifier_key,
+    purpose,
+    channel,
+    brand,
+    state,
+    source_class,
+    source,
+    mechanism,
+    legal_basis,
+    text_version,
+    text_hash,
+    language,
+    evidence,
+    occurred_at,
+    known_at
+from {{ source('lake', 'consent_events') }}

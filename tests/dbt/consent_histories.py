@@ -1,0 +1,562 @@
+"""A thousand random histories of consent: what happened, and the lake rows that tell it.
+
+Each statement goes the way its source's statements come in, so the intake is tested with the
+fold. Times are few and repeat, so that ties, boundaries and late knowledge are common.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from dateutil.relativedelta import relativedelta
+
+from tests.dbt import worlds
+from tests.dbt.consent_oracle import Cell, Person, Statement, about, state
+from workspace.definitions.consent import Consent
+from workspace.ledger.consent import ConsentEvent
+
+AS_OF = datetime(2026, 3, 31, 12)
+EARLIER = datetime(2025, 9, 30, 12)
+#: Not an identifier: signs of life that came with what was told.
+CLICKS = "clicks"
+
+POLICY: dict[str, Any] = {
+    "legal_bases": {
+        "consent": {},
+        "soft_opt_in": {"needs": ["sale"]},
+        "legitimate_interest": {"needs": ["notice"]},
+    },
+    "purposes": {
+        "news": {
+            "name": "News",
+            "channels": ["email", "sms"],
+            "marketing": True,
+            "legal_bases": ["consent", "soft_opt_in", "legitimate_interest"],
+            "also_called": ["old_news"],
+        },
+        "reminders": {
+            "name": "Reminders",
+            "channels": ["sms"],
+            "marketing": True,
+            "double_opt_in": True,
+            "expires_after_months": 6,
+            "legal_bases": ["consent"],
+        },
+        "tracking": {
+            "name": "Tracking",
+            "channels": ["email"],
+            "marketing": False,
+            "expires_after_months": None,
+            "legal_bases": ["consent"],
+        },
+        "profiling": {
+            "name": "Profiling",
+            "channels": ["all"],
+            "marketing": False,
+            "ends_on_objection": True,
+            "expires_after_months": 13,
+            "legal_bases": ["consent", "legitimate_interest"],
+        },
+    },
+    "stops": {
+        "unsubscribed": {"state": "withdrawn", "covers": "marketing"},
+        "crm_opt_out": {"state": "withdrawn", "covers": "marketing"},
+        "complaint": {"state": "objection", "covers": "marketing", "lasting": True},
+        "objection": {"state": "objection", "covers": "objection"},
+        "hard_bounce": {"state": "suppressed", "covers": "channel", "lasting": True},
+        "other": {"state": "withdrawn", "covers": "marketing", "lasting": True},
+    },
+    "mail_events": {"Unsubscribed": "unsubscribed", "Email Bounced": "hard_bounce"},
+    "passive_events": ["Email Opened", "Email Bounced"],
+    "forms": [
+        {"source": "track", "name": "Form Submitted", "field": "boxes.news[0]",
+         "purpose": "news", "channel": "email", "text_version": "f1"},
+        {"source": "form_submissions", "name": "f", "field": "ok",
+         "purpose": "tracking", "channel": "email"},
+    ],
+}  # fmt: skip
+
+
+def cells() -> list[Cell]:
+    """The policy as the oracle reads it, straight from the dictionary."""
+    found = []
+    for key, purpose in POLICY["purposes"].items():
+        bases = {
+            basis: tuple(POLICY["legal_bases"][basis].get("needs", ()))
+            for basis in purpose["legal_bases"]
+        }
+        for channel in purpose["channels"]:
+            found.append(
+                Cell(
+                    key,
+                    channel,
+                    purpose["marketing"],
+                    purpose.get("ends_on_objection", purpose["marketing"]),
+                    purpose.get("double_opt_in", False),
+                    purpose.get("expires_after_months", 24),
+                    bases,
+                )
+            )
+    return found
+
+
+def parameters() -> list[dict[str, Any]]:
+    policy = Consent.model_validate(POLICY)
+    identity = [row for row in worlds.parameters() if row["definition"] == "identity"]
+    return identity + [
+        {
+            "definition": "consent",
+            "definition_hash": "policy-1",
+            "collection": row.collection,
+            "key": row.key,
+            "position": row.position,
+            "value": row.json,
+        }
+        for row in policy.rows()
+    ]
+
+
+@dataclass
+class World:
+    people: list[Person] = field(default_factory=list)
+    statements: dict[str, list[Statement]] = field(default_factory=lambda: defaultdict(list))
+    streams: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+
+    def lake(self, as_of: datetime) -> dict[str, list[dict[str, Any]]]:
+        """The rows a run at ``as_of`` sees: the cut that the views of the lake make."""
+
+        def seen(row: dict[str, Any]) -> bool:
+            return row["known_at"] <= as_of and row.get("occurred_at", datetime.min) < as_of
+
+        found = {name: [r for r in rows if seen(r)] for name, rows in self.streams.items()}
+        return {**found, "parameters": parameters()}
+
+
+def make(count: int, seed: int) -> World:
+    rng = random.Random(seed)
+    world = World()
+    for number in range(count):
+        _history(rng, world, number)
+    return world
+
+
+def _times(rng: random.Random) -> list[datetime]:
+    """A few moments: near both cuts, exactly a policy's months before them, and any day."""
+    moments = []
+    for _ in range(4):
+        cut = rng.choice([AS_OF, EARLIER])
+        months = rng.choice([0, 1, 6, 6, 13, 24, 24, 30])
+        nudge = rng.choice([timedelta(0), timedelta(0), timedelta(seconds=1), timedelta(days=3)])
+        moments.append(cut - relativedelta(months=months) + rng.choice([-1, 1]) * nudge)
+    return moments
+
+
+def _history(rng: random.Random, world: World, number: int) -> None:
+    me = f"p{number}"
+    teller = _Teller(rng, world, me)
+    teller.introduce(twice=rng.random() < 0.3, old=rng.random() < 0.2)
+    for _ in range(rng.randint(0, 3)):
+        teller.live(rng.choice(teller.times))
+    if rng.random() < 0.4:
+        teller.buy(rng.choice(teller.times))
+    for _ in range(rng.randint(1, 6)):
+        decided = rng.choice(teller.times)
+        late = rng.choice([timedelta(0), timedelta(0), timedelta(days=2), timedelta(days=200)])
+        rng.choice(
+            [
+                teller.record,
+                teller.record,
+                teller.record,
+                teller.bring,
+                teller.bring,
+                teller.list_,
+                teller.deliver,
+                teller.mail,
+                teller.tick,
+                teller.submit,
+            ]
+        )(decided, decided + late)
+    teller.finish()
+
+
+class _Teller:
+    """Tells one person's history, to the oracle and to the lake."""
+
+    def __init__(self, rng: random.Random, world: World, me: str) -> None:
+        self.rng, self.world, self.me = rng, world, me
+        self.times = _times(rng)
+        self.serial = 0
+        self.crm: dict[str, dict[str, Any]] = {}
+
+    def introduce(self, twice: bool, old: bool) -> None:
+        me = self.me
+        self.emails = [f"{me}-mail"] + ([f"{me}-mail2"] if twice else [])
+        # Everybody's neighbour has the same switchboard.
+        self.phone = f"phone-{int(me[1:]) // 2}" if self.rng.random() < 0.2 else f"{me}-phone"
+        self.user = f"{me}-user"
+        self.person = Person(me, {*self.emails, self.phone, self.user})
+        self.world.people.append(self.person)
+        for n, email in enumerate(self.emails):
+            self.person.identifiers.add(f"{me}-crm{n}")
+            self.crm[f"{me}-crm{n}"] = {
+                "crm_id": f"{me}-{n}",
+                "contact_key": f"{me}-crm{n}" if n else me,
+                "created_at": datetime(2020, 1, 1),
+                "email_key": email,
+                "phone_key": self.phone if n == 0 else None,
+                "user_key": self.user if n == 0 else None,
+            }
+        self.person.identifiers.add(me)
+        if old:
+            self.world.streams["imported_contacts"].append(
+                {
+                    "external_id": f"{me}-old",
+                    "external_key": f"{me}-old",
+                    "email_key": self.emails[0],
+                    "phone_key": f"{me}-oldphone",
+                    "known_at": datetime(2020, 1, 1),
+                }
+            )
+            self.person.identifiers |= {f"{me}-old", f"{me}-oldphone"}
+
+    def finish(self) -> None:
+        """The CRM's versions; what it states about the opt-out comes and goes."""
+        rng = self.rng
+        merged = {"hs_merged_object_ids": f"{self.me}-1"} if len(self.emails) == 2 else {}
+        for n, contact in enumerate(self.crm.values()):
+            properties = merged if n == 0 else {}
+            row = {**contact, "properties": json.dumps(properties)}
+            self.world.streams["crm_contacts"].append({**row, "known_at": datetime(2020, 1, 1)})
+            if rng.random() > 0.4:
+                continue
+            out = False
+            for at in sorted(set(rng.sample(self.times, 2))):
+                value = rng.choice(["true", "true", "false", None])
+                stated = properties if value is None else {**properties, "hs_email_optout": value}
+                self.world.streams["crm_contacts"].append(
+                    {**row, "properties": json.dumps(stated), "known_at": at}
+                )
+                if value is None or (value == "true") == out:
+                    continue
+                out = value == "true"
+                self._say(
+                    Statement(
+                        contact["contact_key"], "crm", "withdrawn" if out else "lifted",
+                        "marketing", "email", at, at, False, other=contact["email_key"],
+                        timed=False,
+                    )
+                )  # fmt: skip
+
+    # -- signs of life -----------------------------------------------------------------------
+
+    def live(self, at: datetime) -> None:
+        passive = self.rng.random() < 0.3
+        self._event(at, at, "Email Opened" if passive else "Signed In", self.user)
+        if not passive:
+            self.person.signs.append(at)
+
+    def buy(self, at: datetime) -> None:
+        if self.person.sold is None or at < self.person.sold:
+            self.person.sold = at
+        self._event(at, at, "Order Completed", self.user, order_id=self._id())
+        self.person.signs.append(at)
+
+    # -- statements --------------------------------------------------------------------------
+
+    def record(self, decided: datetime, known: datetime) -> None:
+        """By the ledger: any source, any purpose."""
+        rng = self.rng
+        identifier_type, identifier = self._identifier()
+        state = rng.choice(["granted", "granted", "granted", "pending", "withdrawn", "objection"])
+        everything = state in ("withdrawn", "objection") and rng.random() < 0.3
+        cell = rng.choice(cells())
+        purpose = "all" if everything else cell.purpose
+        channel = "all" if state != "granted" and rng.random() < 0.3 else cell.channel
+        source_class = rng.choice(
+            ["form", "preference_page", "one_click", "manual", "crm", "provider", "import"]
+        )
+        own = source_class in ("form", "preference_page", "one_click", "manual")
+        mechanism = rng.choice(["double_opt_in", "ticked_box"])
+        event = ConsentEvent(
+            identifier_type="email",
+            identifier_key="0" * 32,
+            purpose=purpose,
+            channel=channel,
+            state=state,
+            source_class=source_class,
+            source=self._id(),
+            occurred_at=decided,
+            known_at=known,
+            brand=rng.choice(["", "", "", "hub"]),
+            mechanism=mechanism,
+            legal_basis=rng.choice(["consent", "consent", "soft_opt_in", "legitimate_interest"]),
+            text_version=rng.choice(["v1", None]),
+        )
+        row = {k: v for k, v in vars(event).items() if v is not None}
+        row |= {"identifier_type": identifier_type, "identifier_key": identifier}
+        self.world.streams["consent_events"].append({**row, "event_id": event.event_id})
+        covers = "purpose"
+        if everything:
+            covers = "objection" if state == "objection" else "marketing"
+        self._say(
+            Statement(
+                identifier, "own" if own else source_class, state, covers, channel, decided, known,
+                True, purpose=purpose, brand=event.brand, basis=event.legal_basis,
+                notice=event.text_version, confirmed=mechanism == "double_opt_in",
+            )
+        )  # fmt: skip
+
+    def bring(self, decided: datetime, known: datetime) -> None:
+        """By an import of an old tool's decisions."""
+        rng = self.rng
+        by_phone = rng.random() < 0.3
+        identifier = self.phone if by_phone else rng.choice(self.emails)
+        purpose = rng.choice(["news", "old_news", "reminders", "tracking", "profiling"])
+        channel = rng.choice(["email", "sms", "all"])
+        status = rng.choice(["granted", "granted", "withdrawn"])
+        basis = rng.choice(["consent", "consent", "soft_opt_in", "contract", None])
+        source = rng.choice(["double_opt_in", "form", None])
+        key = (identifier, purpose, channel, decided, status)
+        taken = self.__dict__.setdefault("brought", set())
+        if key in taken:  # a restatement would replace it
+            return
+        taken.add(key)
+        self.world.streams["consents"].append(
+            {
+                "identifier_type": "phone" if by_phone else "email",
+                "identifier_key": identifier,
+                "purpose": purpose,
+                "channel": channel,
+                "status": status,
+                "legal_basis": basis,
+                "source": source,
+                "decided_at": decided,
+                "known_at": known,
+            }
+        )
+        self._say(
+            Statement(
+                identifier, "import", status, "purpose", channel, decided, known, True,
+                purpose="news" if purpose == "old_news" else purpose, basis=basis,
+                confirmed=source == "double_opt_in",
+            )
+        )  # fmt: skip
+
+    def list_(self, decided: datetime, known: datetime) -> None:
+        """By a block list, imported or pulled from a provider."""
+        rng = self.rng
+        identifier = rng.choice(self.emails)
+        reason = rng.choice(["unsubscribed", "complaint", "objection", "hard_bounce", "unheard_of"])
+        pulled = rng.random() < 0.4
+        dated = rng.random() < 0.7
+        channel = rng.choice(["email", "email", "all"])
+        taken = self.__dict__.setdefault("listed", set())
+        if (identifier, channel, reason) in taken:
+            return
+        taken.add((identifier, channel, reason))
+        name = "brevo.blocked.segment" if pulled else "list.csv"
+        self.world.streams["suppressions"].append(
+            {
+                "identifier_type": "email",
+                "identifier_key": identifier,
+                "channel": channel,
+                "reason": reason,
+                "suppressed_at": decided if dated else None,
+                "known_at": known,
+                "landing_file": f"suppressions/20260101T000000000000Z__0123456789ab__{name}",
+            }
+        )
+        stop = POLICY["stops"].get(reason, POLICY["stops"]["other"])
+        self._say(
+            Statement(
+                identifier, "provider" if pulled else "import", stop["state"], stop["covers"],
+                channel, decided if dated else known, known, False, lasting=True, timed=dated,
+            )
+        )  # fmt: skip
+
+    def deliver(self, decided: datetime, known: datetime) -> None:
+        """By a provider's webhook."""
+        event_type, bounce = self.rng.choice(
+            [
+                ("unsubscribed", None),
+                ("complained", None),
+                ("resubscribed", None),
+                ("bounced", "permanent"),
+                ("bounced", "transient"),
+                ("clicked", None),
+                ("opened", None),
+            ]
+        )
+        email = self.rng.choice(self.emails)
+        machine = self.rng.random() < 0.3
+        self.world.streams["delivery_events"].append(
+            {
+                "provider": "brevo",
+                "provider_event_id": self._id(),
+                "event_type": event_type,
+                "bounce_type": bounce,
+                "channel": "email",
+                "email_key": email,
+                "is_machine": machine,
+                "occurred_at": decided,
+                "known_at": known,
+            }
+        )
+        said = {
+            "unsubscribed": ("withdrawn", "marketing", False),
+            "resubscribed": ("lifted", "marketing", False),
+            "complained": ("objection", "marketing", True),
+            "bounced": ("suppressed", "channel", True),
+        }
+        if event_type == "clicked" and not machine:
+            self.world.statements[CLICKS].append(
+                Statement(email, "", "", "", "", decided, known, False)
+            )
+        elif event_type in said and bounce != "transient":
+            state, covers, lasting = said[event_type]
+            self._say(
+                Statement(
+                    email, "provider", state, covers, "email", decided, known, False,
+                    lasting=lasting,
+                )
+            )  # fmt: skip
+
+    def mail(self, decided: datetime, known: datetime) -> None:
+        """By a mail tool's track event, with the user's id."""
+        event = self.rng.choice(["Unsubscribed", "Email Bounced"])
+        bounce = self.rng.choice(["soft", "hard", None])
+        self._event(decided, known, event, self.user, properties=json.dumps({"type": bounce}))
+        if event == "Unsubscribed":
+            self.world.statements[CLICKS].append(
+                Statement(self.user, "", "", "", "", decided, known, False)
+            )
+            said = ("withdrawn", "marketing", False)
+        elif bounce == "soft":
+            return
+        else:
+            said = ("suppressed", "channel", True)
+        state, covers, lasting = said
+        self._say(
+            Statement(
+                self.user, "provider", state, covers, "email", decided, known, False,
+                lasting=lasting,
+            )
+        )  # fmt: skip
+
+    def tick(self, decided: datetime, known: datetime) -> None:
+        """By a box on a form that arrives as an event."""
+        ticked = self.rng.random() < 0.7
+        properties = json.dumps({"boxes": {"news": [ticked, "x"]}})
+        self._event(decided, known, "Form Submitted", self.user, properties=properties)
+        self.world.statements[CLICKS].append(
+            Statement(self.user, "", "", "", "", decided, known, False)
+        )
+        if ticked:
+            self._say(
+                Statement(
+                    self.user, "own", "granted", "purpose", "email", decided, known, True,
+                    purpose="news", basis="consent", notice="f1",
+                )
+            )  # fmt: skip
+
+    def submit(self, decided: datetime, known: datetime) -> None:
+        """By a box on a form that arrives as a submission."""
+        email = self.rng.choice(self.emails)
+        answer = self.rng.choice(["yes", "Oui ", "no", None])
+        self.world.streams["form_submissions"].append(
+            {
+                "source": "typeform",
+                "submission_id": self._id(),
+                "form_id": "f",
+                "email_key": email,
+                "phone_key": self.phone,
+                "payload": json.dumps({"ok": answer}),
+                "occurred_at": decided,
+                "known_at": known,
+            }
+        )
+        self.world.statements[CLICKS].append(
+            Statement(email, "", "", "", "", decided, known, False)
+        )
+        if answer in ("yes", "Oui "):
+            self._say(
+                Statement(
+                    email, "own", "granted", "purpose", "email", decided, known, True,
+                    purpose="tracking", basis="consent", other=self.phone,
+                )
+            )  # fmt: skip
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _say(self, statement: Statement) -> None:
+        for identifier in {statement.identifier, statement.other} - {None}:
+            self.world.statements[identifier].append(statement)
+
+    def _identifier(self) -> tuple[str, str]:
+        return self.rng.choice(
+            [
+                ("email", self.emails[0]),
+                ("email", self.emails[-1]),
+                ("phone", self.phone),
+                ("user_id", self.user),
+                ("email", f"{self.me}-nobody"),
+            ]
+        )
+
+    def _id(self) -> str:
+        self.serial += 1
+        return f"{self.me}-{self.serial}"
+
+    def _event(self, at: datetime, known: datetime, event: str, user: str, **more: Any) -> None:
+        self.world.streams["events"].append(
+            {
+                "message_id": self._id(),
+                "type": "track",
+                "event": event,
+                "user_key": user,
+                "occurred_at": at,
+                "known_at": known,
+                **more,
+            }
+        )
+
+
+def expected(world: World, as_of: datetime) -> dict[tuple[str, str, str, str], str]:
+    """(subject, purpose, channel, brand) -> state, for people and for nobody's identifiers."""
+    known = {name for person in world.people for name in person.identifiers}
+    nobody = [Person(name, {name}) for name in world.statements if name not in {*known, CLICKS}]
+    found = {}
+    for person in [*world.people, *nobody]:
+        mine = {s for name in person.identifiers for s in world.statements.get(name, [])}
+        signs = [
+            s.decided
+            for s in world.statements[CLICKS]
+            if s.identifier in person.identifiers and s.known <= as_of
+        ]
+        # What was not known yet is not looked at.
+        seen = replace(
+            person,
+            signs=[*person.signs, *signs],
+            sold=person.sold if person.sold and person.sold < as_of else None,
+        )
+        unheard = {s for s in mine if not any(about(s, cell) for cell in cells())}
+        for cell in cells() + _unlisted(unheard):
+            for brand in ("", "hub"):
+                # What is said under an unlisted name stays with it.
+                said = unheard if not cell.bases else mine - unheard
+                signs_of = list(said) + [replace(s, covers="") for s in mine - said]
+                answer = state(seen, signs_of, cell, brand, as_of)
+                if answer is not None:
+                    found[person.name, cell.purpose, cell.channel, brand] = answer
+    return found
+
+
+def _unlisted(unheard: set[Statement]) -> list[Cell]:
+    """A purpose and channel that the policy does not have: nothing can be granted for it."""
+    names = {(s.purpose or "all", s.channel) for s in unheard}
+    return [Cell(*name, False, False, False, None) for name in sorted(names)]

@@ -1,0 +1,200 @@
+"""Consent: the SQL's fold against the slow one, and what must hold of every state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.dbt import consent_histories as histories
+from tests.dbt import consent_oracle as oracle
+from tests.dbt.lakehouse import Lakehouse
+
+MARTS = ("+consent_conflicts", "+consent_records", "+unsubscribes")
+TESTED = tuple(f"path:models/{floor}/privacy" for floor in ("staging", "intermediate", "marts"))
+
+
+@pytest.fixture(scope="module")
+def world() -> histories.World:
+    return histories.make(1_000, seed=15)
+
+
+def build(folder: Path, target: Path, as_of: datetime, lake: dict) -> Lakehouse:
+    """The privacy marts with what they read, and their own tests."""
+    house = Lakehouse(folder, target).fill(as_of=as_of, **lake)
+    house.dbt("run", "--select", *MARTS)
+    house.dbt("test", "--select", *TESTED, "--exclude-resource-type", "unit_test")
+    return house
+
+
+@pytest.fixture(scope="module", params=[histories.AS_OF, histories.EARLIER], ids=str)
+def as_of(request: pytest.FixtureRequest) -> datetime:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def house(
+    world: histories.World,
+    as_of: datetime,
+    tmp_path_factory: pytest.TempPathFactory,
+    target: Path,
+) -> Lakehouse:
+    return build(tmp_path_factory.mktemp("consent"), target, as_of, world.lake(as_of))
+
+
+def test_a_thousand_histories_end_as_the_definition_says(
+    house: Lakehouse, world: histories.World, as_of: datetime
+) -> None:
+    rows = house.rows("select subject_id, purpose, channel, brand, state from marts.consent_states")
+    found = {tuple(row[:4]): row[4] for row in rows}
+    wanted = histories.expected(world, as_of)
+    wrong = {
+        key: (wanted.get(key), found.get(key))
+        for key in wanted.keys() | found.keys()
+        if wanted.get(key) != found.get(key)
+    }
+    assert not wrong, dict(list(wrong.items())[:5])
+    # The histories are worth the trouble only if everything occurs, and often.
+    counts = Counter(wanted.values())
+    for state in ("granted", "pending", "unproven", "expired", "suppressed", "withdrawn"):
+        assert counts[state] > 20, counts
+    assert counts["objection"] > 20 and counts["unknown"] > 5, counts
+
+
+def test_everything_that_was_said_is_a_record(
+    house: Lakehouse, world: histories.World, as_of: datetime
+) -> None:
+    """Each statement known by then, once; those about nobody's identifier under its key."""
+    # By identity: two sources may say the very same.
+    known = {
+        id(statement): statement
+        for name, statements in world.statements.items()
+        if name != histories.CLICKS
+        for statement in statements
+        if statement.known <= as_of and (statement.decided < as_of or not statement.timed)
+    }.values()
+    nobody = [s for s in known if s.identifier.endswith("-nobody")]
+    assert len(nobody) > 50
+    assert house.rows(
+        "select count(distinct evidence_id), "
+        "count(distinct evidence_id) filter (contact_id is null) from marts.consent_records"
+    ) == [(len(known), len(nobody))]
+    assert (
+        house.one(
+            "select count(*) from marts.consent_records where contact_id is null "
+            "and subject_id <> identifier_key"
+        )
+        == 0
+    )
+    refused = [s for s in known if s.state in ("withdrawn", "objection")]
+    assert house.one("select count(distinct evidence_id) from marts.unsubscribes") == len(refused)
+    firsts = house.one("select count(*) from marts.unsubscribes where is_first")
+    assert firsts == house.one(
+        "select count(distinct (subject_id, channel)) from marts.unsubscribes"
+    )
+
+
+def test_states_name_the_evidence_that_decides(house: Lakehouse) -> None:
+    odd = house.rows(
+        """
+        select states.state, records.state, states.reason
+        from marts.consent_states as states
+        left join marts.consent_records as records using (evidence_id, subject_id)
+        where not coalesce(records.is_in_force and records.is_standing, false)
+            or records.state <> case
+                when states.state in ('unproven', 'expired') then 'granted'
+                when states.state = 'pending' then records.state
+                when states.state = 'unknown' then 'lifted'
+                else states.state
+            end
+            or (states.state = 'expired') <> (states.reason = 'silent_too_long')
+        """
+    )
+    assert odd == []
+    assert (
+        house.one(
+            "select count(*) from marts.consent_states where state = 'granted' and has_conflict"
+        )
+        == 0
+    )
+    overruled = house.one("select count(*) from marts.consent_conflicts")
+    assert overruled > 20
+    assert overruled == house.one(
+        """
+        select sum(
+            (own_state = 'granted')::int + (coalesce(provider_state, '') = 'granted')::int
+            + (coalesce(crm_state, '') = 'granted')::int
+            + (coalesce(import_state, '') = 'granted')::int
+        ) from (select * replace (coalesce(own_state, '') as own_state) from marts.consent_states)
+        where state <> 'granted' and has_conflict
+        """
+    )
+
+
+def test_a_grant_ends_at_the_moment_it_expires(house: Lakehouse, as_of: datetime) -> None:
+    early, late = house.rows(
+        f"""
+        select
+            count(*) filter (state = 'granted' and expires_at <= timestamp '{as_of}'),
+            count(*) filter (state = 'expired' and since_at > timestamp '{as_of}')
+        from marts.consent_states
+        """
+    )[0]
+    assert (early, late) == (0, 0)
+    exactly = house.one(
+        f"select count(*) from marts.consent_states where since_at = timestamp '{as_of}'"
+    )
+    assert exactly > 0
+
+
+# -- properties of the definition itself, which the SQL was just held to ---------------------------
+
+CELLS = histories.cells()
+STRICTNESS = {name: rank for rank, name in enumerate(oracle.ORDER)}
+
+
+def told(world: histories.World, person: oracle.Person) -> list[oracle.Statement]:
+    return [s for name in sorted(person.identifiers) for s in world.statements.get(name, [])]
+
+
+def test_an_import_only_tightens(world: histories.World) -> None:
+    """Whatever another authority says, an import's statements never make it weaker."""
+    compared = 0
+    for person in world.people:
+        everything = told(world, person)
+        others = [s for s in everything if s.authority != "import"]
+        # What an import knows of is still a sign of life, which is no statement.
+        signs = [*person.signs, *(s.decided for s in everything if s.authority == "import")]
+        alive = replace(person, signs=signs)
+        for cell in CELLS:
+            before = oracle.state(alive, others, cell, "", histories.AS_OF)
+            after = oracle.state(person, everything, cell, "", histories.AS_OF)
+            if before in STRICTNESS and after is not None:
+                assert STRICTNESS[after] >= STRICTNESS[before], (person.name, cell)
+                compared += before != after
+    assert compared > 20
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_merge_never_loosens(world: histories.World, data: st.DataObject) -> None:
+    """Two people found to be one: neither's refusal is lost. Only a silence may be broken, by a
+    sign of life of the other half, and only a sale of either proves a sale."""
+    pick = st.sampled_from(world.people)
+    one, other = data.draw(pick), data.draw(pick)
+    both = oracle.Person("both", one.identifiers | other.identifiers, one.signs + other.signs)
+    both.sold = min((p.sold for p in (one, other) if p.sold), default=None)
+    for cell in CELLS:
+        merged = oracle.state(
+            both, list({*told(world, one), *told(world, other)}), cell, "", histories.AS_OF
+        )
+        for half in (one, other):
+            alone = oracle.state(half, told(world, half), cell, "", histories.AS_OF)
+            if alone in STRICTNESS and alone not in ("expired", "unproven"):
+                assert merged in STRICTNESS
+                assert STRICTNESS[merged] >= STRICTNESS[alone]
