@@ -1,4 +1,4 @@
--- What an account pays now is what its last month ends with.
+-- What an account pays is what its last month ends with.
 with last_month as (
 
     select
