@@ -13,7 +13,7 @@ import duckdb
 
 #: What a run says about itself.
 RUN_RELATIONS = frozenset({"run_log", "watermarks"})
-RUN_COLUMNS = frozenset({"run_id", "landed_at", "landing_file"})
+RUN_COLUMNS = frozenset({"run_id", "landed_at", "landing_file", "evidence_reference"})
 
 
 def fingerprints(version: Path) -> dict[str, str]:
