@@ -235,7 +235,7 @@ def ids_of(
             "values (?, ?, ?)",
             events,
         )
-    return dict(connection.execute(query).fetchall())
+    return {name: f"{who}/{start}" for name, who, start in connection.execute(query).fetchall()}
 
 
 def grouped(

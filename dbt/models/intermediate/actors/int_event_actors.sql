@@ -41,7 +41,9 @@ signs as (
         session_actors.actor_confidence as confidence
     from {{ ref('int_event_sessions') }} as event_sessions
     inner join {{ ref('int_session_actors') }} as session_actors
-        on event_sessions.session_id = session_actors.session_id
+        on
+            event_sessions.visitor_number = session_actors.visitor_number
+            and event_sessions.session_start_us = session_actors.session_start_us
 
 ),
 

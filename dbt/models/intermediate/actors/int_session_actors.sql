@@ -9,6 +9,8 @@ signs as (
 
     select
         profiles.session_id,
+        profiles.visitor_number,
+        profiles.session_start_us,
         agents.actor_rule,
         agents.confidence
     from profiles
@@ -17,6 +19,8 @@ signs as (
     union all
     select
         profiles.session_id,
+        profiles.visitor_number,
+        profiles.session_start_us,
         addresses.actor_rule,
         addresses.confidence
     from profiles
@@ -24,6 +28,8 @@ signs as (
     union all
     select
         profiles.session_id,
+        profiles.visitor_number,
+        profiles.session_start_us,
         pace.actor_rule,
         pace.confidence
     from profiles
@@ -48,6 +54,8 @@ strongest as (
 
 select
     strongest.session_id,
+    strongest.visitor_number,
+    strongest.session_start_us,
     {{ actor_class('strongest.confidence', 'settings') }} as actor_class,
     strongest.actor_rule,
     strongest.confidence as actor_confidence

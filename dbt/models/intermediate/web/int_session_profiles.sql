@@ -70,6 +70,8 @@ owned as (
 
 select
     owned.session_id,
+    owned.visitor_number,
+    owned.session_start_us,
     owned.visitor_key,
     owned.contact_id,
     owned.started_at,

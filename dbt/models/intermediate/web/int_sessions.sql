@@ -4,7 +4,8 @@ with interactions as (
 
     select
         interactions.*,
-        event_sessions.session_id,
+        event_sessions.visitor_number,
+        event_sessions.session_start_us,
         {{ time_order('interactions.occurred_at', 'interactions.message_id') }} as time_order
     from {{ ref('int_interactions') }} as interactions
     inner join {{ ref('int_event_sessions') }} as event_sessions
@@ -13,7 +14,9 @@ with interactions as (
 )
 
 select
-    session_id,
+    visitor_number,
+    session_start_us,
+    md5(min(visitor_key) || '/' || cast(session_start_us as varchar)) as session_id,
     min(visitor_key) as visitor_key,
     min(anonymous_key) as anonymous_key,
     min(user_key) as first_user_key,
@@ -32,4 +35,4 @@ select
     {{ id_in_order('min(time_order) filter (where source_key is not null)') }}
         as source_message_id
 from interactions
-group by session_id
+group by visitor_number, session_start_us
