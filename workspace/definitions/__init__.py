@@ -22,6 +22,7 @@ from workspace.definitions.performance import Performance
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
+from workspace.definitions.touchpoints import Touchpoints
 from workspace.definitions.verticals import Verticals
 from workspace.paths import PROJECT
 
@@ -45,6 +46,7 @@ class Definitions:
     content_calendar: ContentCalendar
     channels: Channels
     actors: Actors
+    touchpoints: Touchpoints
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -73,6 +75,7 @@ class Definitions:
             "content_calendar": list(self.content_calendar.rows()),
             "channels": list(self.channels.rows()),
             "actors": list(self.actors.rows()),
+            "touchpoints": list(self.touchpoints.rows()),
         }
         if self.consent.purposes:
             rows["consent"] = list(self.consent.rows())
@@ -82,8 +85,8 @@ class Definitions:
 def load(folder: Path) -> Definitions:
     """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
-    A file that is missing means its defaults; without ``channels.yml`` or ``actors.yml`` the
-    project's own are taken, since most of both holds for anyone. Raises
+    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml`` or
+    ``touchpoints.yml`` the project's own are taken, since most of them holds for anyone. Raises
     :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
@@ -115,6 +118,7 @@ def load(folder: Path) -> Definitions:
     if faults:
         raise DefinitionError(faults)
     actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
+    touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -127,6 +131,7 @@ def load(folder: Path) -> Definitions:
         content_calendar=calendar,
         channels=channels,
         actors=actors,
+        touchpoints=touchpoints,
     )
 
 
