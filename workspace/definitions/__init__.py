@@ -20,6 +20,7 @@ from workspace.definitions.identity import Identity
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
+from workspace.definitions.scoring import Scoring
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
 from workspace.definitions.touchpoints import Touchpoints
@@ -47,6 +48,7 @@ class Definitions:
     channels: Channels
     actors: Actors
     touchpoints: Touchpoints
+    scoring: Scoring
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -76,6 +78,7 @@ class Definitions:
             "channels": list(self.channels.rows()),
             "actors": list(self.actors.rows()),
             "touchpoints": list(self.touchpoints.rows()),
+            "scoring": list(self.scoring.rows()),
         }
         if self.consent.purposes:
             rows["consent"] = list(self.consent.rows())
@@ -85,8 +88,9 @@ class Definitions:
 def load(folder: Path) -> Definitions:
     """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
-    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml`` or
-    ``touchpoints.yml`` the project's own are taken, since most of them holds for anyone. Raises
+    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml``,
+    ``touchpoints.yml`` or ``scoring.yml`` the project's own are taken, since most of them holds
+    for anyone. Raises
     :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
@@ -119,6 +123,7 @@ def load(folder: Path) -> Definitions:
         raise DefinitionError(faults)
     actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
     touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
+    scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -132,6 +137,7 @@ def load(folder: Path) -> Definitions:
         channels=channels,
         actors=actors,
         touchpoints=touchpoints,
+        scoring=scoring,
     )
 
 
