@@ -20,8 +20,10 @@ from workspace.definitions.identity import Identity
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
+from workspace.definitions.scoring import Scoring
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
+from workspace.definitions.touchpoints import Touchpoints
 from workspace.definitions.verticals import Verticals
 from workspace.paths import PROJECT
 
@@ -45,6 +47,8 @@ class Definitions:
     content_calendar: ContentCalendar
     channels: Channels
     actors: Actors
+    touchpoints: Touchpoints
+    scoring: Scoring
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -73,6 +77,8 @@ class Definitions:
             "content_calendar": list(self.content_calendar.rows()),
             "channels": list(self.channels.rows()),
             "actors": list(self.actors.rows()),
+            "touchpoints": list(self.touchpoints.rows()),
+            "scoring": list(self.scoring.rows()),
         }
         if self.consent.purposes:
             rows["consent"] = list(self.consent.rows())
@@ -82,8 +88,9 @@ class Definitions:
 def load(folder: Path) -> Definitions:
     """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
-    A file that is missing means its defaults; without ``channels.yml`` or ``actors.yml`` the
-    project's own are taken, since most of both holds for anyone. Raises
+    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml``,
+    ``touchpoints.yml`` or ``scoring.yml`` the project's own are taken, since most of them holds
+    for anyone. Raises
     :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
@@ -115,6 +122,8 @@ def load(folder: Path) -> Definitions:
     if faults:
         raise DefinitionError(faults)
     actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
+    touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
+    scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -127,6 +136,8 @@ def load(folder: Path) -> Definitions:
         content_calendar=calendar,
         channels=channels,
         actors=actors,
+        touchpoints=touchpoints,
+        scoring=scoring,
     )
 
 
