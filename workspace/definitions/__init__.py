@@ -25,6 +25,7 @@ from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.store import in_force, store
 from workspace.definitions.target_accounts import TargetAccounts, read_csv
 from workspace.definitions.targets import COMPANY, Targets
+from workspace.definitions.touchpoints import Touchpoints
 from workspace.definitions.verticals import Verticals
 from workspace.paths import PROJECT
 
@@ -52,6 +53,7 @@ class Definitions:
     target_accounts: TargetAccounts
     market: Market
     paths: Paths
+    touchpoints: Touchpoints
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -82,6 +84,7 @@ class Definitions:
             "actors": list(self.actors.rows()),
             "accounts": [*self.accounts.rows(), *self.target_accounts.rows()],
             "market": [*self.market.rows(), *self.paths.rows()],
+            "touchpoints": list(self.touchpoints.rows()),
         }
         if self.consent.purposes:
             rows["consent"] = list(self.consent.rows())
@@ -91,8 +94,8 @@ class Definitions:
 def load(folder: Path) -> Definitions:
     """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
-    A file that is missing means its defaults; without ``channels.yml`` or ``actors.yml`` the
-    project's own are taken, since most of both holds for anyone. Raises
+    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml`` or
+    ``touchpoints.yml`` the project's own are taken, since most of them holds for anyone. Raises
     :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
@@ -131,6 +134,7 @@ def load(folder: Path) -> Definitions:
     market = _of_verticals(folder / "market.yml", Market, verticals)
     paths = _of_verticals(folder / "paths.yml", Paths, verticals)
     _check_steps(folder / "paths.yml", paths, verticals)
+    touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -147,6 +151,7 @@ def load(folder: Path) -> Definitions:
         target_accounts=target_accounts,
         market=market,
         paths=paths,
+        touchpoints=touchpoints,
     )
 
 
