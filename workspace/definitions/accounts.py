@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from workspace.definitions.reading import Key, Row, Strict, no_repeats
+from workspace.definitions.touchpoints import TouchType
 
 Days = Annotated[int, Field(gt=0, le=3660)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -60,11 +61,18 @@ class Goal(Strict):
 class Accounts(Strict):
     engaged: Engaged = Engaged()
     meetings: Meetings = Meetings()
+    content_touches: list[TouchType] = []
     coverage_goal: Share = 0.7
     content_to_meeting_days: Days = 30
     required_roles: dict[Key, Annotated[list[Key], Field(min_length=1)]] = {}
     periods: Periods = Periods()
     metrics: dict[Key, Goal] = {}
+
+    @field_validator("content_touches")
+    @classmethod
+    def _touches_once(cls, touches: list[TouchType]) -> list[TouchType]:
+        no_repeats(touches, "touch")
+        return touches
 
     @field_validator("required_roles")
     @classmethod
@@ -93,6 +101,8 @@ class Accounts(Strict):
         yield Row("account_settings", "settings", 1, settings)
         for position, metric in enumerate(self.meetings.funnel_metrics, 1):
             yield Row("meeting_stages", metric, position, {"metric": metric})
+        for position, touch_type in enumerate(self.content_touches, 1):
+            yield Row("content_touches", touch_type, position, {"touch_type": touch_type})
         for account_type, roles in self.required_roles.items():
             for position, role in enumerate(roles, 1):
                 value = {"account_type": account_type, "role": role}
