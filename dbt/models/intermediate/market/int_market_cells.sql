@@ -1,110 +1,17 @@
--- One row per source, set of segments that organisations share (a cell) and segment of that set.
--- Organisations are the public ones of reference, for segments counted there, and accounts of the
--- CRM. There are few cells, so counts and overlaps need not go over organisations again.
+-- One row per source, set of segments that organisations share (a cell) and segment of that set. A
+-- remainder holds the organisations in no other segment. There are few cells, so counts and overlaps
+-- need not go over organisations again.
 with segments as (
 
     select * from {{ ref('stg_marketing__market_segments') }}
 
 ),
 
-rules as (
+remainders as (
 
-    select
-        rules.*,
-        segments.vertical,
-        segments.position,
-        segments.counted_in
-    from {{ ref('stg_marketing__market_rules') }} as rules
-    inner join segments on rules.segment = segments.segment
-
-),
-
--- Accounts with a contact that the rule asks for.
-known_people as (
-
-    select distinct
-        rules.segment,
-        account_contacts.account_id
-    from rules
-    inner join {{ ref('dim_contacts') }} as contacts on rules.contact_role = contacts.role
-    inner join {{ ref('account_contacts') }} as account_contacts
-        on contacts.contact_id = account_contacts.contact_id
-    left join {{ ref('stg_crm__contacts') }} as crm on contacts.contact_key = crm.contact_key
-    where
-        rules.contact_property is null
-        or {{ in_range(
-            number_in('crm.properties', 'rules.contact_property'),
-            'rules.contact_from', 'rules.contact_below'
-        ) }}
-
-),
-
-organisations as (
-
-    select
-        'reference' as source,
-        level || ':' || code as organisation_id,
-        level as organisation_type,
-        population,
-        region_code,
-        cast(null as varchar) as properties,
-        cast(null as varchar) as vertical,
-        false as is_customer,
-        false as is_reached
-    from {{ ref('stg_reference__organisations') }}
-    union all
-    select
-        'crm' as source,
-        accounts.account_id as organisation_id,
-        coalesce(accounts.reference_level, accounts.account_type) as organisation_type,
-        accounts.population,
-        accounts.region_code,
-        details.properties,
-        accounts.vertical,
-        accounts.is_customer,
-        accounts.contacts > 0 or accounts.is_customer as is_reached
-    from {{ ref('dim_accounts') }} as accounts
-    left join {{ ref('int_company_details') }} as details on accounts.crm_id = details.crm_id
-
-),
-
-sets as (
-
-    select
-        organisations.source,
-        organisations.organisation_id,
-        organisations.is_customer,
-        organisations.is_reached,
-        string_agg(rules.segment, ',' order by rules.position) as segments
-    from organisations
-    inner join rules
-        on
-            organisations.organisation_type = rules.organisation_type
-            and (organisations.source = 'crm' or rules.counted_in = 'reference')
-            and (organisations.is_reached or organisations.source = rules.counted_in)
-            and coalesce(organisations.vertical, rules.vertical) = rules.vertical
-            and {{ in_range(
-                'organisations.population', 'rules.population_from', 'rules.population_below'
-            ) }}
-            and (
-                rules.regions is null
-                or rules.regions like '%,' || organisations.region_code || ',%'
-            )
-            and (
-                rules.property is null
-                or {{ in_range(
-                    number_in('organisations.properties', 'rules.property'),
-                    'rules.property_from', 'rules.property_below'
-                ) }}
-            )
-    left join known_people
-        on
-            rules.segment = known_people.segment
-            and organisations.organisation_id = known_people.account_id
-    where rules.contact_role is null or known_people.account_id is not null
-    group by
-        organisations.source, organisations.organisation_id, organisations.is_customer,
-        organisations.is_reached
+    select distinct segment
+    from {{ ref('stg_marketing__market_rules') }}
+    where is_remainder
 
 ),
 
@@ -117,7 +24,7 @@ cells as (
         count(*) as organisations,
         sum(case when is_customer then 1 else 0 end) as customers,
         sum(case when is_reached then 1 else 0 end) as reached
-    from sets
+    from {{ ref('int_market_sets') }}
     group by source, segments
 
 ),
@@ -131,14 +38,13 @@ unpacked as (
         segments.vertical,
         segments.kind,
         segments.priority,
-        coalesce(remainders.segment is not null, false) as is_remainder,
+        remainders.segment is not null as is_remainder,
         cells.organisations,
         cells.customers,
         cells.reached
     from cells
     inner join segments on cells.segments like '%,' || segments.segment || ',%'
-    left join (select distinct segment from rules where is_remainder) as remainders
-        on segments.segment = remainders.segment
+    left join remainders on segments.segment = remainders.segment
 
 ),
 

@@ -10,6 +10,14 @@ periods as (
 
 ),
 
+facts as (
+
+    select * from {{ ref('int_abm_people') }}
+    union all
+    select * from {{ ref('int_abm_accounts') }}
+
+),
+
 scopes as (
 
     select
@@ -36,7 +44,7 @@ measured as (
             when count(facts.denominator) = 0 then sum(facts.numerator)
             else {{ ratio('sum(facts.numerator)', 'sum(facts.denominator)') }}
         end as value
-    from {{ ref('int_abm_facts') }} as facts
+    from facts
     inner join scopes on facts.vertical = scopes.vertical
     group by scopes.scope, facts.metric, facts.period
     union all
@@ -87,10 +95,14 @@ aimed as (
 
     select
         *,
-        coalesce(
-            goal_value, baseline_value * (1 + goal_change), baseline_value * goal_times
-        ) as target_value,
-        goal_value is not null or goal_change is not null or goal_times is not null as has_goal
+        -- A number of things to reach is the company's; shares and changes hold for each vertical.
+        case
+            when goal_value is null
+                then coalesce(baseline_value * (1 + goal_change), baseline_value * goal_times)
+            when unit <> 'count' or scope = 'company' then goal_value
+        end as target_value,
+        coalesce(goal_change, goal_times) is not null
+        or (goal_value is not null and (unit <> 'count' or scope = 'company')) as has_goal
     from compared
 
 )

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- One row per metric of abm_metrics, period, vertical, and part of it that adds up: numerator and
--- denominator. Medians are not here, since they do not add up.
+-- One row per metric of abm_metrics about people, period and vertical: a numerator and a denominator,
+-- which add up over verticals.
 with periods as (
 
     select * from {{ ref('int_abm_periods') }}
@@ -33,6 +33,19 @@ content as (
 
 ),
 
+content_counts as (
+
+    select
+        period,
+        vertical,
+        count(*) as contacts,
+        sum(has_meeting) as with_meeting,
+        sum(is_matured) as matured
+    from content
+    group by period, vertical
+
+),
+
 known as (
 
     select
@@ -43,37 +56,6 @@ known as (
     inner join periods on cast(contacts.created_at as date) < periods.to_on
     where contacts.vertical is not null
     group by periods.period, contacts.vertical
-
-),
-
-entered as (
-
-    select
-        periods.period,
-        entries.vertical,
-        entries.unit_id,
-        max(
-            case
-                when entries.entered_on >= periods.from_on and entries.position > 1 then 1
-                else 0
-            end
-        ) as has_moved,
-        sum(
-            case
-                when entries.entered_on >= periods.from_on and entries.metric = 'sqls' then 1
-                else 0
-            end
-        ) as qualified,
-        max(
-            case
-                when entries.metric = 'new_customers' and entries.entered_on < periods.from_on
-                    then 1
-                else 0
-            end
-        ) as was_won
-    from {{ ref('int_funnel_entries') }} as entries
-    inner join periods on entries.entered_on < periods.to_on
-    group by periods.period, entries.vertical, entries.unit_id
 
 ),
 
@@ -119,59 +101,25 @@ tasks as (
     where tasks.activity_type = 'task'
     group by periods.period, coalesce(accounts.vertical, contacts.vertical)
 
-),
-
-coverage as (
-
-    select
-        vertical,
-        sum(role_coverage) as role_coverage,
-        sum(case when meets_goal then 1 else 0 end) as accounts_at_goal,
-        count(role_coverage) as accounts
-    from {{ ref('account_coverage') }}
-    where is_target
-    group by vertical
-
 )
 
 select
     'content_to_meeting' as metric,
     period,
     vertical,
-    sum(has_meeting) * 1e0 as numerator,
-    sum(is_matured) * 1e0 as denominator
-from content
-group by period, vertical
+    with_meeting * 1e0 as numerator,
+    matured * 1e0 as denominator
+from content_counts
 union all
 select
     'content_engagement' as metric,
     known.period,
     known.vertical,
-    (
-        select count(*) from content
-        where content.period = known.period and content.vertical = known.vertical
-    ) * 1e0 as numerator,
+    coalesce(content_counts.contacts, 0) * 1e0 as numerator,
     known.contacts * 1e0 as denominator
 from known
-union all
-select
-    'stage_progression' as metric,
-    period,
-    vertical,
-    sum(has_moved) * 1e0 as numerator,
-    count(*) * 1e0 as denominator
-from entered
-where was_won = 0
-group by period, vertical
-union all
-select
-    'qualified_opportunities' as metric,
-    period,
-    vertical,
-    sum(qualified) * 1e0 as numerator,
-    null as denominator
-from entered
-group by period, vertical
+left join content_counts
+    on known.period = content_counts.period and known.vertical = content_counts.vertical
 union all
 select
     'engaged_contacts_per_account' as metric,
@@ -190,23 +138,3 @@ select
     completed * 1e0 as numerator,
     tasks * 1e0 as denominator
 from tasks
-union all
-select
-    'target_accounts' as metric,
-    'current' as period,
-    vertical,
-    accounts * 1e0 as numerator,
-    null as denominator
-from target_counts
-{% for metric, column in [
-    ('stakeholder_coverage', 'role_coverage'), ('accounts_covered', 'accounts_at_goal')
-] -%}
-union all
-select
-    '{{ metric }}' as metric,
-    'current' as period,
-    vertical,
-    {{ column }} * 1e0 as numerator,
-    accounts * 1e0 as denominator
-from coverage
-{% endfor -%}
