@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- One row per metric of abm_metrics about people, period and vertical: a numerator and a denominator,
--- which add up over verticals.
+-- One row per metric of abm_metrics about people, period and vertical: a numerator and a
+-- denominator, which add up over verticals.
 with periods as (
 
     select * from {{ ref('int_abm_periods') }}

@@ -1,6 +1,6 @@
--- What the CRM says beyond its usual fields, of the companies where that is asked for: those that no
--- public code places, and those of a type that some market rule wants a property of. Most need none
--- of it, and the properties are long.
+-- What the CRM says beyond its usual fields, of the companies where that is asked for: those that
+-- no public code places, and those of a type that some market rule wants a property of. Most need
+-- none of it, and the properties are long.
 with companies as (
 
     select

@@ -1,5 +1,5 @@
--- One row per contact, vertical and local day with a human content touch: whether a meeting followed
--- one of the touches in time, and whether there has been time for it.
+-- One row per contact, vertical and local day with a human content touch: whether a meeting
+-- followed one of the touches in time, and whether there has been time for it.
 with settings as (
 
     select * from {{ ref('stg_marketing__account_settings') }}

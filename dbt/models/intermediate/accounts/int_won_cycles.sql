@@ -1,5 +1,5 @@
--- One row per vertical and unit that became a customer: the days from the first thing known of it (a
--- human touch of any of its contacts, or its first funnel stage) to the contract.
+-- One row per vertical and unit that became a customer: the days from the first thing known of it
+-- (a human touch of any of its contacts, or its first funnel stage) to the contract.
 with entries as (
 
     select * from {{ ref('int_funnel_entries') }}

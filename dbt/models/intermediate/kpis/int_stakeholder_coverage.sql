@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- One row per scope and window of the month of as_of: role coverage summed over the target accounts.
--- Earlier months have none, since it is not known who was engaged then.
+-- One row per scope and window of the month of as_of: role coverage summed over the target
+-- accounts. Earlier months have none, since it is not known who was engaged then.
 with coverage as (
 
     select

@@ -1,6 +1,6 @@
 -- One row per source, set of segments that organisations share (a cell) and segment of that set. A
--- remainder holds the organisations in no other segment. There are few cells, so counts and overlaps
--- need not go over organisations again.
+-- remainder holds the organisations in no other segment. There are few cells, so counts and
+-- overlaps need not go over organisations again.
 with segments as (
 
     select * from {{ ref('stg_marketing__market_segments') }}

@@ -118,14 +118,15 @@ select
     aimed.value,
     aimed.numerator,
     aimed.denominator,
-    {% for bound in ['low', 'high'] -%}
-    -- A mean of shares and a count per account are no share of anything.
+    -- Neither a mean of shares nor a number per account is a share of anything.
     case
-        when aimed.unit = 'ratio' and aimed.metric <> 'stakeholder_coverage' then
-            {% if bound == 'low' -%} {{ wilson_low('aimed.numerator', 'aimed.denominator') }}
-            {%- else -%} {{ wilson_high('aimed.numerator', 'aimed.denominator') }} {%- endif %}
-    end as value_{{ bound }},
-    {% endfor -%}
+        when aimed.unit = 'ratio' and aimed.metric <> 'stakeholder_coverage'
+            then {{ wilson_low('aimed.numerator', 'aimed.denominator') }}
+    end as value_low,
+    case
+        when aimed.unit = 'ratio' and aimed.metric <> 'stakeholder_coverage'
+            then {{ wilson_high('aimed.numerator', 'aimed.denominator') }}
+    end as value_high,
     aimed.baseline_kind,
     case when aimed.baseline_kind = 'measured' then baseline_period.from_on end as baseline_from_on,
     case when aimed.baseline_kind = 'measured' then baseline_period.to_on end as baseline_to_on,

@@ -112,8 +112,10 @@ left join reference_by_level as departements
         and coalesce(
             companies.crm_departement_code,
             {{ departement_of('companies.insee_code') }},
-            case when lower(companies.country) in ('fr', 'fra', 'france')
-                then {{ departement_of('companies.postal_code') }} end
+            case
+                when lower(companies.country) in ('fr', 'fra', 'france')
+                    then {{ departement_of('companies.postal_code') }}
+            end
         ) = departements.code
 left join contact_counts on companies.company_key = contact_counts.account_id
 left join contract_facts on companies.company_key = contract_facts.account_id

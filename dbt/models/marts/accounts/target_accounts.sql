@@ -6,13 +6,23 @@ with targets as (
 
 accounts as (
 
-    select * from {{ ref('dim_accounts') }}
+    select
+        account_id,
+        vertical,
+        siren,
+        insee_code,
+        crm_id,
+        lower(domain) as domain_in_use
+    from {{ ref('dim_accounts') }}
 
 ),
 
 candidates as (
 
-    {% for identifier in ['siren', 'insee_code', 'crm_id', 'domain'] -%}
+    {% for identifier, column in [
+        ('siren', 'siren'), ('insee_code', 'insee_code'), ('crm_id', 'crm_id'),
+        ('domain', 'domain_in_use'),
+    ] -%}
     select
         targets.line,
         {{ loop.index }} as strength,
@@ -20,12 +30,7 @@ candidates as (
         accounts.account_id,
         accounts.vertical
     from targets
-    inner join accounts
-        on targets.{{ identifier }} = {% if identifier == 'domain' -%}
-            lower(accounts.domain)
-        {%- else -%}
-            accounts.{{ identifier }}
-        {%- endif %}
+    inner join accounts on targets.{{ identifier }} = accounts.{{ column }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
