@@ -22,6 +22,7 @@ from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
+from workspace.definitions.scoring import Scoring
 from workspace.definitions.store import in_force, store
 from workspace.definitions.target_accounts import TargetAccounts, read_csv
 from workspace.definitions.targets import COMPANY, Targets
@@ -54,6 +55,7 @@ class Definitions:
     market: Market
     paths: Paths
     touchpoints: Touchpoints
+    scoring: Scoring
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -85,6 +87,7 @@ class Definitions:
             "accounts": [*self.accounts.rows(), *self.target_accounts.rows()],
             "market": [*self.market.rows(), *self.paths.rows()],
             "touchpoints": list(self.touchpoints.rows()),
+            "scoring": list(self.scoring.rows()),
         }
         if self.consent.purposes:
             rows["consent"] = list(self.consent.rows())
@@ -94,8 +97,9 @@ class Definitions:
 def load(folder: Path) -> Definitions:
     """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
-    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml`` or
-    ``touchpoints.yml`` the project's own are taken, since most of them holds for anyone. Raises
+    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml``,
+    ``touchpoints.yml`` or ``scoring.yml`` the project's own are taken, since most of them holds
+    for anyone. Raises
     :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
@@ -135,6 +139,7 @@ def load(folder: Path) -> Definitions:
     paths = _of_verticals(folder / "paths.yml", Paths, verticals)
     _check_steps(folder / "paths.yml", paths, verticals)
     touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
+    scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -152,6 +157,7 @@ def load(folder: Path) -> Definitions:
         market=market,
         paths=paths,
         touchpoints=touchpoints,
+        scoring=scoring,
     )
 
 
