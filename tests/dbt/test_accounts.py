@@ -89,8 +89,15 @@ def test_coverage_is_what_a_slow_count_says(house: Lakehouse) -> None:
     put(house, "marts.account_contacts", ties)
     put(house, "intermediate.int_meetings", meetings)
     put(house, "marts.target_accounts", targets)
+    scores = {c["contact_id"]: draw.choice([0, 5, 19.999, 20, 61]) for c in contacts[::3]}
+    put(
+        house,
+        "marts.engagement_scores",
+        [{"contact_id": c, "engagement_score": score} for c, score in scores.items()],
+    )
     house.run("int_engaged_contacts", "account_coverage")
     engaged = {m["contact_id"] for m in meetings if AS_OF - m["held_at"] <= 90 * DAY}
+    engaged |= {c for c, score in scores.items() if score >= 20}
     role_of = {c["contact_id"]: c["role"] for c in contacts}
     wanted = {t["account_id"] for t in targets}
     expected = {}

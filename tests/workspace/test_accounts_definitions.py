@@ -57,7 +57,7 @@ def load(folder: Path, **changed: str) -> definitions.Definitions:
 def test_each_definition_becomes_rows(tmp_path: Path) -> None:
     rows = load(tmp_path).rows()
     found = {(row.collection, row.key): row.value for part in rows.values() for row in part}
-    assert found["account_settings", "settings"]["engaged_score"] == 20
+    assert found["account_settings", "settings"]["period_days"] == 180
     assert found["required_roles", "clinic/manager"]["role"] == "manager"
     metrics = {key: value for (kind, key), value in found.items() if kind == "account_metrics"}
     assert set(metrics) == set(METRICS)

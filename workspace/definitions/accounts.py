@@ -29,11 +29,6 @@ METRICS = {
 }
 
 
-class Engaged(Strict):
-    score: Annotated[float, Field(gt=0, le=100)] = 20
-    meeting_days: Days = 90
-
-
 class Meetings(Strict):
     funnel_metrics: list[Key] = ["demos"]
 
@@ -59,7 +54,6 @@ class Goal(Strict):
 
 
 class Accounts(Strict):
-    engaged: Engaged = Engaged()
     meetings: Meetings = Meetings()
     content_touches: list[TouchType] = []
     coverage_goal: Share = 0.7
@@ -91,8 +85,6 @@ class Accounts(Strict):
 
     def rows(self) -> Iterator[Row]:
         settings = {
-            "engaged_score": self.engaged.score,
-            "meeting_days": self.engaged.meeting_days,
             "coverage_goal": self.coverage_goal,
             "content_to_meeting_days": self.content_to_meeting_days,
             "period_days": self.periods.days,

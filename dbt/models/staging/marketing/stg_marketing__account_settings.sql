@@ -1,6 +1,4 @@
 select
-    cast({{ json_text('value', 'engaged_score') }} as double) as engaged_score,
-    cast({{ json_text('value', 'meeting_days') }} as integer) as meeting_days,
     cast({{ json_text('value', 'coverage_goal') }} as double) as coverage_goal,
     cast({{ json_text('value', 'content_to_meeting_days') }} as integer) as content_to_meeting_days,
     cast({{ json_text('value', 'period_days') }} as integer) as period_days,
