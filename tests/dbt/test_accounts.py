@@ -8,7 +8,6 @@ import random
 from collections import Counter
 from datetime import date, datetime, timedelta
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import duckdb
