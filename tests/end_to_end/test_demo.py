@@ -626,3 +626,58 @@ def test_no_touch_is_lost(demo: Demo) -> None:
     ((scored,),) = demo.ask("select count(*) from marts.lead_scores")
     ((contacts,),) = demo.ask("select count(*) from marts.dim_contacts")
     assert scored == contacts
+
+
+def test_the_market_is_the_reference_file(demo: Demo) -> None:
+    counted = dict(
+        demo.ask(
+            "select segment, organisations from marts.market_size where counted_in = 'reference'"
+        )
+    )
+    places = pl.read_csv(PROJECT / "data/reference/collectivites.csv.gz", infer_schema=False)
+    communes = places.filter(pl.col("level") == "commune")["population"].cast(pl.Int64)
+    assert counted["collectivites"] == places.height
+    assert counted["communes"] == len(communes)
+    assert counted["small_communes"] == (communes < 5_000).sum()
+    assert counted["large_communes"] == (communes >= 50_000).sum()
+    assert counted["unclassified_communes"] == communes.null_count()
+
+
+def test_target_accounts_are_found_in_any_demo_world(demo: Demo) -> None:
+    found = dict(demo.ask("select match_verdict, count(*) from marts.target_accounts group by all"))
+    assert found == {"matched": 120, "unmatched": 2}
+
+
+def test_the_paths_are_those_the_units_took(demo: Demo) -> None:
+    """Of the medical leads that had 60 days for it, as the world has it."""
+    differing = demo.ask(
+        """
+        with leads as (
+            select person, entered as lead_at from memory.stages
+            where vertical = 'medical' and stage = 'lead' and entered < timestamp '2026-07-30'
+        ),
+        mqls as (
+            select person, entered as mql_at from memory.stages
+            where vertical = 'medical' and stage = 'mql'
+        ),
+        truth as (
+            select avg(if(mql_at - lead_at < interval 60 days, 1, 0)) as share
+            from leads left join mqls using (person)
+        )
+        select share, observed_share_low, observed_share_high
+        from marts.path_transitions cross join truth
+        where vertical = 'medical' and from_stage = 'lead' and to_stage = 'mql'
+            and not share between observed_share_low and observed_share_high
+        """
+    )
+    assert differing == []
+
+
+def test_every_medical_account_is_placed(demo: Demo) -> None:
+    assert demo.ask(
+        """
+        select count(*) from marts.dim_accounts
+        where (vertical = 'medical' or account_type = 'departement')
+            and (departement_code is null or region_code is null)
+        """
+    ) == [(0,)]

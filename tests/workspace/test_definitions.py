@@ -105,6 +105,15 @@ def test_the_shipped_definitions_load() -> None:
         "actor_networks",
         "actor_timing",
         "mail_events",
+        "account_settings",
+        "meeting_stages",
+        "content_touches",
+        "required_roles",
+        "account_metrics",
+        "target_accounts",
+        "market_segments",
+        "market_rules",
+        "path_steps",
     }
 
 

@@ -11,17 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from workspace.definitions.accounts import Accounts
 from workspace.definitions.actors import Actors
 from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
 from workspace.definitions.content_calendar import ContentCalendar
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
+from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.scoring import Scoring
 from workspace.definitions.store import in_force, store
+from workspace.definitions.target_accounts import TargetAccounts, read_csv
 from workspace.definitions.targets import COMPANY, Targets
 from workspace.definitions.touchpoints import Touchpoints
 from workspace.definitions.verticals import Verticals
@@ -47,6 +50,10 @@ class Definitions:
     content_calendar: ContentCalendar
     channels: Channels
     actors: Actors
+    accounts: Accounts
+    target_accounts: TargetAccounts
+    market: Market
+    paths: Paths
     touchpoints: Touchpoints
     scoring: Scoring
 
@@ -77,6 +84,8 @@ class Definitions:
             "content_calendar": list(self.content_calendar.rows()),
             "channels": list(self.channels.rows()),
             "actors": list(self.actors.rows()),
+            "accounts": [*self.accounts.rows(), *self.target_accounts.rows()],
+            "market": [*self.market.rows(), *self.paths.rows()],
             "touchpoints": list(self.touchpoints.rows()),
             "scoring": list(self.scoring.rows()),
         }
@@ -122,6 +131,13 @@ def load(folder: Path) -> Definitions:
     if faults:
         raise DefinitionError(faults)
     actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
+    path = folder / "accounts.yml"
+    accounts = read(path, Accounts) if path.exists() else Accounts()
+    path = folder / "target_accounts.csv"
+    target_accounts = read_csv(path) if path.exists() else TargetAccounts()
+    market = _of_verticals(folder / "market.yml", Market, verticals)
+    paths = _of_verticals(folder / "paths.yml", Paths, verticals)
+    _check_steps(folder / "paths.yml", paths, verticals)
     touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
     scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     return Definitions(
@@ -136,6 +152,10 @@ def load(folder: Path) -> Definitions:
         content_calendar=calendar,
         channels=channels,
         actors=actors,
+        accounts=accounts,
+        target_accounts=target_accounts,
+        market=market,
+        paths=paths,
         touchpoints=touchpoints,
         scoring=scoring,
     )
@@ -145,7 +165,24 @@ def _own_or_shipped(folder: Path, name: str) -> Path:
     return folder / name if (folder / name).exists() else PROJECT / "marketing" / name
 
 
-Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar)
+def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:
+    """Steps lead from and to stages of their vertical's funnel."""
+    faults = []
+    for vertical, steps in paths.paths.items():
+        stages = [stage.stage for stage in verticals.verticals[vertical].funnel]
+        for step in steps:
+            line = _line_of(path, f"from: {step.from_}, to: {step.to}")
+            faults += [
+                f"{path}:{line}: paths.{vertical}: no stage {stage!r} in its funnel"
+                f"{nearest(stage, stages)}"
+                for stage in (step.from_, step.to)
+                if stage not in stages
+            ]
+    if faults:
+        raise DefinitionError(faults)
+
+
+Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar, Market, Paths)
 
 
 def _of_verticals(path: Path, model: type[Scoped], verticals: Verticals) -> Scoped:

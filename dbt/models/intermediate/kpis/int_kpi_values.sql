@@ -88,6 +88,24 @@ select
     nps - margin_95 as value_low,
     nps + margin_95 as value_high
 from {{ ref('int_nps') }}
+{% for metric, model, numerator, denominator in [
+    ('content_to_meeting', 'int_content_to_meeting', 'with_meeting', 'contacts'),
+    ('sales_velocity', 'int_sales_velocity', 'expected_value', 'cycle_days'),
+    ('stakeholder_coverage', 'int_stakeholder_coverage', 'role_coverage', 'accounts'),
+] -%}
+union all
+select
+    scope,
+    month,
+    metric_window,
+    '{{ metric }}' as metric,
+    {{ ratio(numerator, denominator) }} as value,
+    {{ numerator }} as numerator,
+    {{ denominator }} as denominator,
+    null as value_low,
+    null as value_high
+from {{ ref(model) }}
+{% endfor -%}
 {% for metric, model, value, within, total in [
     ('ingestion_latency_p99_ms', 'int_ingestion_latency', 'p99_ms', 'requests_within', 'requests'),
     ('data_freshness_minutes', 'int_data_freshness', 'p95_minutes', 'files_within', 'files'),

@@ -26,6 +26,8 @@ select
     city,
     postal_code,
     owner_id,
-    lifecycle_stage
+    lifecycle_stage,
+    landing_file,
+    landing_line
 from companies
 where not coalesce(archived, false)
