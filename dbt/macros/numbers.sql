@@ -46,3 +46,9 @@
 
 {# Whether two amounts are one: less than half a cent apart. NULL stays unknown. #}
 {% macro same_amount(first_value, second_value) %}(abs({{ first_value }} - {{ second_value }}) < 0.005){% endmacro %}
+
+{# A number from 0 to 1 that only the text decides, spread evenly. #}
+{% macro even_share_of(text) %}({{ number_of(text) }} / 18446744073709551616e0 + 0.5e0){% endmacro %}
+
+{# What is left of 1 after an age in days. #}
+{% macro decayed(age_days, half_life_days) %}power(2e0, -({{ age_days }}) / ({{ half_life_days }} * 1e0)){% endmacro %}

@@ -90,6 +90,17 @@ def test_the_shipped_definitions_load() -> None:
         "actor_networks",
         "actor_timing",
         "mail_events",
+        "content_actions",
+        "content_stages",
+        "content_lifecycle",
+        "recommendation_settings",
+        "recommendation_lists",
+        "persona_settings",
+        "personas",
+        "persona_weights",
+        "persona_rules",
+        "audiences",
+        "audience_cases",
     }
 
 

@@ -14,11 +14,13 @@ from typing import TypeVar
 from workspace.definitions.actors import Actors
 from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
+from workspace.definitions.content import Content
 from workspace.definitions.content_calendar import ContentCalendar
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
+from workspace.definitions.personas import Personas
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
@@ -45,6 +47,8 @@ class Definitions:
     content_calendar: ContentCalendar
     channels: Channels
     actors: Actors
+    content: Content
+    personas: Personas
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -73,6 +77,8 @@ class Definitions:
             "content_calendar": list(self.content_calendar.rows()),
             "channels": list(self.channels.rows()),
             "actors": list(self.actors.rows()),
+            "content": list(self.content.rows()),
+            "personas": list(self.personas.rows()),
         }
         if self.consent.purposes:
             rows["consent"] = list(self.consent.rows())
@@ -115,6 +121,9 @@ def load(folder: Path) -> Definitions:
     if faults:
         raise DefinitionError(faults)
     actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
+    path = folder / "content.yml"
+    content = read(path, Content) if path.exists() else Content()
+    personas = _of_verticals(folder / "personas.yml", Personas, verticals)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -127,6 +136,8 @@ def load(folder: Path) -> Definitions:
         content_calendar=calendar,
         channels=channels,
         actors=actors,
+        content=content,
+        personas=personas,
     )
 
 
@@ -134,7 +145,7 @@ def _own_or_shipped(folder: Path, name: str) -> Path:
     return folder / name if (folder / name).exists() else PROJECT / "marketing" / name
 
 
-Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar)
+Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar, Personas)
 
 
 def _of_verticals(path: Path, model: type[Scoped], verticals: Verticals) -> Scoped:
