@@ -32,3 +32,23 @@
         or {{ matches(host, sites ~ '.host_pattern') }}
     )
 {%- endmacro %}
+
+{# The source_key of a form whose tags are utm_source, utm_medium and utm_campaign. #}
+{% macro form_source_key() -%}
+    {{ key_of([
+        "nullif(lower(trim(utm_source)), '')", "nullif(lower(trim(utm_medium)), '')",
+        "nullif(trim(utm_campaign), '')", 'cast(null as varchar)', 'cast(null as varchar)'
+    ]) }}
+{%- endmacro %}
+
+{# A share of `scale` told by a property's text, held in 0 to 1; `otherwise` where it is no number.
+   Not by greatest and least alone: what they make of NULL and NaN differs between engines. #}
+{% macro told_depth(text, scale, otherwise) -%}
+    case
+        when try_cast({{ text }} as double) <= 0 then 0e0
+        when try_cast({{ text }} as double) < {{ scale }}
+            then try_cast({{ text }} as double) / {{ scale }}
+        when try_cast({{ text }} as double) < 1e300 then 1e0
+        else {{ otherwise }}
+    end
+{%- endmacro %}

@@ -24,6 +24,7 @@ from workspace.definitions.personas import Personas
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
+from workspace.definitions.touchpoints import Touchpoints
 from workspace.definitions.verticals import Verticals
 from workspace.paths import PROJECT
 
@@ -47,6 +48,7 @@ class Definitions:
     content_calendar: ContentCalendar
     channels: Channels
     actors: Actors
+    touchpoints: Touchpoints
     content: Content
     personas: Personas
 
@@ -77,6 +79,7 @@ class Definitions:
             "content_calendar": list(self.content_calendar.rows()),
             "channels": list(self.channels.rows()),
             "actors": list(self.actors.rows()),
+            "touchpoints": list(self.touchpoints.rows()),
             "content": list(self.content.rows()),
             "personas": list(self.personas.rows()),
         }
@@ -88,8 +91,8 @@ class Definitions:
 def load(folder: Path) -> Definitions:
     """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
-    A file that is missing means its defaults; without ``channels.yml`` or ``actors.yml`` the
-    project's own are taken, since most of both holds for anyone. Raises
+    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml`` or
+    ``touchpoints.yml`` the project's own are taken, since most of them holds for anyone. Raises
     :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
@@ -121,6 +124,7 @@ def load(folder: Path) -> Definitions:
     if faults:
         raise DefinitionError(faults)
     actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
+    touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
     path = folder / "content.yml"
     content = read(path, Content) if path.exists() else Content()
     personas = _of_verticals(folder / "personas.yml", Personas, verticals)
@@ -138,6 +142,7 @@ def load(folder: Path) -> Definitions:
         actors=actors,
         content=content,
         personas=personas,
+        touchpoints=touchpoints,
     )
 
 

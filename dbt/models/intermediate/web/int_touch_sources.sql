@@ -4,9 +4,20 @@ with interactions as (
 
     select * from {{ ref('int_interactions') }}
 
+),
+
+forms as (
+
+    select
+        {{ form_source_key() }} as source_key,
+        nullif(lower(trim(utm_source)), '') as source,
+        nullif(lower(trim(utm_medium)), '') as medium,
+        nullif(trim(utm_campaign), '') as campaign
+    from {{ ref('stg_forms__submissions') }}
+
 )
 
-select distinct
+select
     source_key,
     source,
     medium,
@@ -16,6 +27,17 @@ select distinct
     cast(null as varchar) as touch
 from interactions
 where source_key is not null
+union
+select
+    source_key,
+    source,
+    medium,
+    campaign,
+    null as click_id_name,
+    null as referrer_host,
+    null as touch
+from forms
+where coalesce(source, medium, campaign) is not null
 union all
 select
     'touch/' || touch as source_key,

@@ -56,5 +56,9 @@ select
         {{ json_text('properties', 'link') }},
         {{ json_text('properties', 'link_id') }},
         {{ json_text('properties', 'link_url') }}
-    ) as link
+    ) as link,
+    {{ json_text('properties', 'mailing_id') }} as mailing_id,
+    {{ json_text('properties', 'content_id') }} as content_id,
+    {{ json_text('properties', 'event_key') }} as programme_key,
+    properties
 from {{ source('lake', 'events') }}
