@@ -94,7 +94,6 @@ def test_the_shipped_definitions_load() -> None:
         "actor_networks",
         "actor_timing",
         "mail_events",
-        "content_actions",
         "content_stages",
         "content_lifecycle",
         "recommendation_settings",

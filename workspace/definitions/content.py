@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,6 @@ from workspace.definitions.reading import Key, Row, Strict, no_repeats
 Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(gt=0, le=3660)]
-Action = Literal["download", "registration", "attendance", "play", "read", "click"]
 
 #: As the demo's CRM and most others name them.
 LIFECYCLE = {
@@ -26,11 +25,9 @@ LIFECYCLE = {
 
 
 class Results(Strict):
-    """What counts as having come of a touch, and how many days later it still does."""
+    """How many days after a touch with an item something still counts as having followed it."""
 
-    form_events: list[Text] = ["Form Submitted"]
     form_window_days: Days = 7
-    meeting_events: list[Text] = []
     meeting_window_days: Days = 30
 
 
@@ -87,28 +84,18 @@ class Recommendations(Strict):
 
 
 class Content(Strict):
-    """``actions``: what is done with an item, and the events that say so."""
-
-    actions: dict[Action, list[Text]] = {}
     results: Results = Results()
     stages: list[Stage] = [Stage(stage=name, lifecycle=crm) for name, crm in LIFECYCLE.items()]
     recommendations: Recommendations = Recommendations()
 
     @model_validator(mode="after")
     def _once(self) -> Content:
-        no_repeats([event for events in self.actions.values() for event in events], "event")
         no_repeats([stage.stage.casefold() for stage in self.stages], "stage")
         crm = [name.casefold() for stage in self.stages for name in stage.lifecycle]
         no_repeats(crm, "lifecycle stage")
         return self
 
     def rows(self) -> Iterator[Row]:
-        events = {**self.actions, "form": self.results.form_events}
-        events["meeting"] = self.results.meeting_events
-        for action, names in events.items():
-            for position, name in enumerate(names, 1):
-                value = {"action": action, "event": name}
-                yield Row("content_actions", f"{action}/{name}", position, value)
         settings = self.recommendations
         lists = {
             "target_role": settings.target_roles,

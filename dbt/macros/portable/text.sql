@@ -77,14 +77,3 @@
 {% macro key_of(columns) -%}
     md5({% for column in columns %}coalesce(md5({{ column }}), '-'){% if not loop.last %} || {% endif %}{% endfor %})
 {%- endmacro %}
-
-{# Host and path of an absolute URL, as pages are compared: no query, fragment or last slash. #}
-{% macro page_of(url) -%}
-    (
-        {{ host_of(url) }}
-        || regexp_replace(
-            regexp_replace({{ text_before(text_before(url, '?'), '#') }}, '^[A-Za-z]+://[^/]*', ''),
-            '/+$', ''
-        )
-    )
-{%- endmacro %}

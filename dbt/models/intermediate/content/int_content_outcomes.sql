@@ -1,11 +1,25 @@
 {{ config(materialized='view') }}
 
--- One row per touch of a known person: what came of it within the windows of content.yml. Whether
--- a meeting did is known only once its window has passed.
+-- One row per touch of a known person with an item: what followed within the windows of
+-- content.yml. Whether a meeting did is known only once its window has passed.
 with touches as (
 
-    select * from {{ ref('fct_content_touches') }}
-    where contact_id is not null and actor_class is distinct from 'machine'
+    select * from {{ ref('int_content_touches') }}
+    where contact_id is not null and is_human
+
+),
+
+results as (
+
+    select
+        contact_id,
+        occurred_at,
+        touch_type in ('meeting', 'demo_booked') as is_meeting
+    from {{ ref('fct_touchpoints') }}
+    where
+        contact_id is not null
+        and actor_class <> 'machine'
+        and touch_type in ('meeting', 'demo_booked', 'form_submit', 'demo_request')
 
 ),
 
@@ -13,64 +27,37 @@ settings as (
 
     select
         settings.*,
-        run_context.as_of_on
+        run_context.as_of
     from {{ ref('stg_marketing__recommendation_settings') }} as settings
     cross join {{ ref('stg_system__run_context') }} as run_context
 
 ),
 
-forms as (
+followed as (
 
     select
-        events.contact_id,
-        events.occurred_at
-    from {{ ref('fct_events') }} as events
-    inner join {{ ref('stg_marketing__content_actions') }} as actions
-        on events.event = actions.event and actions.action = 'form'
-    where events.contact_id is not null and events.actor_class is distinct from 'machine'
-    union all
-    select
-        contact_id,
-        occurred_at
-    from {{ ref('fct_form_submissions') }}
-    where contact_id is not null
-
-),
-
-before_form as (
-
-    select distinct touches.touch_id
+        touches.touch_id,
+        max(case when results.is_meeting then 1 else 0 end) = 1 as has_meeting,
+        max(case when results.is_meeting then 0 else 1 end) = 1 as has_form
     from touches
     cross join settings
-    inner join forms on touches.contact_id = forms.contact_id
+    inner join results on touches.contact_id = results.contact_id
     where
-        forms.occurred_at >= touches.occurred_at
-        and forms.occurred_at
-        < touches.occurred_at + settings.form_window_days * interval '1' day
-
-),
-
-before_meeting as (
-
-    select distinct touches.touch_id
-    from touches
-    cross join settings
-    inner join {{ ref('int_content_meetings') }} as meetings
-        on touches.contact_id = meetings.contact_id
-    where
-        meetings.met_on >= touches.occurred_on
-        and {{ days_between('touches.occurred_on', 'meetings.met_on') }}
-        < settings.meeting_window_days
+        results.occurred_at >= touches.occurred_at
+        and results.occurred_at < touches.occurred_at + case
+            when results.is_meeting then settings.meeting_window_days
+            else settings.form_window_days
+        end * interval '1' day
+    group by touches.touch_id
 
 )
 
 select
     touches.touch_id,
-    before_form.touch_id is not null as has_form,
-    before_meeting.touch_id is not null as has_meeting,
-    {{ days_between('touches.occurred_on', 'settings.as_of_on') }}
-    >= settings.meeting_window_days as is_observed
+    coalesce(followed.has_form, false) as has_form,
+    coalesce(followed.has_meeting, false) as has_meeting,
+    touches.occurred_at + settings.meeting_window_days * interval '1' day
+    <= settings.as_of as is_observed
 from touches
 cross join settings
-left join before_form on touches.touch_id = before_form.touch_id
-left join before_meeting on touches.touch_id = before_meeting.touch_id
+left join followed on touches.touch_id = followed.touch_id

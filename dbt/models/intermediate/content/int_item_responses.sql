@@ -9,12 +9,12 @@ with touches as (
         touches.contact_id,
         stages.stage,
         coalesce(personas.persona, '') as persona,
-        max(case when touches.action <> 'view' then 1 else 0 end) as has_acted
-    from {{ ref('fct_content_touches') }} as touches
+        max(case when touches.touch_type <> 'content_view' then 1 else 0 end) as has_acted
+    from {{ ref('int_content_touches') }} as touches
     inner join {{ ref('int_contact_stages') }} as stages on touches.contact_id = stages.contact_id
     inner join {{ ref('contact_personas') }} as personas
         on touches.contact_id = personas.contact_id
-    where touches.actor_class is distinct from 'machine'
+    where touches.is_human
     group by touches.content_id, touches.contact_id, stages.stage, personas.persona
 
 ),

@@ -18,15 +18,13 @@ settings as (
 
 active as (
 
-    select distinct events.contact_id
-    from {{ ref('fct_events') }} as events
+    select distinct touches.contact_id
+    from {{ ref('fct_touchpoints') }} as touches
     cross join settings
     where
-        events.actor_class is distinct from 'machine'
-        -- Being sent a mail is nothing that anybody does.
-        and coalesce(events.event not in ('Email Delivered', 'Email Bounced'), true)
-        and events.occurred_at >= settings.as_of - settings.active_days * interval '1' day
-        and events.occurred_at < settings.as_of
+        touches.actor_class <> 'machine'
+        and touches.occurred_at >= settings.as_of - settings.active_days * interval '1' day
+        and touches.occurred_at < settings.as_of
 
 )
 

@@ -1,7 +1,7 @@
 with touches as (
 
-    select * from {{ ref('fct_content_touches') }}
-    where actor_class is distinct from 'machine'
+    select * from {{ ref('int_content_touches') }}
+    where is_human
 
 ),
 

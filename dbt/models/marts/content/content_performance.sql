@@ -3,11 +3,10 @@ with touches as (
     select
         touches.*,
         {{ month_of('touches.occurred_on') }} as month,
-        touches.actor_class is distinct from 'machine' as is_human,
         outcomes.has_form,
         outcomes.has_meeting,
         outcomes.is_observed
-    from {{ ref('fct_content_touches') }} as touches
+    from {{ ref('int_content_touches') }} as touches
     left join {{ ref('int_content_outcomes') }} as outcomes on touches.touch_id = outcomes.touch_id
 
 ),
@@ -25,17 +24,17 @@ counted as (
         month,
         count(*) as touches,
         count(case when is_human then 1 end) as human_touches,
-        count(case when is_human and action = 'view' then 1 end) as views,
-        count(case when is_human and action = 'view' and channel = 'email' then 1 end)
+        count(case when is_human and touch_type = 'content_view' then 1 end) as views,
+        count(case when is_human and touch_type = 'content_view' and channel = 'email' then 1 end)
             as views_from_mail,
-        count(case when is_human and action = 'click' then 1 end) as clicks,
-        count(case when is_human and action = 'download' then 1 end) as downloads,
-        count(case when is_human and action = 'registration' then 1 end) as registrations,
-        count(case when is_human and action = 'attendance' then 1 end) as attendances,
-        count(case when is_human and action in ('play', 'read') then 1 end) as plays_and_reads,
+        count(case when is_human and touch_type in ('email_click', 'sms_click', 'push_click') then 1 end) as clicks,
+        count(case when is_human and touch_type in ('content_download', 'tender_download') then 1 end) as downloads,
+        count(case when is_human and touch_type = 'webinar_register' then 1 end) as registrations,
+        count(case when is_human and touch_type = 'webinar_attend' then 1 end) as attendances,
+        count(case when is_human and touch_type in ('video_view', 'case_study_view') then 1 end) as plays_and_reads,
         count(case when not is_human then 1 end) as machine_touches,
         count(distinct case when is_human then contact_id end) as contacts,
-        count(distinct case when is_human and action <> 'view' then contact_id end)
+        count(distinct case when is_human and touch_type <> 'content_view' then contact_id end)
             as acting_contacts,
         count(distinct case when has_form then contact_id end) as contacts_with_form,
         count(distinct case when is_observed then contact_id end) as observed_contacts,
