@@ -10,3 +10,15 @@
         and coalesce({{ contact }}.age_years < {{ case }}.age_below, {{ case }}.age_below is null)
     )
 {%- endmacro %}
+
+{#
+  The score of an item for a contact, to 9 decimals, or ties would depend on the order of addition.
+  topic_fit and type_share are NULL where the contact's history has neither. Needs `settings`.
+#}
+{% macro recommendation_score(class_score, topic_fit, type_share) -%}
+    round(
+        {{ class_score }}
+        + settings.topic_weight * coalesce({{ topic_fit }}, 0e0)
+        + settings.novelty_weight * (1e0 - coalesce({{ type_share }}, 0e0)), 9
+    )
+{%- endmacro %}

@@ -73,7 +73,6 @@ terms as (
         items.language,
         items.topic,
         items.type_number,
-        items.content_type,
         stages.stage,
         personas.persona,
         case
@@ -115,13 +114,32 @@ terms as (
             and stages.stage = responses.stage
             and personas.persona = responses.persona
 
+),
+
+scored as (
+
+    select
+        terms.*,
+        -- Rounded, or ties would depend on the order of addition.
+        round(
+            settings.stage_weight * terms.stage_fit
+            + settings.persona_weight * terms.persona_fit
+            + settings.performance_weight * terms.performance_fit
+            + settings.freshness_weight * terms.freshness, 9
+        ) as class_score
+    from terms
+    cross join settings
+
 )
 
 select
-    terms.*,
-    settings.stage_weight * terms.stage_fit
-    + settings.persona_weight * terms.persona_fit
-    + settings.performance_weight * terms.performance_fit
-    + settings.freshness_weight * terms.freshness as class_score
-from terms
-cross join settings
+    scored.*,
+    row_number() over (
+        partition by vertical, language, stage, persona, type_number
+        order by class_score desc, item_number
+    ) as type_rank,
+    row_number() over (
+        partition by vertical, language, stage, persona, type_number, topic
+        order by class_score desc, item_number
+    ) as topic_rank
+from scored

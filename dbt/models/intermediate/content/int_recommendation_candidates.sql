@@ -1,8 +1,21 @@
--- One row per contact and item that it may be recommended: what its class says of the item, and
--- what its own history adds. Scores are rounded, or ties would depend on the order of addition.
+-- One row per contact and item that could have one of its places by score, with that score.
+-- Within a type only the topic tells two contacts of a class apart, and it can only add: so no
+-- other items can win than the class's best of each type and, of the topics that the contact
+-- knows, the best of each; three of each, and as many more as it met lately.
 with contacts as (
 
-    select * from {{ ref('int_recommendation_contacts') }}
+    select
+        contacts.*,
+        3 + coalesce(met.items, 0) as deepest_rank
+    from {{ ref('int_recommendation_contacts') }} as contacts
+    left join (
+        select
+            contact_number,
+            count(*) as items
+        from {{ ref('int_recommendation_histories') }}
+        where kind = 'item'
+        group by contact_number
+    ) as met on contacts.contact_number = met.contact_number
 
 ),
 
@@ -12,146 +25,75 @@ fits as (
 
 ),
 
+items as (
+
+    select * from {{ ref('int_recommendable_items') }}
+
+),
+
 settings as (
 
-    select
-        settings.*,
-        run_context.as_of
-    from {{ ref('stg_marketing__recommendation_settings') }} as settings
-    cross join {{ ref('stg_system__run_context') }} as run_context
+    select * from {{ ref('stg_marketing__recommendation_settings') }}
 
 ),
 
-types as (
+histories as (
 
-    select distinct
-        content_type,
-        type_number
-    from {{ ref('int_recommendable_items') }}
+    select * from {{ ref('int_recommendation_histories') }}
 
 ),
 
-item_numbers as (
+shortlist as (
 
-    select
-        content_id,
-        item_number
-    from {{ ref('int_recommendable_items') }}
-
-),
-
-touches as (
-
+    {% for rank in ['type_rank', 'topic_rank'] -%}
     select
         contacts.contact_number,
-        touches.touch_id,
-        touches.content_id,
-        touches.occurred_at,
-        items.topic,
-        items.content_type,
-        {{ seconds_between('touches.occurred_at', 'settings.as_of') }} / 86400e0 as age_days,
-        touches.occurred_at
-        >= settings.as_of - settings.repeat_after_days * interval '1' day as is_recent
-    from {{ ref('int_content_touches') }} as touches
-    cross join settings
-    inner join contacts on touches.contact_id = contacts.contact_id
-    inner join {{ ref('dim_content') }} as items on touches.content_id = items.content_id
-    where touches.is_human and touches.occurred_at < settings.as_of
-
-),
-
--- Each item has one topic, so the cosine of both vectors is the topic's share of one's length.
-interests as (
-
-    select
-        topic_weights.contact_number,
-        topic_weights.topic,
-        topic_weights.weight / sqrt(
-            sum(topic_weights.weight * topic_weights.weight) over (
-                partition by topic_weights.contact_number
-            )
-        ) as topic_fit
-    from (
-        select
-            touches.contact_number,
-            touches.topic,
-            sum({{ decayed('touches.age_days', 'settings.topic_half_life_days') }}) as weight
-        from touches
-        cross join settings
-        where touches.topic is not null
-        group by touches.contact_number, touches.topic
-    ) as topic_weights
-
-),
-
-latest as (
-
-    select
-        touches.contact_number,
-        touches.content_type
-    from touches
-    cross join settings
-    qualify row_number() over (
-        partition by touches.contact_number order by touches.occurred_at desc, touches.touch_id
-    ) <= max(settings.novelty_items) over (partition by touches.contact_number)
-
-),
-
-habits as (
-
-    select
-        counted.contact_number,
-        types.type_number,
-        counted.touches * 1e0
-        / sum(counted.touches) over (partition by counted.contact_number) as share
-    from (
-        select
-            contact_number,
-            content_type,
-            count(*) as touches
-        from latest
-        group by contact_number, content_type
-    ) as counted
-    left join types on counted.content_type = types.content_type
-
-),
-
-consumed as (
-
-    select distinct
-        touches.contact_number,
-        item_numbers.item_number
-    from touches
-    inner join item_numbers on touches.content_id = item_numbers.content_id
-    where touches.is_recent
-
+        fits.item_number,
+        fits.type_number,
+        fits.topic,
+        fits.class_score
+    from contacts
+    inner join fits
+        on
+            contacts.vertical = fits.vertical
+            and contacts.language = fits.language
+            and contacts.stage = fits.stage
+            and contacts.persona = fits.persona
+            and contacts.deepest_rank >= fits.{{ rank }}
+    {% if rank == 'topic_rank' -%}
+    inner join histories
+        on
+            histories.kind = 'topic'
+            and contacts.contact_number = histories.contact_number
+            and fits.topic = histories.name
+    where fits.type_rank > contacts.deepest_rank
+    {% else -%}
+    union all
+    {% endif -%}
+    {% endfor %}
 )
 
 select
-    contacts.contact_number,
-    fits.item_number,
-    fits.type_number,
-    coalesce(interests.topic_fit, 0e0) as topic_fit,
-    1e0 - coalesce(habits.share, 0e0) as novelty,
-    round(
-        fits.class_score
-        + settings.topic_weight * coalesce(interests.topic_fit, 0e0)
-        + settings.novelty_weight * (1e0 - coalesce(habits.share, 0e0)), 9
-    ) as score
-from contacts
+    shortlist.contact_number,
+    shortlist.item_number,
+    shortlist.type_number,
+    {{ recommendation_score('shortlist.class_score', 'topics.value', 'types.value') }} as score
+from shortlist
 cross join settings
-inner join fits
+inner join items on shortlist.item_number = items.item_number
+left join histories as topics
     on
-        contacts.vertical = fits.vertical
-        and contacts.language = fits.language
-        and contacts.stage = fits.stage
-        and contacts.persona = fits.persona
-left join interests
-    on contacts.contact_number = interests.contact_number and fits.topic = interests.topic
-left join habits
-    on contacts.contact_number = habits.contact_number and fits.type_number = habits.type_number
-left join consumed
+        topics.kind = 'topic'
+        and shortlist.contact_number = topics.contact_number
+        and shortlist.topic = topics.name
+left join histories as types
     on
-        contacts.contact_number = consumed.contact_number
-        and fits.item_number = consumed.item_number
-where consumed.item_number is null
+        types.kind = 'type'
+        and shortlist.contact_number = types.contact_number
+        and items.content_type = types.name
+left join histories as met
+    on
+        met.kind = 'item'
+        and shortlist.contact_number = met.contact_number
+        and shortlist.item_number = met.item_number
+where met.item_number is null

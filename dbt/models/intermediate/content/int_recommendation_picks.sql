@@ -11,84 +11,38 @@ with candidates as (
 
 settings as (
 
-    select
-        settings.*,
-        '/' || cast(run_context.as_of_on as varchar) || '/' || settings.seed as salt
-    from {{ ref('stg_marketing__recommendation_settings') }} as settings
-    cross join {{ ref('stg_system__run_context') }} as run_context
+    select * from {{ ref('stg_marketing__recommendation_settings') }}
 
 ),
 
--- Of one type no more items can be needed than there are places.
 best as (
 
     select
-        contact_number,
-        item_number,
-        type_number,
+        *,
         row_number() over (partition by contact_number order by score desc, item_number) as place
-    from (
-        select * from candidates
-        qualify row_number() over (
-            partition by contact_number, type_number order by score desc, item_number
-        ) <= {{ places | length }}
-    ) as best_of_type
+    from candidates
 
 ),
 
 counts as (
 
-    select
-        contact_number,
-        type_number,
-        count(*) as items
-    from candidates
-    group by contact_number, type_number
-
-),
-
-exploring as (
-
-    select
-        contacts.contact_number,
-        contacts.contact_id,
-        numbers.place_number
-    from {{ ref('int_recommendation_contacts') }} as contacts
-    cross join settings
-    cross join (
-        {% for n in places -%}
-        select {{ n }} as place_number{{ ' union all ' if not loop.last }}
-        {%- endfor %}
-    ) as numbers
-    where
-        {{ even_share_of(
-            "contacts.contact_id || '/' || cast(numbers.place_number as varchar) || settings.salt"
-        ) }} < settings.exploration
+    select * from {{ ref('int_recommendation_counts') }}
 
 ),
 
 lots as (
 
-    select
-        candidates.contact_number,
-        candidates.item_number,
-        candidates.type_number,
-        exploring.place_number,
-        {{ number_of(
-            "exploring.contact_id || '/' || items.content_id || '/'"
-            ~ " || cast(exploring.place_number as varchar) || settings.salt"
-        ) }} as place
-    from candidates
-    inner join exploring on candidates.contact_number = exploring.contact_number
-    inner join {{ ref('int_recommendable_items') }} as items
-        on candidates.item_number = items.item_number
-    cross join settings
+    select * from {{ ref('int_recommendation_lots') }}
 
 ),
 
 state_0 as (
 
-    select distinct contact_number from counts
+    select distinct
+        counts.contact_number,
+        settings.most_of_one_type
+    from counts
+    cross join settings
 
 ),
 
@@ -105,9 +59,8 @@ state_0 as (
         min_by(options.type_number, options.place) as type_number
     from {{ options }} as options
     inner join state_{{ n - 1 }} as state on options.contact_number = state.contact_number
-    cross join settings
     where
-        {{ taken }} < settings.most_of_one_type
+        {{ taken }} < state.most_of_one_type
         {% for m in range(1, n) -%}
         and options.item_number <> state.item_{{ m }}
         {% endfor -%}
@@ -124,11 +77,10 @@ allowed_{{ n }} as (
     select
         options.contact_number,
         sum(
-            case when {{ taken }} < settings.most_of_one_type then options.items - {{ taken }} else 0 end
+            case when {{ taken }} < state.most_of_one_type then options.items - {{ taken }} else 0 end
         ) as items
     from counts as options
     inner join state_{{ n - 1 }} as state on options.contact_number = state.contact_number
-    cross join settings
     group by options.contact_number
 
 ),

@@ -4,9 +4,9 @@ with picks as (
 
 ),
 
-candidates as (
+histories as (
 
-    select * from {{ ref('int_recommendation_candidates') }}
+    select * from {{ ref('int_recommendation_histories') }}
 
 ),
 
@@ -49,34 +49,40 @@ explained as (
         items.content_id,
         items.content_type,
         items.needs_approval,
-        candidates.score,
+        {{ recommendation_score('fits.class_score', 'topics.value', 'types.value') }} as score,
         fits.stage_fit,
         fits.persona_fit,
-        candidates.topic_fit,
+        coalesce(topics.value, 0e0) as topic_fit,
         fits.performance_fit,
         fits.freshness,
-        candidates.novelty,
+        1e0 - coalesce(types.value, 0e0) as novelty,
         settings.channel,
         settings.as_of as recommended_at,
         settings.stage_weight * fits.stage_fit as stage_part,
         settings.persona_weight * fits.persona_fit as persona_part,
-        settings.topic_weight * candidates.topic_fit as topic_part,
+        settings.topic_weight * coalesce(topics.value, 0e0) as topic_part,
         settings.performance_weight * fits.performance_fit as performance_part,
         settings.freshness_weight * fits.freshness as freshness_part,
-        settings.novelty_weight * candidates.novelty as novelty_part
+        settings.novelty_weight * (1e0 - coalesce(types.value, 0e0)) as novelty_part
     from picks
     cross join settings
     inner join contacts on picks.contact_number = contacts.contact_number
     inner join items on picks.item_number = items.item_number
-    inner join candidates
-        on
-            picks.contact_number = candidates.contact_number
-            and picks.item_number = candidates.item_number
     inner join fits
         on
             picks.item_number = fits.item_number
             and contacts.stage = fits.stage
             and contacts.persona = fits.persona
+    left join histories as topics
+        on
+            topics.kind = 'topic'
+            and picks.contact_number = topics.contact_number
+            and items.topic = topics.name
+    left join histories as types
+        on
+            types.kind = 'type'
+            and picks.contact_number = types.contact_number
+            and items.content_type = types.name
 
 ),
 
