@@ -135,11 +135,13 @@ scored as (
 select
     scored.*,
     row_number() over (
-        partition by vertical, language, stage, persona, type_number
-        order by class_score desc, item_number
+        partition by scored.vertical, scored.language, scored.stage, scored.persona, scored.type_number
+        order by scored.class_score desc, scored.item_number asc
     ) as type_rank,
     row_number() over (
-        partition by vertical, language, stage, persona, type_number, topic
-        order by class_score desc, item_number
+        partition by
+            scored.vertical, scored.language, scored.stage, scored.persona, scored.type_number,
+            scored.topic
+        order by scored.class_score desc, scored.item_number asc
     ) as topic_rank
 from scored

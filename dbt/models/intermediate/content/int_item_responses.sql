@@ -79,8 +79,8 @@ select
     rated.persona,
     rated.seen,
     rated.acted,
-    coalesce(least(1e0, {{ ratio('rated.rate', 'top.rate') }}), 0e0) as performance_fit,
-    coalesce(least(1e0, {{ ratio('rated.unseen_rate', 'top.rate') }}), 0e0)
+    least(1e0, coalesce({{ ratio('rated.rate', 'top.rate') }}, 0e0)) as performance_fit,
+    least(1e0, coalesce({{ ratio('rated.unseen_rate', 'top.rate') }}, 0e0))
         as unseen_performance_fit
 from rated
 cross join top

@@ -39,7 +39,7 @@ touches as (
         >= settings.as_of - settings.repeat_after_days * interval '1' day as is_recent,
         row_number() over (
             partition by contacts.contact_number
-            order by touches.occurred_at desc, touches.touch_id
+            order by touches.occurred_at desc, touches.touch_id asc
         ) <= settings.novelty_items as is_latest
     from {{ ref('int_content_touches') }} as touches
     cross join settings

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 -- One row per contact, place that explores, and item that the contact may be recommended: the
--- smallest lot still allowed has the place. Only ids, day and seed decide, so a draw can be repeated.
+-- smallest lot still allowed has the place. Only ids, day and seed decide: a draw can be repeated.
 with settings as (
 
     select
@@ -57,16 +57,16 @@ exploring as (
 )
 
 select
-        exploring.contact_number,
-        items.item_number,
-        items.type_number,
-        exploring.place_number,
-        md5(exploring.lot_salt || items.content_id) as place
-    from exploring
-    inner join items
-        on exploring.vertical = items.vertical and exploring.language = items.language
-    left join met
-        on
-            exploring.contact_number = met.contact_number
-            and items.item_number = met.item_number
-    where met.item_number is null
+    exploring.contact_number,
+    items.item_number,
+    items.type_number,
+    exploring.place_number,
+    md5(exploring.lot_salt || items.content_id) as place
+from exploring
+inner join items
+    on exploring.vertical = items.vertical and exploring.language = items.language
+left join met
+    on
+        exploring.contact_number = met.contact_number
+        and items.item_number = met.item_number
+where met.item_number is null

@@ -45,7 +45,7 @@ members as (
     inner join cases
         on
             {{ fits_case('contacts', 'cases') }}
-            and (cases.persona is null or personas.persona = cases.persona)
+            and coalesce(personas.persona = cases.persona, cases.persona is null)
 
 ),
 
@@ -71,12 +71,11 @@ organisations as (
         cases.audience,
         count(distinct accounts.account_id) as accounts
     from cases
-    inner join accounts
-        on
-            (cases.vertical is null or accounts.vertical = cases.vertical)
-            and (cases.account_type is null or accounts.account_type = cases.account_type)
+    cross join accounts
     where
-        coalesce(cases.role, cases.persona) is null
+        coalesce(accounts.vertical = cases.vertical, cases.vertical is null)
+        and coalesce(accounts.account_type = cases.account_type, cases.account_type is null)
+        and coalesce(cases.role, cases.persona) is null
         and coalesce(cases.age_from, cases.age_below) is null
     group by cases.audience
 

@@ -1,11 +1,38 @@
+{% set columns = [
+    'content_id', 'touch_type', 'contact_id', 'channel', 'is_human', 'has_form', 'has_meeting',
+    'is_observed'
+] -%}
+{% set counts = {
+    'touches': "true",
+    'human_touches': "is_human",
+    'views': "is_human and touch_type = 'content_view'",
+    'views_from_mail': "is_human and touch_type = 'content_view' and channel = 'email'",
+    'clicks': "is_human and touch_type in ('email_click', 'sms_click', 'push_click')",
+    'downloads': "is_human and touch_type in ('content_download', 'tender_download')",
+    'registrations': "is_human and touch_type = 'webinar_register'",
+    'attendances': "is_human and touch_type = 'webinar_attend'",
+    'plays_and_reads': "is_human and touch_type in ('video_view', 'case_study_view')",
+    'machine_touches': "not is_human",
+} -%}
+{% set people = {
+    'contacts': "is_human",
+    'acting_contacts': "is_human and touch_type <> 'content_view'",
+    'contacts_with_form': "has_form",
+    'observed_contacts': "is_observed",
+    'contacts_with_meeting': "is_observed and has_meeting",
+} -%}
 with touches as (
 
     select
-        touches.*,
-        {{ month_of('touches.occurred_on') }} as month,
+        touches.content_id,
+        touches.touch_type,
+        touches.contact_id,
+        touches.channel,
+        touches.is_human,
         outcomes.has_form,
         outcomes.has_meeting,
-        outcomes.is_observed
+        outcomes.is_observed,
+        {{ month_of('touches.occurred_on') }} as month
     from {{ ref('int_content_touches') }} as touches
     left join {{ ref('int_content_outcomes') }} as outcomes on touches.touch_id = outcomes.touch_id
 
@@ -17,31 +44,34 @@ items as (
 
 ),
 
+-- Each touch in its month and, without one, in the total.
+periods_of_touches as (
+
+    select * from touches
+    union all
+    select
+        {% for column in columns -%}
+        {{ column }},
+        {% endfor -%}
+        cast(null as date) as month
+    from touches
+
+),
+
 counted as (
 
     select
         content_id,
         month,
-        count(*) as touches,
-        count(case when is_human then 1 end) as human_touches,
-        count(case when is_human and touch_type = 'content_view' then 1 end) as views,
-        count(case when is_human and touch_type = 'content_view' and channel = 'email' then 1 end)
-            as views_from_mail,
-        count(case when is_human and touch_type in ('email_click', 'sms_click', 'push_click') then 1 end) as clicks,
-        count(case when is_human and touch_type in ('content_download', 'tender_download') then 1 end) as downloads,
-        count(case when is_human and touch_type = 'webinar_register' then 1 end) as registrations,
-        count(case when is_human and touch_type = 'webinar_attend' then 1 end) as attendances,
-        count(case when is_human and touch_type in ('video_view', 'case_study_view') then 1 end) as plays_and_reads,
-        count(case when not is_human then 1 end) as machine_touches,
-        count(distinct case when is_human then contact_id end) as contacts,
-        count(distinct case when is_human and touch_type <> 'content_view' then contact_id end)
-            as acting_contacts,
-        count(distinct case when has_form then contact_id end) as contacts_with_form,
-        count(distinct case when is_observed then contact_id end) as observed_contacts,
-        count(distinct case when is_observed and has_meeting then contact_id end)
-            as contacts_with_meeting
-    from touches
-    group by grouping sets ((content_id, month), (content_id))
+        {% for name, condition in counts.items() -%}
+        count(case when {{ condition }} then 1 end) as {{ name }},
+        {% endfor -%}
+        {% for name, condition in people.items() -%}
+        count(distinct case when {{ condition }} then contact_id end) as {{ name }},
+        {% endfor -%}
+        count(distinct month) as months
+    from periods_of_touches
+    group by content_id, month
 
 ),
 
@@ -67,11 +97,7 @@ select
     periods.month,
     items.vertical,
     items.content_type,
-    {% for count in [
-        'touches', 'human_touches', 'views', 'views_from_mail', 'clicks', 'downloads',
-        'registrations', 'attendances', 'plays_and_reads', 'machine_touches', 'contacts',
-        'acting_contacts', 'contacts_with_form', 'observed_contacts', 'contacts_with_meeting'
-    ] -%}
+    {% for count in (counts | list) + (people | list) -%}
     coalesce(counted.{{ count }}, 0) as {{ count }},
     {% endfor -%}
     {{ ratio('counted.acting_contacts', 'counted.contacts') }} as action_rate,

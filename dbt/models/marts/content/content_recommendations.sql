@@ -94,7 +94,7 @@ reasons as (
         recommendation_rank,
         term,
         row_number() over (
-            partition by contact_id, recommendation_rank order by part desc, position
+            partition by contact_id, recommendation_rank order by part desc, position asc
         ) as place
     from (
         {% for term in ['stage', 'persona', 'topic', 'performance', 'freshness', 'novelty'] -%}
@@ -120,9 +120,12 @@ select
     explained.contact_stage,
     explained.persona,
     explained.score,
-    {% for term in ['stage_fit', 'persona_fit', 'topic_fit', 'performance_fit', 'freshness', 'novelty'] -%}
-    explained.{{ term }},
-    {% endfor -%}
+    explained.stage_fit,
+    explained.persona_fit,
+    explained.topic_fit,
+    explained.performance_fit,
+    explained.freshness,
+    explained.novelty,
     first_reason.term as reason_1,
     second_reason.term as reason_2,
     explained.is_exploration,

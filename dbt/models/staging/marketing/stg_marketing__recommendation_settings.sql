@@ -13,7 +13,8 @@ select
     cast({{ json_text('value', 'other_audience') }} as double) as other_audience,
     cast({{ json_text('value', 'unknown_weight') }} as double) as unknown_weight,
     cast({{ json_text('value', 'topic_half_life_days') }} as integer) as topic_half_life_days,
-    cast({{ json_text('value', 'freshness_half_life_days') }} as integer) as freshness_half_life_days,
+    cast({{ json_text('value', 'freshness_half_life_days') }} as integer)
+        as freshness_half_life_days,
     cast({{ json_text('value', 'prior_views') }} as double) as prior_views,
     cast({{ json_text('value', 'top_quantile') }} as double) as top_quantile,
     cast({{ json_text('value', 'novelty_items') }} as integer) as novelty_items,
