@@ -37,15 +37,9 @@ class Oracle:
         self.library = {item["content_id"]: item for item in self.items}
         self.human = [t for t in self.touches if t["actor_class"] != "machine"]
         self.about = [t for t in self.human if t["content_id"] in self.library]
-        self.stages = {c["contact_id"]: self.stage(c) for c in self.contacts}
+        self.stages = {c["contact_id"]: c["stage"] for c in self.contacts}
         self.personas = {c["contact_id"]: self.persona(c) for c in self.contacts}
         self._rates()
-
-    def stage(self, contact: Row) -> str:
-        for stage in self.definitions.content.stages:
-            if (contact["lifecycle_stage"] or "").lower() in stage.lifecycle:
-                return stage.stage
-        return self.definitions.content.stages[0].stage
 
     def persona(self, contact: Row) -> str | None:
         age = contact["age"]
@@ -136,8 +130,8 @@ class Oracle:
 
     def terms(self, contact: Row, item: Row) -> dict[str, float]:
         settings, who = self.settings, contact["contact_id"]
-        names = [stage.stage.lower() for stage in self.definitions.content.stages]
-        mine, its = names.index(self.stages[who].lower()), (item["stage"] or "").lower()
+        names = self.definitions.content.stages
+        mine, its = names.index(self.stages[who]), (item["stage"] or "").lower()
         fit = settings.stage_fit
         stage = fit.other
         if its == names[mine]:

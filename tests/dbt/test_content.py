@@ -38,6 +38,7 @@ UPSTREAM = {
     "items": "marts.dim_content",
     "touches": "marts.fct_touchpoints",
     "consents": "marts.consent_states",
+    "stages": "marts.buyer_stages",
 }
 
 
@@ -64,10 +65,11 @@ def build(house: Lakehouse, defined: Definitions, world: dict[str, list[Row]]) -
     house.fill(as_of=AS_OF, parameters=rows, crm_contacts=crm)
     given = world | {
         "contacts": [
-            {k: v for k, v in c.items() if k not in ("age", "account_type")}
+            {k: v for k, v in c.items() if k not in ("age", "account_type", "stage")}
             | {"contact_key": f"key-{c['contact_id']}", "account_id": f"at-{c['contact_id']}"}
             for c in world["contacts"]
         ],
+        "stages": [{"contact_id": c["contact_id"], "stage": c["stage"]} for c in world["contacts"]],
         "accounts": [
             {
                 "account_id": f"at-{c['contact_id']}",
@@ -93,7 +95,7 @@ def contact(name: str, **facts: Any) -> Row:
         "vertical": "public",
         "role": "legal",
         "language": "fr",
-        "lifecycle_stage": "lead",
+        "stage": "interest",
         "account_type": "commune",
         "age": None,
     }
@@ -219,7 +221,7 @@ def draw(seed: int, people: int = 60) -> dict[str, list[Row]]:
                 vertical=vertical,
                 role=rng.choice(roles[vertical]),
                 language=rng.choice(["fr", "fr", "fr", "fr-FR", "en", "de", None]),
-                lifecycle_stage=rng.choice(["lead", "Subscriber", "customer", "opportunity", None]),
+                stage=rng.choice(["interest", "awareness", "retention", "purchase", "unaware"]),
                 account_type=rng.choice(["commune", None]),
                 age=rng.choice([39, 40, 25, None, "unknown"]),
             )

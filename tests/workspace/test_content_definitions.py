@@ -11,9 +11,7 @@ from workspace import definitions
 from workspace.definitions import DefinitionError
 
 CONTENT = """\
-stages:
-  - {stage: Early, lifecycle: [Lead]}
-  - {stage: Late, lifecycle: [customer]}
+stages: [early, late]
 recommendations:
   weights: {stage: 0.5, persona: 0.5, topic: 0, performance: 0, freshness: 0, novelty: 0}
   approved_statuses: [Live]
@@ -42,7 +40,7 @@ def test_each_definition_becomes_rows(tmp_path: Path) -> None:
     settings = found["recommendation_settings", "settings"]
     assert settings["stage_weight"] == 0.5 and settings["next_stage"] == 0.6
     assert settings["meeting_window_days"] == 30 and "weights" not in settings
-    assert found["content_lifecycle", "lead"]["stage"] == "Early"
+    assert found["content_stages", "late"]["stage"] == "late"
     assert found["recommendation_lists", "approved_status/live"]["name"] == "live"
     cases = [value for key, value in found.items() if key[0] == "persona_rules"]
     assert [case["role"] for case in cases] == ["mother", "father"]
@@ -62,10 +60,9 @@ def test_missing_files_mean_the_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "expected"),
     [
-        ("content", "persona: 0.5", "persona: 0.4", "content.yml:5: recommendations.weights: the"),
-        ("content", "stage: 0.5", "stage: -1", "content.yml:5: recommendations.weights.stage"),
-        ("content", "Late", "early", "stage 'early' is given twice"),
-        ("content", "[customer]", "[lead]", "lifecycle stage 'lead' is given twice"),
+        ("content", "persona: 0.5", "persona: 0.4", "content.yml:3: recommendations.weights: the"),
+        ("content", "stage: 0.5", "stage: -1", "content.yml:3: recommendations.weights.stage"),
+        ("content", "late", "early", "stage 'early' is given twice"),
         ("content", "approved_statuses", "approved_status", "did you mean 'approved_statuses'?"),
         ("personas", "persona: parents", "persona: parent", "did you mean 'parents'?"),
         ("personas", "age_from: 20", "age_from: 60", "personas.yml:4: rules.0.when: age_from"),

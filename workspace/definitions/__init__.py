@@ -22,6 +22,7 @@ from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.personas import Personas
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
+from workspace.definitions.scoring import Scoring
 from workspace.definitions.store import in_force, store
 from workspace.definitions.targets import COMPANY, Targets
 from workspace.definitions.touchpoints import Touchpoints
@@ -49,6 +50,7 @@ class Definitions:
     channels: Channels
     actors: Actors
     touchpoints: Touchpoints
+    scoring: Scoring
     content: Content
     personas: Personas
 
@@ -80,6 +82,7 @@ class Definitions:
             "channels": list(self.channels.rows()),
             "actors": list(self.actors.rows()),
             "touchpoints": list(self.touchpoints.rows()),
+            "scoring": list(self.scoring.rows()),
             "content": list(self.content.rows()),
             "personas": list(self.personas.rows()),
         }
@@ -91,8 +94,9 @@ class Definitions:
 def load(folder: Path) -> Definitions:
     """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
-    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml`` or
-    ``touchpoints.yml`` the project's own are taken, since most of them holds for anyone. Raises
+    A file that is missing means its defaults; without ``channels.yml``, ``actors.yml``,
+    ``touchpoints.yml`` or ``scoring.yml`` the project's own are taken, since most of them holds
+    for anyone. Raises
     :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
@@ -125,6 +129,7 @@ def load(folder: Path) -> Definitions:
         raise DefinitionError(faults)
     actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
     touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
+    scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     path = folder / "content.yml"
     content = read(path, Content) if path.exists() else Content()
     personas = _of_verticals(folder / "personas.yml", Personas, verticals)
@@ -143,6 +148,7 @@ def load(folder: Path) -> Definitions:
         content=content,
         personas=personas,
         touchpoints=touchpoints,
+        scoring=scoring,
     )
 
 

@@ -13,15 +13,8 @@ Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(gt=0, le=3660)]
 
-#: As the demo's CRM and most others name them.
-LIFECYCLE = {
-    "Unaware": [],
-    "Awareness": ["subscriber"],
-    "Interest": ["lead", "marketingqualifiedlead"],
-    "Consideration": ["salesqualifiedlead"],
-    "Purchase": ["opportunity"],
-    "Retention": ["customer", "evangelist"],
-}
+#: The buyer's way, in order, as buyer_stages names it.
+STAGES = ["unaware", "awareness", "interest", "consideration", "purchase", "retention"]
 
 
 class Results(Strict):
@@ -29,11 +22,6 @@ class Results(Strict):
 
     form_window_days: Days = 7
     meeting_window_days: Days = 30
-
-
-class Stage(Strict):
-    stage: Text
-    lifecycle: list[Text] = []
 
 
 class Weights(Strict):
@@ -85,14 +73,12 @@ class Recommendations(Strict):
 
 class Content(Strict):
     results: Results = Results()
-    stages: list[Stage] = [Stage(stage=name, lifecycle=crm) for name, crm in LIFECYCLE.items()]
+    stages: Annotated[list[Key], Field(min_length=1)] = STAGES
     recommendations: Recommendations = Recommendations()
 
     @model_validator(mode="after")
     def _once(self) -> Content:
-        no_repeats([stage.stage.casefold() for stage in self.stages], "stage")
-        crm = [name.casefold() for stage in self.stages for name in stage.lifecycle]
-        no_repeats(crm, "lifecycle stage")
+        no_repeats(self.stages, "stage")
         return self
 
     def rows(self) -> Iterator[Row]:
@@ -125,7 +111,4 @@ class Content(Strict):
                 value = {"kind": kind, "name": name}
                 yield Row("recommendation_lists", f"{kind}/{name}", position, value)
         for position, stage in enumerate(self.stages, 1):
-            yield Row("content_stages", stage.stage.lower(), position, {"stage": stage.stage})
-            for name in stage.lifecycle:
-                value = {"lifecycle_stage": name.lower(), "stage": stage.stage}
-                yield Row("content_lifecycle", name.lower(), position, value)
+            yield Row("content_stages", stage, position, {"stage": stage})

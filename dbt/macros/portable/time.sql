@@ -84,3 +84,8 @@
 {% macro spark__each_date(first_day, last_day, step) -%}
     explode(sequence({{ first_day }}, {{ last_day }}, interval 1 {{ step }}))
 {%- endmacro %}
+
+{# A timestamp some days later; the days may have fractions. #}
+{% macro days_later(at, days) %}{{ return(adapter.dispatch('days_later')(at, days)) }}{% endmacro %}
+{% macro default__days_later(at, days) %}({{ at }} + to_microseconds(cast({{ days }} * 86400000000 as bigint))){% endmacro %}
+{% macro spark__days_later(at, days) %}timestamp_micros(unix_micros({{ at }}) + cast({{ days }} * 86400000000 as bigint)){% endmacro %}

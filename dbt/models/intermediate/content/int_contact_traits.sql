@@ -34,7 +34,6 @@ select
     contacts.vertical,
     contacts.role,
     contacts.language,
-    contacts.lifecycle_stage,
     accounts.account_type,
     ages.age_years
 from contacts

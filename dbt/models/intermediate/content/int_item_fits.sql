@@ -16,8 +16,7 @@ stages as (
 
     select
         stage,
-        lower(stage) as stage_key,
-        lag(lower(stage)) over (order by position) as stage_before
+        lag(stage) over (order by position) as stage_before
     from {{ ref('stg_marketing__content_stages') }}
 
 ),
@@ -76,7 +75,7 @@ terms as (
         stages.stage,
         personas.persona,
         case
-            when lower(items.stage) = stages.stage_key then settings.same_stage
+            when lower(items.stage) = stages.stage then settings.same_stage
             when next_stages.stage is not null then settings.next_stage
             else settings.other_stage
         end as stage_fit,
@@ -97,8 +96,8 @@ terms as (
     inner join personas on items.vertical = personas.vertical
     left join stages as next_stages
         on
-            lower(items.stage) = next_stages.stage_key
-            and stages.stage_key = next_stages.stage_before
+            lower(items.stage) = next_stages.stage
+            and stages.stage = next_stages.stage_before
     left join weights as topics
         on personas.persona = topics.persona and topics.kind = 'topic' and items.topic = topics.name
     left join weights as types

@@ -11,7 +11,7 @@ with touches as (
         coalesce(personas.persona, '') as persona,
         max(case when touches.touch_type <> 'content_view' then 1 else 0 end) as has_acted
     from {{ ref('int_content_touches') }} as touches
-    inner join {{ ref('int_contact_stages') }} as stages on touches.contact_id = stages.contact_id
+    inner join {{ ref('buyer_stages') }} as stages on touches.contact_id = stages.contact_id
     inner join {{ ref('contact_personas') }} as personas
         on touches.contact_id = personas.contact_id
     where touches.is_human

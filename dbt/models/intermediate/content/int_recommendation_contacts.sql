@@ -41,7 +41,7 @@ inner join {{ ref('int_contact_permissions') }} as permissions
         traits.contact_id = permissions.contact_id
         and permissions.may_profile
         and permissions.may_write
-inner join {{ ref('int_contact_stages') }} as stages on traits.contact_id = stages.contact_id
+inner join {{ ref('buyer_stages') }} as stages on traits.contact_id = stages.contact_id
 inner join {{ ref('contact_personas') }} as personas on traits.contact_id = personas.contact_id
 left join active on traits.contact_id = active.contact_id
 left join {{ ref('stg_marketing__recommendation_lists') }} as target_roles

@@ -69,6 +69,18 @@ select
     scope,
     month,
     metric_window,
+    'engagement_rate' as metric,
+    {{ ratio('engaged_contacts', 'reached_contacts') }} as value,
+    engaged_contacts as numerator,
+    reached_contacts as denominator,
+    null as value_low,
+    null as value_high
+from {{ ref('int_engagement_rates') }}
+union all
+select
+    scope,
+    month,
+    metric_window,
     'nps' as metric,
     nps as value,
     promoters - detractors as numerator,

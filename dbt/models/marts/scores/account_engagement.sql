@@ -1,0 +1,115 @@
+with settings as (
+
+    select
+        {{ json_number('engaged_from') }} as engaged_from,
+        {{ json_number('meeting_days') }} as meeting_days,
+        {{ json_number('others_for_stage') }} as others_for_stage,
+        {{ json_number('default_role_weight') }} as default_role_weight
+    from ({{ parameter_rows('account_score_settings') }}) as found
+
+),
+
+buying_roles as (
+
+    select
+        parameter_key as role,
+        {{ json_number('weight') }} as role_weight,
+        cast({{ json_text('value', 'decides') }} as boolean) as decides
+    from ({{ parameter_rows('buying_roles') }}) as found
+
+),
+
+baselines as (
+
+    select
+        parameter_key as vertical,
+        {{ json_number('engaged_contacts') }} as engaged_contacts
+    from ({{ parameter_rows('engaged_baselines') }}) as found
+
+),
+
+meetings as (
+
+    select
+        touches.contact_id,
+        min(touches.age_days) as meeting_age_days
+    from {{ ref('int_contact_touches') }} as touches
+    where touches.touch_type = 'meeting'
+    group by touches.contact_id
+
+),
+
+people as (
+
+    select
+        contacts.account_id,
+        contacts.contact_id,
+        scores.engagement_score,
+        scores.last_touch_at,
+        stages.stage_rank,
+        coalesce(buying_roles.decides, false) as decides,
+        scores.engagement_score
+        * coalesce(buying_roles.role_weight, settings.default_role_weight) / 100 as share,
+        scores.engagement_score >= settings.engaged_from
+        or coalesce(meetings.meeting_age_days <= settings.meeting_days, false) as is_engaged,
+        row_number() over (
+            partition by contacts.account_id, coalesce(buying_roles.decides, false)
+            order by stages.stage_rank desc, contacts.contact_id asc
+        ) as place
+    from {{ ref('int_contacts') }} as contacts
+    cross join settings
+    inner join {{ ref('engagement_scores') }} as scores on contacts.contact_id = scores.contact_id
+    inner join {{ ref('buyer_stages') }} as stages on contacts.contact_id = stages.contact_id
+    left join buying_roles on contacts.role = buying_roles.role
+    left join meetings on contacts.contact_id = meetings.contact_id
+    where contacts.account_id is not null
+
+),
+
+-- The n-th highest stage among the others is one that n of them hold together.
+summed as (
+
+    select
+        people.account_id,
+        count(*) as contacts,
+        count(*) filter (where people.is_engaged) as engaged_contacts,
+        count(*) filter (where people.is_engaged and people.decides) as engaged_deciders,
+        max(people.last_touch_at) as last_touch_at,
+        case
+            when max(people.share) >= 1 then 100e0
+            else 100 * (1 - exp(sum(ln(1 - least(people.share, 0.999999e0)))))
+        end as engagement_score,
+        coalesce(
+            max(people.stage_rank) filter (
+                where people.decides or people.place = settings.others_for_stage
+            ), 0
+        ) as stage_rank
+    from people
+    cross join settings
+    group by people.account_id
+
+)
+
+select
+    summed.account_id,
+    accounts.vertical,
+    summed.engagement_score,
+    summed.contacts,
+    summed.engaged_contacts,
+    summed.engaged_deciders,
+    stages.stage,
+    summed.stage_rank,
+    stages.outside_name,
+    {{ ratio('summed.engaged_contacts', 'baselines.engaged_contacts') }}
+        as stakeholder_multiplication,
+    summed.last_touch_at
+from summed
+inner join {{ ref('dim_accounts') }} as accounts on summed.account_id = accounts.account_id
+left join baselines on accounts.vertical = baselines.vertical
+inner join (
+    select
+        parameter_key as stage,
+        position as stage_rank,
+        {{ json_text('value', 'outside_name') }} as outside_name
+    from ({{ parameter_rows('buyer_stage_list') }}) as found
+) as stages on summed.stage_rank = stages.stage_rank
