@@ -49,6 +49,3 @@
 
 {# A number from 0 to 1 that only the text decides, spread evenly. #}
 {% macro even_share_of(text) %}({{ number_of(text) }} / 18446744073709551616e0 + 0.5e0){% endmacro %}
-
-{# What is left of 1 after an age in days. #}
-{% macro decayed(age_days, half_life_days) %}power(2e0, -({{ age_days }}) / ({{ half_life_days }} * 1e0)){% endmacro %}
