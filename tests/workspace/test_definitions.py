@@ -114,6 +114,15 @@ def test_the_shipped_definitions_load() -> None:
         "market_segments",
         "market_rules",
         "path_steps",
+        "content_stages",
+        "recommendation_settings",
+        "recommendation_lists",
+        "persona_settings",
+        "personas",
+        "persona_weights",
+        "persona_rules",
+        "audiences",
+        "audience_cases",
     }
 
 

@@ -15,12 +15,14 @@ from workspace.definitions.accounts import Accounts
 from workspace.definitions.actors import Actors
 from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
+from workspace.definitions.content import Content
 from workspace.definitions.content_calendar import ContentCalendar
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
 from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
+from workspace.definitions.personas import Personas
 from workspace.definitions.reading import DefinitionError, Row, nearest, read
 from workspace.definitions.scoring import Scoring
 from workspace.definitions.store import in_force, store
@@ -56,6 +58,8 @@ class Definitions:
     paths: Paths
     touchpoints: Touchpoints
     scoring: Scoring
+    content: Content
+    personas: Personas
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -88,6 +92,8 @@ class Definitions:
             "market": [*self.market.rows(), *self.paths.rows()],
             "touchpoints": list(self.touchpoints.rows()),
             "scoring": list(self.scoring.rows()),
+            "content": list(self.content.rows()),
+            "personas": list(self.personas.rows()),
         }
         if self.consent.purposes:
             rows["consent"] = list(self.consent.rows())
@@ -140,6 +146,9 @@ def load(folder: Path) -> Definitions:
     _check_steps(folder / "paths.yml", paths, verticals)
     touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
     scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
+    path = folder / "content.yml"
+    content = read(path, Content) if path.exists() else Content()
+    personas = _of_verticals(folder / "personas.yml", Personas, verticals)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -156,6 +165,8 @@ def load(folder: Path) -> Definitions:
         target_accounts=target_accounts,
         market=market,
         paths=paths,
+        content=content,
+        personas=personas,
         touchpoints=touchpoints,
         scoring=scoring,
     )
@@ -182,7 +193,7 @@ def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:
         raise DefinitionError(faults)
 
 
-Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar, Market, Paths)
+Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar, Market, Paths, Personas)
 
 
 def _of_verticals(path: Path, model: type[Scoped], verticals: Verticals) -> Scoped:
