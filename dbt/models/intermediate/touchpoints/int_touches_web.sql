@@ -51,7 +51,11 @@ sourced as (
     from named
     left join {{ ref('int_event_sessions') }} as event_sessions
         on named.message_id = event_sessions.message_id
-    left join sessions on event_sessions.session_id = sessions.session_id
+    left join {{ ref('int_sessions') }} as numbered
+        on
+            event_sessions.visitor_number = numbered.visitor_number
+            and event_sessions.session_start_us = numbered.session_start_us
+    left join sessions on numbered.session_id = sessions.session_id
     qualify
         named.touch_type != 'content_view'
         or row_number() over (
