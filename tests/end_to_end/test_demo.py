@@ -626,3 +626,58 @@ def test_every_medical_account_is_placed(demo: Demo) -> None:
             and (departement_code is null or region_code is null)
         """
     ) == [(0,)]
+
+
+def test_buyers_stand_where_they_are(demo: Demo) -> None:
+    """Who entered a stage of the funnel in the last 60 days stands at least as far."""
+    ring = Keyring(PEPPER.encode())
+    crm_ids = [
+        value
+        for (value,) in demo.ask(
+            "select distinct value from memory.identities where kind = 'crm_contact'"
+        )
+    ]
+    crm = pa.table({"value": crm_ids, "identifier_key": ring.keys("crm_contact", crm_ids)})
+    found = demo.ask(
+        """
+        with latest as (
+            select person, max_by(stage, entered) as entered_stage
+            from memory.stages group by person
+            having max(entered) >= timestamp '2026-10-01' - interval 60 day
+        )
+        select entered_stage, count(*), count_if(buyers.stage_rank >= case entered_stage
+            when 'paid' then 5 when 'procurement' then 4 else 3 end)
+        from latest
+        inner join memory.identities as identities
+            on latest.person = identities.person and identities.kind = 'crm_contact'
+        inner join memory.crm as crm using (value)
+        inner join marts.identity_map as map using (identifier_key)
+        inner join marts.buyer_stages as buyers using (contact_id)
+        where entered_stage in ('demo', 'pilot', 'trial', 'procurement', 'paid')
+        group by entered_stage
+        """,
+        crm=crm,
+    )
+    assert {stage for stage, *_ in found} == {"demo", "pilot", "trial", "procurement", "paid"}
+    for stage, people, right in found:
+        assert right / people >= 0.9, stage
+
+
+def test_no_touch_is_lost(demo: Demo) -> None:
+    """Sessions and reactions to mails of people and machines, each once."""
+    ((touches, sources),) = demo.ask(
+        """
+        select
+            count_if(touch_type in ('session', 'ad_click', 'email_open', 'email_click')
+                and source in ('sessions', 'events')),
+            (select count(*) from marts.fct_sessions) + (
+                select count(*) from marts.fct_events
+                where event in ('Email Opened', 'Email Clicked')
+            )
+        from marts.fct_touchpoints
+        """
+    )
+    assert touches == sources > 100_000
+    ((scored,),) = demo.ask("select count(*) from marts.lead_scores")
+    ((contacts,),) = demo.ask("select count(*) from marts.dim_contacts")
+    assert scored == contacts
