@@ -98,7 +98,7 @@ aimed as (
         -- A number of things to reach is the company's; shares and changes hold for each vertical.
         case
             when goal_value is null
-                then coalesce(baseline_value * (1 + goal_change), baseline_value * goal_times)
+                then nullif(baseline_value, 0) * coalesce(1 + goal_change, goal_times)
             when unit <> 'count' or scope = 'company' then goal_value
         end as target_value,
         coalesce(goal_change, goal_times) is not null
