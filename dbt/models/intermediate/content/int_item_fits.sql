@@ -134,7 +134,8 @@ scored as (
 select
     scored.*,
     row_number() over (
-        partition by scored.vertical, scored.language, scored.stage, scored.persona, scored.type_number
+        partition by
+            scored.vertical, scored.language, scored.stage, scored.persona, scored.type_number
         order by scored.class_score desc, scored.item_number asc
     ) as type_rank,
     row_number() over (
