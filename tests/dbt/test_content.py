@@ -290,8 +290,8 @@ def test_the_marts_say_what_the_oracle_says(house: Lakehouse, tmp_path: Path, se
     expected = [row for person in world["contacts"] for row in oracle.places(person)]
     columns = list(expected[0])
     found = [dict(zip(columns, row, strict=True)) for row in told(house, ", ".join(columns))]
-    assert len(found) > 60
-    assert sum(row["is_exploration"] for row in found) > 15
+    assert len(found) > 40
+    assert sum(row["is_exploration"] for row in found) > 8
     for one, other in zip(found, expected, strict=True):
         numbers = ("score", "propensity")
         assert {k: v for k, v in one.items() if k not in numbers} == {
