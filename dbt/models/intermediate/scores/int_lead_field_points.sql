@@ -1,4 +1,4 @@
--- Points of lead rules that ask for a field of the contact or its organisation, as it is now.
+-- Points of lead rules that ask for a field of the contact or its organisation, as it is at the end.
 with rules as (
 
     select distinct

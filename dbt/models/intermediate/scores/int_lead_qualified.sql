@@ -1,6 +1,6 @@
 -- The first moment at which a contact had the points of a qualified lead: at its creation, where
 -- its fields suffice, else at a touch, since points rise at touches only. Fields are taken as they
--- are now. Contacts whose undecayed points could not reach it are left out first.
+-- are at the end. Contacts whose undecayed points could not reach it are left out first.
 with settings as (
 
     {{ lead_settings() }}

@@ -1,4 +1,4 @@
--- Fields are taken as they are now for the days back too: only touches have a past here.
+-- Fields are taken as they are at the end for the days back too: only touches have a past here.
 with settings as (
 
     {{ lead_settings() }}
