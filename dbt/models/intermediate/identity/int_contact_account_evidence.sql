@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 -- One row per contact, organisation and sighting of what ties them: a CRM association, a group
 -- message, a SIREN, or an address in the organisation's domain where no other organisation has that
 -- domain.

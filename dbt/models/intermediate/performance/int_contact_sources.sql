@@ -1,5 +1,5 @@
--- One row per CRM contact: where it came from, as the CRM says it. The place to change when
--- channels come from classified sessions.
+-- One row per contact that the CRM knows: where it came from, as the CRM contact says that speaks
+-- for it. The place to change when channels come from classified sessions.
 with crm as (
 
     select * from {{ ref('stg_crm__contacts') }}
@@ -66,10 +66,10 @@ named_campaigns as (
 )
 
 select
-    crm.contact_key as contact_id,
+    contacts.contact_id,
     contacts.account_id,
     crm.created_at,
-    crm.lead_source,
+    contacts.lead_source,
     named_campaigns.campaign_id,
     named_partners.partner_name,
     coalesce(partner_names.partner_id, lower(named_partners.partner_name)) as partner_id,
@@ -77,8 +77,8 @@ select
         when named_partners.partner_name is not null then 'partner' else channels.channel
     end as channel
 from crm
-inner join {{ ref('int_contacts') }} as contacts on crm.contact_key = contacts.contact_id
-left join channels on lower(crm.lead_source) = channels.word
+inner join {{ ref('int_contacts') }} as contacts on crm.crm_id = contacts.crm_id
+left join channels on lower(contacts.lead_source) = channels.word
 left join named_campaigns on crm.crm_id = named_campaigns.crm_id
 left join named_partners on crm.crm_id = named_partners.crm_id
 left join {{ ref('stg_marketing__partner_names') }} as partner_names
