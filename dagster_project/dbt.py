@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from dagster_project.translation import DEFINITIONS
 from workspace import durable
 from workspace.paths import PROJECT, Paths
 from workspace.settings import Environment, exported
@@ -88,11 +89,16 @@ class Dbt:
         self._invoke(["parse"])
         stamp.write_text(state)
 
-    def build(self, *arguments: str) -> BuildResult:
-        """``dbt build`` without unit tests. Raises :class:`DbtError` when dbt itself cannot run."""
+    def build(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> BuildResult:
+        """``dbt build`` without unit tests and the tests of definitions.
+
+        Raises :class:`DbtError` when dbt itself cannot run.
+        """
         started = datetime.now()
         options = ["--exclude-resource-type", "unit_test", "--no-write-json"]
-        result = self._invoke(["build", *options, *arguments])
+        options += ["--exclude", f"tag:{DEFINITIONS}", *exclude]
+        options += ["--select", *select] if select else []
+        result = self._invoke(["build", *options])
         seconds = (datetime.now() - started).total_seconds()
         nodes, spans = [], []
         for item in result.result.results:

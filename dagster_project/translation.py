@@ -15,6 +15,9 @@ PUBLISHED = ("marts", "pii")
 #: Tag of the models of a run's last phase, and the group they are shown in.
 ACTIVATION = "activation"
 
+#: Tag of the tests that runs leave out: of definitions, which were validated before they landed.
+DEFINITIONS = "definitions"
+
 
 def asset_key(node: dict[str, Any]) -> AssetKey:
     """A model's own name, below ``pii`` for what identifies people; a source's as given."""
@@ -98,7 +101,11 @@ def check_specs(manifest: Manifest, nodes: Iterable[dict[str, Any]]) -> list[Ass
 
 
 def tests(manifest: Manifest) -> list[dict[str, Any]]:
-    return [node for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+    return [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and DEFINITIONS not in node["tags"]
+    ]
 
 
 def _sentence(test: dict[str, Any], node: dict[str, Any]) -> str:

@@ -54,14 +54,14 @@ def _phase(manifest: Manifest, name: str, activation: bool) -> AssetsDefinition:
         selected = [n["name"] for n in nodes if translation.asset_key(n) in wanted]
         if len(selected) == len(nodes):
             tag = f"tag:{translation.ACTIVATION}"
-            arguments = ["--select", tag] if activation else ["--exclude", tag]
+            select, exclude = ([tag], []) if activation else ([], [tag])
             part = name
         else:
-            arguments = ["--select", *selected]
+            select, exclude = selected, []
             part = f"{name} ({', '.join(selected)})"
         with run.step(name) as step:
             warehouse.begin_build(run.warehouse, part)
-            result = dbt.build(*arguments)
+            result = dbt.build(select, exclude)
             failed = {node.unique_id: node.message or node.status for node in result.failed}
             ran = [node.unique_id for node in result.nodes if node.status != "skipped"]
             passed = [unique_id for unique_id in ran if unique_id not in failed]

@@ -36,11 +36,20 @@ def test_it_parses_without_a_warning(tmp_path: Path) -> None:
 
 
 def test_every_column_of_a_mart_is_described(golden: Lakehouse) -> None:
-    undescribed = golden.rows(
+    """In its yml, which is where the published views take their comments from."""
+    manifest = golden.dbt("parse").result
+    described = {
+        (node.schema, node.alias, column.name)
+        for node in manifest.nodes.values()
+        if node.resource_type in ("model", "seed")
+        for column in node.columns.values()
+        if column.description
+    }
+    there = golden.rows(
         "select schema_name, table_name, column_name from duckdb_columns() "
-        "where schema_name in ('marts', 'pii') and comment is null"
+        "where schema_name in ('marts', 'pii')"
     )
-    assert undescribed == []
+    assert set(there) - described == set()
 
 
 def test_no_clock_and_no_engine_in_the_models() -> None:
