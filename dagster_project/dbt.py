@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dagster_project.translation import DEFINITIONS
+from dagster_project.translation import OUTSIDE_RUNS
 from workspace import durable
 from workspace.paths import PROJECT, Paths
 from workspace.settings import Environment, exported
@@ -90,13 +90,13 @@ class Dbt:
         stamp.write_text(state)
 
     def build(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> BuildResult:
-        """``dbt build`` without unit tests and the tests of definitions.
+        """``dbt build`` without unit tests and the tests tagged as outside of runs.
 
         Raises :class:`DbtError` when dbt itself cannot run.
         """
         started = datetime.now()
         options = ["--exclude-resource-type", "unit_test", "--no-write-json"]
-        options += ["--exclude", f"tag:{DEFINITIONS}", *exclude]
+        options += ["--exclude", f"tag:{OUTSIDE_RUNS}", *exclude]
         options += ["--select", *select] if select else []
         result = self._invoke(["build", *options])
         seconds = (datetime.now() - started).total_seconds()

@@ -15,8 +15,9 @@ PUBLISHED = ("marts", "pii")
 #: Tag of the models of a run's last phase, and the group they are shown in.
 ACTIVATION = "activation"
 
-#: Tag of the tests that runs leave out: of definitions, which were validated before they landed.
-DEFINITIONS = "definitions"
+#: Tag of the tests that only the project's own tests run: of definitions, which were validated
+#: before they landed, and of views whose rows are tested where they arrive.
+OUTSIDE_RUNS = "outside_runs"
 
 
 def asset_key(node: dict[str, Any]) -> AssetKey:
@@ -104,7 +105,7 @@ def tests(manifest: Manifest) -> list[dict[str, Any]]:
     return [
         node
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "test" and DEFINITIONS not in node["tags"]
+        if node["resource_type"] == "test" and OUTSIDE_RUNS not in node["tags"]
     ]
 
 

@@ -48,4 +48,4 @@
 {% macro same_amount(first_value, second_value) %}(abs({{ first_value }} - {{ second_value }}) < 0.005){% endmacro %}
 
 {# A number from 0 to 1 that only the text decides, spread evenly. #}
-{% macro even_share_of(text) %}({{ number_of(text) }} / 18446744073709551616e0 + 0.5e0){% endmacro %}
+{% macro even_share_of(text) %}({{ drawn_number(text) }} / 18446744073709551616e0 + 0.5e0){% endmacro %}

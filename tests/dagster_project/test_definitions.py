@@ -127,8 +127,9 @@ def test_every_stream_and_source_has_a_check_of_freshness(definitions: Definitio
 
 
 def test_every_mart_tests_its_key(manifest: Manifest) -> None:
-    tested = {t["attached_node"] for t in translation.tests(manifest) if t.get("attached_node")}
-    for node in manifest["nodes"].values():
+    nodes = manifest["nodes"].values()
+    tested = {node["attached_node"] for node in nodes if node.get("attached_node")}
+    for node in nodes:
         if node["resource_type"] == "model":
             assert node["unique_id"] in tested, node["name"]
             assert re.match("One row( per|:)", node["description"]), node["name"]

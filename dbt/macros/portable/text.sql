@@ -69,6 +69,23 @@
 {% macro default__number_of(text) %}hash({{ text }}){% endmacro %}
 {% macro spark__number_of(text) %}xxhash64({{ text }}){% endmacro %}
 
+{# A signed 64-bit number that every engine and version gives for a text: its MD5's second half. #}
+{% macro drawn_number(text) %}{{ return(adapter.dispatch('drawn_number')(text)) }}{% endmacro %}
+{% macro default__drawn_number(text) -%}
+    cast(cast(md5_number_lower({{ text }}) as hugeint) - 9223372036854775808 as bigint)
+{%- endmacro %}
+{% macro spark__drawn_number(text) -%}
+    cast(
+        cast(
+            conv(
+                {% for byte in range(31, 16, -2) -%}
+                substr(md5({{ text }}), {{ byte }}, 2){{ ' || ' if not loop.last }}
+                {%- endfor %}, 16, 10
+            ) as decimal(20, 0)
+        ) - 9223372036854775808 as bigint
+    )
+{%- endmacro %}
+
 {# One key of several nullable texts; values cannot run into each other. #}
 {% macro key_of(columns) -%}
     md5({% for column in columns %}coalesce(md5({{ column }}), '-'){% if not loop.last %} || {% endif %}{% endfor %})

@@ -39,7 +39,7 @@ exploring as (
         contacts.language,
         numbers.place_number,
         -- Short, so that a lot costs little to draw.
-        cast({{ number_of(
+        cast({{ drawn_number(
             "'lots/' || contacts.contact_id || '/' || cast(numbers.place_number as varchar) || settings.salt"
         ) }} as varchar) as lot_salt
     from contacts
