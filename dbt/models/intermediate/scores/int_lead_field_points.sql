@@ -1,4 +1,5 @@
--- Points of lead rules that ask for a field of the contact or its organisation, as it is at the end.
+-- Points of lead rules that ask for a field of the contact or its organisation, as it is last
+-- known.
 with rules as (
 
     select distinct
