@@ -23,7 +23,7 @@ from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.personas import Personas
-from workspace.definitions.reading import DefinitionError, Row, nearest, read
+from workspace.definitions.reading import DefinitionError, Row, Strict, nearest, read
 from workspace.definitions.scoring import Scoring
 from workspace.definitions.store import in_force, store
 from workspace.definitions.target_accounts import TargetAccounts, read_csv
@@ -79,7 +79,7 @@ class Definitions:
     def rows(self) -> dict[str, list[Row]]:
         """Definition name -> its parameters."""
         base_currency = self.verticals.reporting.base_currency
-        rows = {
+        return {
             "verticals": list(self.verticals.rows()),
             "targets": list(self.targets.rows(base_currency)),
             "identity": list(self.identity.rows()),
@@ -94,10 +94,8 @@ class Definitions:
             "scoring": list(self.scoring.rows()),
             "content": list(self.content.rows()),
             "personas": list(self.personas.rows()),
+            "consent": list(self.consent.rows()),
         }
-        if self.consent.purposes:
-            rows["consent"] = list(self.consent.rows())
-        return rows
 
 
 def load(folder: Path) -> Definitions:
@@ -105,12 +103,11 @@ def load(folder: Path) -> Definitions:
 
     A file that is missing means its defaults; without ``channels.yml``, ``actors.yml``,
     ``touchpoints.yml`` or ``scoring.yml`` the project's own are taken, since most of them holds
-    for anyone. Raises
-    :class:`DefinitionError`.
+    for anyone. Raises :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
     path = folder / "targets.yml"
-    targets = read(path, Targets) if path.exists() else Targets()
+    targets = _given(path, Targets)
     known = {*verticals.verticals, COMPANY}
     faults = [
         f"{path}:{_line_of(path, f'scope: {scope}')}: scope: no vertical {scope!r} in verticals.yml"
@@ -119,12 +116,6 @@ def load(folder: Path) -> Definitions:
     ]
     if faults:
         raise DefinitionError(faults)
-    path = folder / FRESHNESS
-    freshness = read(path, Freshness) if path.exists() else Freshness()
-    path = folder / "consent.yml"
-    consent = read(path, Consent) if path.exists() else Consent()
-    path = folder / "identity.yml"
-    identity = read(path, Identity) if path.exists() else Identity()
     performance = _of_verticals(folder / "performance.yml", Performance, verticals)
     partners = _of_verticals(folder / "partners.yml", Partners, verticals)
     calendar = _of_verticals(folder / "content_calendar.yml", ContentCalendar, verticals)
@@ -136,40 +127,40 @@ def load(folder: Path) -> Definitions:
     ]
     if faults:
         raise DefinitionError(faults)
-    actors = read(_own_or_shipped(folder, "actors.yml"), Actors)
-    path = folder / "accounts.yml"
-    accounts = read(path, Accounts) if path.exists() else Accounts()
     path = folder / "target_accounts.csv"
     target_accounts = read_csv(path) if path.exists() else TargetAccounts()
     market = _of_verticals(folder / "market.yml", Market, verticals)
     paths = _of_verticals(folder / "paths.yml", Paths, verticals)
     _check_steps(folder / "paths.yml", paths, verticals)
-    touchpoints = read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints)
-    scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
-    path = folder / "content.yml"
-    content = read(path, Content) if path.exists() else Content()
     personas = _of_verticals(folder / "personas.yml", Personas, verticals)
     return Definitions(
         folder=folder,
         verticals=verticals,
         targets=targets,
-        freshness=freshness,
-        consent=consent,
-        identity=identity,
+        freshness=_given(folder / FRESHNESS, Freshness),
+        consent=_given(folder / "consent.yml", Consent),
+        identity=_given(folder / "identity.yml", Identity),
         performance=performance,
         partners=partners,
         content_calendar=calendar,
         channels=channels,
-        actors=actors,
-        accounts=accounts,
+        actors=read(_own_or_shipped(folder, "actors.yml"), Actors),
+        accounts=_given(folder / "accounts.yml", Accounts),
         target_accounts=target_accounts,
         market=market,
         paths=paths,
-        content=content,
+        content=_given(folder / "content.yml", Content),
         personas=personas,
-        touchpoints=touchpoints,
-        scoring=scoring,
+        touchpoints=read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints),
+        scoring=read(_own_or_shipped(folder, "scoring.yml"), Scoring),
     )
+
+
+Optional = TypeVar("Optional", bound=Strict)
+
+
+def _given(path: Path, model: type[Optional]) -> Optional:
+    return read(path, model) if path.exists() else model()
 
 
 def _own_or_shipped(folder: Path, name: str) -> Path:
@@ -198,9 +189,7 @@ Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar, Market, Paths
 
 def _of_verticals(path: Path, model: type[Scoped], verticals: Verticals) -> Scoped:
     """A definition that names verticals, each of which must be in ``verticals.yml``."""
-    if not path.exists():
-        return model()
-    found = read(path, model)
+    found = _given(path, model)
     faults = [
         f"{path}:{_line_of(path, scope)}: vertical: no vertical {scope!r} in verticals.yml"
         f"{nearest(scope, verticals.verticals)}"

@@ -31,7 +31,7 @@
         'sum(case when end_mrr > 0 then 1 else 0 end)', 'month', 'true'),
     ('customers', 'cohort_retention', 'sum(retained_customers)', 'month', 'true'),
 ] -%}
-{% for metric in ['leads', 'mqls', 'sqls', 'demos', 'trials', 'new_customers'] -%}
+{% for metric in sourced_entries() -%}
 {% do figures.extend([
     (metric, 'channel_performance', 'sum(sourced_' ~ metric ~ ')', 'month', 'true'),
     (metric, 'campaign_performance', 'sum(sourced_' ~ metric ~ ')', 'month', 'true'),

@@ -20,7 +20,7 @@ outcomes as (
         entries.entered_month as month,
         coalesce(sources.channel, 'unknown') as channel,
         sources.campaign_id,
-        {% for metric in ['leads', 'mqls', 'sqls', 'demos', 'trials', 'new_customers'] -%}
+        {% for metric in sourced_entries() -%}
         case when entries.metric = '{{ metric }}' then 1 else 0 end as {{ metric }},
         {% endfor -%}
         0 as deals_created,
@@ -36,7 +36,7 @@ outcomes as (
         {{ month_of('created_on') }} as month,
         channel,
         campaign_id,
-        {% for metric in ['leads', 'mqls', 'sqls', 'demos', 'trials', 'new_customers'] -%}
+        {% for metric in sourced_entries() -%}
         0 as {{ metric }},
         {% endfor -%}
         1 as deals_created,
@@ -51,7 +51,7 @@ outcomes as (
         {{ month_of('won_on') }} as month,
         channel,
         campaign_id,
-        {% for metric in ['leads', 'mqls', 'sqls', 'demos', 'trials', 'new_customers'] -%}
+        {% for metric in sourced_entries() -%}
         0 as {{ metric }},
         {% endfor -%}
         0 as deals_created,
@@ -68,9 +68,7 @@ select
     month,
     channel,
     campaign_id,
-    {% for measure in [
-        'leads', 'mqls', 'sqls', 'demos', 'trials', 'new_customers', 'deals_created', 'deals_won'
-    ] -%}
+    {% for measure in sourced_counts() -%}
     cast(sum({{ measure }}) as bigint) as {{ measure }},
     {% endfor -%}
     cast(sum(won_base) as decimal(18, 4)) as won_base,

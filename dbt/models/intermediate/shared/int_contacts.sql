@@ -74,7 +74,7 @@ held as (
 
 accounts as (
 
-    select * from {{ ref('int_contact_accounts') }}
+    select * from {{ ref('account_contacts') }}
     where is_primary
 
 )

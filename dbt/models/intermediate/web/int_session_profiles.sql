@@ -19,7 +19,12 @@ traffic_sources as (
 
 visitor_contacts as (
 
-    select * from {{ ref('int_visitor_contacts') }}
+    select
+        identifier_type,
+        identifier_key,
+        contact_id
+    from {{ ref('int_identity_members') }}
+    where contact_id is not null
 
 ),
 

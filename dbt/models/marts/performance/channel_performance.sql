@@ -1,6 +1,4 @@
-{% set counts = [
-    'leads', 'mqls', 'sqls', 'demos', 'trials', 'new_customers', 'deals_created', 'deals_won'
-] -%}
+{% set counts = sourced_counts() -%}
 with costs as (
 
     select
