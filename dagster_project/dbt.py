@@ -1,50 +1,29 @@
-"""dbt in process: parse when the project changed, build, and tell what happened to each node.
+"""Building the dbt project in a warehouse: by its compiled statements, or by dbt itself.
 
-`dbtRunner` in a warm process is about ten times faster than dbt as a child process; it asks
-us to pass the selection and to turn failures into failures ourselves.
+Both give the same tables and the same verdicts. dbt itself builds when a selected node asks for
+more than compiled text can do; `docs/adr/010-dbt-compiles-once.md` says why there are two.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dagster_project.translation import OUTSIDE_RUNS
+from dagster_project import translation
+from dagster_project.compiled import Compiled, DbtError, compiled, invoke, place
+from dagster_project.statements import NodeResult, Span, run_statements
 from workspace import durable
-from workspace.paths import PROJECT, Paths
-from workspace.settings import Environment, exported
+from workspace.paths import Paths
+from workspace.settings import Environment
 
-PROJECT_FOLDER = PROJECT / "dbt"
+__all__ = ["BuildResult", "Dbt", "DbtError", "NodeResult", "sql_seconds_of_last_builds"]
 
 #: SQL seconds of the builds of this process, for the report of a run's own overhead.
 _sql_seconds: list[float] = []
-
-_INPUTS = (".sql", ".yml", ".csv", ".md", ".yaml")
-
-
-class DbtError(RuntimeError):
-    """dbt could not run, or a model or blocking test failed; the message names which."""
-
-
-@dataclass(frozen=True)
-class NodeResult:
-    """What dbt did to one node. ``failures`` counts failing rows of a test."""
-
-    unique_id: str
-    status: str
-    seconds: float
-    failures: int | None
-    message: str | None
-
-    @property
-    def ok(self) -> bool:
-        return self.status in ("success", "pass", "no-op")
 
 
 @dataclass(frozen=True)
@@ -54,54 +33,71 @@ class BuildResult:
     nodes: list[NodeResult]
     seconds: float
     sql_seconds: float
-    errors: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[NodeResult]:
-        return [node for node in self.nodes if node.status in ("error", "fail", "runtime error")]
+        return [node for node in self.nodes if node.failed]
 
 
 class Dbt:
-    """The dbt project run against one warehouse file."""
+    """The dbt project, to be built in one warehouse file."""
 
     def __init__(self, paths: Paths, environment: Environment, warehouse: Path) -> None:
-        # dbt parses anew when the warehouse's path changes, so each kind has its own target.
-        kind = "live" if warehouse == paths.warehouse else "scratch"
-        self.target_path = paths.dbt_target / kind
+        self.paths = paths
         self.environment = environment
         self.warehouse = warehouse
 
+    @cached_property
+    def project(self) -> Compiled:
+        """Raises :class:`DbtError` when the project does not parse or compile."""
+        return compiled(self.paths, self.environment)
+
+    @property
+    def is_compiled(self) -> bool:
+        return place(self.paths, self.environment).exists()
+
     @property
     def manifest_path(self) -> Path:
-        return self.target_path / "manifest.json"
+        return self.project.manifest_path
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return json.loads(self.manifest_path.read_bytes())
+        return self.project.manifest
 
-    def parse(self) -> None:
-        """Make the manifest, unless it is the one of the project as it stands."""
-        stamp = self.target_path / "parsed.txt"
-        state = _project_hash()
-        if self.manifest_path.exists() and stamp.exists() and stamp.read_text() == state:
-            return
-        durable.make_folder(self.target_path)
-        self._invoke(["parse"])
-        stamp.write_text(state)
+    def build(self, models: Collection[str]) -> BuildResult:
+        """Build these models and seeds (unique ids) and run the tests that ask about them.
 
-    def build(self, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> BuildResult:
-        """``dbt build`` without unit tests and the tests tagged as outside of runs.
-
-        Raises :class:`DbtError` when dbt itself cannot run.
+        Unit tests are left out, as are tests tagged as outside of runs and tests that also ask
+        about models of the other phase that are not yet built. Raises :class:`DbtError` when
+        dbt itself cannot run.
         """
         started = datetime.now()
-        options = ["--exclude-resource-type", "unit_test", "--no-write-json"]
-        options += ["--exclude", f"tag:{OUTSIDE_RUNS}", *exclude]
-        options += ["--select", *select] if select else []
-        result = self._invoke(["build", *options])
+        tests = translation.tests_of(self.manifest, models)
+        spans: list[Span]
+        if self.project.needs_dbt.intersection([*models, *tests]):
+            nodes, spans = self._by_dbt(models, tests)
+        else:
+            nodes, spans = run_statements(self.project, self.warehouse, models, tests)
+        _sql_seconds.append(_covered(spans))
         seconds = (datetime.now() - started).total_seconds()
+        return BuildResult(nodes, seconds, _sql_seconds[-1])
+
+    def _by_dbt(
+        self, models: Collection[str], tests: Collection[str]
+    ) -> tuple[list[NodeResult], list[Span]]:
+        kind = "live" if self.warehouse == self.paths.warehouse else "scratch"
+        target = self.paths.dbt_target / kind  # dbt parses anew when the warehouse's path changes
+        durable.make_folder(target)
+        everything = self.manifest["nodes"]
+        select = [".".join(everything[name]["fqn"]) for name in [*models, *tests]]
+        found = invoke(
+            ["build", "--indirect-selection", "empty", "--select", *select],
+            target,
+            self.warehouse,
+            self.environment,
+        )
         nodes, spans = [], []
-        for item in result.result.results:
+        for item in found.results:
             status = str(getattr(item.status, "value", item.status))
             nodes.append(
                 NodeResult(
@@ -109,45 +105,7 @@ class Dbt:
                 )
             )
             spans += [(t.started_at, t.completed_at) for t in item.timing if t.name == "execute"]
-        _sql_seconds.append(_covered(spans))
-        return BuildResult(nodes, seconds, _sql_seconds[-1])
-
-    def _invoke(self, arguments: list[str]) -> Any:
-        from dbt.cli.main import dbtRunner
-
-        errors: list[str] = []
-
-        def listen(event: Any) -> None:
-            if event.info.level == "error":
-                errors.append(event.info.msg.strip())
-
-        with exported(MARKETING_WAREHOUSE=str(self.warehouse)), _connections_closed():
-            result = dbtRunner(callbacks=[listen]).invoke(
-                [
-                    *("--log-level", "none", "--log-path", str(self.target_path / "logs")),
-                    *("--log-level-file", "error", "--no-use-colors", "--no-version-check"),
-                    *arguments,
-                    *("--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER)),
-                    *("--target-path", str(self.target_path), "--target", self.environment),
-                ]
-            )
-        if result.exception is not None or result.result is None:
-            told = "\n".join(errors) or str(result.exception)
-            raise DbtError(f"dbt {arguments[0]} could not run:\n{told}")
-        return result
-
-
-@contextmanager
-def _connections_closed() -> Iterator[None]:
-    """dbt-duckdb keeps its last connection open, to a file that may since be gone."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager as Manager
-
-    try:
-        yield
-    finally:
-        if Manager._ENV is not None:
-            Manager._ENV.close()
-        Manager.close_all_connections()
+        return nodes, spans
 
 
 def sql_seconds_of_last_builds() -> float:
@@ -155,17 +113,7 @@ def sql_seconds_of_last_builds() -> float:
     return sum(_sql_seconds)
 
 
-def _project_hash() -> str:
-    """A hash over the project's files and its place; cheap enough to ask at every start."""
-    digest = hashlib.sha256(str(PROJECT_FOLDER).encode())
-    for path in sorted(PROJECT_FOLDER.rglob("*")):
-        if path.suffix in _INPUTS and path.is_file():
-            digest.update(str(path.relative_to(PROJECT_FOLDER)).encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _covered(spans: list[tuple[datetime, datetime]]) -> float:
+def _covered(spans: list[Span]) -> float:
     """Seconds covered by at least one span."""
     total, end = 0.0, None
     for start, stop in sorted(spans):

@@ -12,7 +12,7 @@ from dagster_project.dbt import Dbt  # noqa: E402
 
 _settings = settings.load(create=False)
 _dbt = Dbt(_settings.paths, _settings.environment, _settings.paths.warehouse)
-if not _dbt.manifest_path.exists():
-    raise RuntimeError(f"{_dbt.manifest_path} is missing: run 'marketing prepare' first")
+if not _dbt.is_compiled:
+    raise RuntimeError("the dbt project is not compiled: run 'marketing prepare' first")
 
 defs = build_definitions(_dbt.manifest)

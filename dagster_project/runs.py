@@ -43,11 +43,11 @@ class RunOutcome:
 
 
 def prepare(settings: Settings) -> None:
-    """What Dagster needs before it loads the definitions: its instance file, dbt's manifest."""
-    from dagster_project.dbt import Dbt
+    """What Dagster needs before it loads the definitions: its instance file, dbt's project."""
+    from dagster_project.compiled import compiled
 
     write_instance(settings.paths)
-    Dbt(settings.paths, settings.environment, settings.paths.warehouse).parse()
+    compiled(settings.paths, settings.environment)
 
 
 def write_instance(paths: Paths) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from dagster import AssetCheckSpec, AssetKey, AssetSpec, TableColumn, TableSchema
@@ -106,6 +106,29 @@ def tests(manifest: Manifest) -> list[dict[str, Any]]:
         node
         for node in manifest["nodes"].values()
         if node["resource_type"] == "test" and OUTSIDE_RUNS not in node["tags"]
+    ]
+
+
+def tests_of(manifest: Manifest, built: Collection[str]) -> list[str]:
+    """Unique ids of the tests that ask about a model in ``built``.
+
+    A test that also asks about a model of a later phase waits for that phase.
+    """
+    nodes = manifest["nodes"]
+    chosen = set(built)
+    last = any(ACTIVATION in nodes[name]["tags"] for name in chosen)
+    return [
+        test["unique_id"]
+        for test in tests(manifest)
+        if chosen.intersection(test["depends_on"]["nodes"])
+        and (
+            last
+            or not any(
+                ACTIVATION in nodes[parent]["tags"]
+                for parent in test["depends_on"]["nodes"]
+                if parent in nodes
+            )
+        )
     ]
 
 

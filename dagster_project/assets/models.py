@@ -49,19 +49,14 @@ def _phase(manifest: Manifest, name: str, activation: bool) -> AssetsDefinition:
     def build(context: AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
         run = workspace.run
         dbt = Dbt(run.settings.paths, run.settings.environment, run.warehouse)
-        dbt.parse()
         wanted = context.selected_asset_keys
-        selected = [n["name"] for n in nodes if translation.asset_key(n) in wanted]
-        if len(selected) == len(nodes):
-            tag = f"tag:{translation.ACTIVATION}"
-            select, exclude = ([tag], []) if activation else ([], [tag])
-            part = name
-        else:
-            select, exclude = selected, []
-            part = f"{name} ({', '.join(selected)})"
+        selected = [node for node in nodes if translation.asset_key(node) in wanted]
+        part = name
+        if len(selected) < len(nodes):
+            part += f" ({', '.join(node['name'] for node in selected)})"
         with run.step(name) as step:
             warehouse.begin_build(run.warehouse, part)
-            result = dbt.build(select, exclude)
+            result = dbt.build([node["unique_id"] for node in selected])
             failed = {node.unique_id: node.message or node.status for node in result.failed}
             ran = [node.unique_id for node in result.nodes if node.status != "skipped"]
             passed = [unique_id for unique_id in ran if unique_id not in failed]

@@ -15,7 +15,6 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     paths = Paths(tmp_path_factory.mktemp("manifest") / "w")
     paths.create()
     dbt = Dbt(paths, Environment.DEV, paths.warehouse)
-    dbt.parse()
     return dbt.manifest
 
 

@@ -144,7 +144,13 @@ def test_jobs_schedules_and_sensor(definitions: Definitions) -> None:
 
 def test_importing_the_module_without_a_manifest_says_what_to_run(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import dagster_project.definitions"],
+        [
+            sys.executable,
+            "-c",
+            "import pathlib, dagster_project.compiled as compiled\n"
+            f"compiled.PROJECT_FOLDER = pathlib.Path({str(tmp_path)!r})\n"
+            "import dagster_project.definitions",
+        ],
         env={"PATH": "/usr/bin:/bin", "MARKETING_WORKSPACE": str(tmp_path)},
         cwd=Path(__file__).parent.parent.parent,
         capture_output=True,
@@ -162,7 +168,7 @@ def test_the_instance_calls_nobody(tmp_path: Path) -> None:
 
 
 def test_a_broken_project_is_told_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import dagster_project.dbt as module
+    import dagster_project.compiled as module
 
     project = tmp_path / "dbt"
     (project / "models").mkdir(parents=True)
@@ -173,7 +179,7 @@ def test_a_broken_project_is_told_by_name(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "PROJECT_FOLDER", project)
     opened = settings.load(tmp_path / "w")
     with pytest.raises(DbtError, match="nowhere"):
-        Dbt(opened.paths, opened.environment, opened.paths.warehouse).parse()
+        _ = Dbt(opened.paths, opened.environment, opened.paths.warehouse).project
 
 
 def test_which_time_a_run_looks_from(tmp_path: Path) -> None:
