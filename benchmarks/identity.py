@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from workspace import definitions
+from workspace import definitions, warehouse
 from workspace.definitions.store import table
 from workspace.paths import PROJECT
 
@@ -37,7 +37,7 @@ KEY = "md5('{kind}' || ({person})::varchar)"
 
 def fill(path: Path, people: int) -> int:
     """The tables that the first step reads; returns the number of links."""
-    with duckdb.connect(str(path)) as connection:
+    with warehouse.connect(path) as connection:
         connection.execute("create schema lake; create schema intermediate")
         rows = definitions.load(PROJECT / "marketing").rows()
         connection.register("given", table(rows, datetime(2026, 1, 1)))
@@ -58,7 +58,9 @@ def fill(path: Path, people: int) -> int:
         connection.execute(
             """
             create table intermediate.int_identity_identifiers as
-            select *, identifier_key as group_key, row_number() over () as group_id
+            select
+                *, identifier_key as group_key,
+                hash(identifier_key) as identifier_id, hash(identifier_key) as group_id
             from (
                 select distinct * from (
                     select stronger_type as identifier_type, stronger_key as identifier_key

@@ -39,22 +39,21 @@ def graphs(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
         rows = [(kinds[stronger], stronger, kinds[weaker], weaker) for stronger, weaker in links]
         connection.executemany("insert into int_identity_links values (?, ?, ?, ?)", rows)
         connection.execute(
-            "create table int_identity_identifiers "
-            "(identifier_type text, identifier_key text, group_key text, group_id integer)"
+            "create table keys (identifier_type text, identifier_key text, group_key text)"
         )
-        numbers = {key: n for n, key in enumerate(dict.fromkeys(i.group for i in identifiers))}
-        connection.executemany(
-            "insert into int_identity_identifiers values (?, ?, ?, ?)",
-            [(*identifier, numbers[identifier.group]) for identifier in identifiers],
+        connection.executemany("insert into keys values (?, ?, ?)", identifiers)
+        connection.execute(
+            "create table int_identity_identifiers as "
+            "select *, hash(identifier_key) as identifier_id, hash(group_key) as group_id from keys"
         )
         connection.execute(
-            "create table int_identity_names "
-            "(group_id integer, last_name text, initial text, first_name text)"
+            "create table names (group_key text, last_name text, initial text, first_name text)"
         )
-        names = [
-            (numbers[group], *name) for evidence in found for group, name in evidence.names.items()
-        ]
-        connection.executemany("insert into int_identity_names values (?, ?, ?, ?)", names)
+        names = [(group, *name) for evidence in found for group, name in evidence.names.items()]
+        connection.executemany("insert into names values (?, ?, ?, ?)", names)
+        connection.execute(
+            "create table int_identity_names as select *, hash(group_key) as group_id from names"
+        )
     steps = [f"int_identity_{step}" for step in STEPS]
     house.dbt("run", "--select", "stg_marketing__identity_limits", *steps)
     return house

@@ -1,1 +1,1 @@
-{{ identity_step('anonymous_id', 'int_identity_phones') }} -- noqa: PRS
+{{ identity_step('anonymous_id') }} -- noqa: PRS

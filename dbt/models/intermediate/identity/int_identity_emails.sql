@@ -1,1 +1,1 @@
-{{ identity_step('email', 'int_identity_users') }} -- noqa: PRS
+{{ identity_step('email') }} -- noqa: PRS

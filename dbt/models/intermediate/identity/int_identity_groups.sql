@@ -1,7 +1,9 @@
 {{ config(materialized='view') }}
 
 -- One row per group of identifiers.
-select distinct
+select
     identifier_type,
-    group_id
+    group_id,
+    group_key
 from {{ ref('int_identity_identifiers') }}
+where identifier_id = group_id

@@ -1,6 +1,6 @@
 -- One row per identifier of a person, and the group it stands in: CRM contacts that the CRM merged,
 -- and user ids that a sender aliased, are one (`group_key`, the smallest of them), however long the
--- chain. `group_id` is its number in this run: the steps that follow work on numbers.
+-- chain. The steps that follow work on numbers: `identifier_id` and `group_id` are those of the keys.
 with recursive identifiers as ( -- noqa: PRS
 
     select * from {{ ref('int_identity_seen') }}
@@ -73,34 +73,15 @@ grouped as (
     from components
     inner join identifiers on components.node = identifiers.identifier_key
 
-),
-
-numbered as (
-
-    select
-        *,
-        row_number() over () as identifier_id
-    from identifiers
-
-),
-
-group_ids as (
-
-    select
-        grouped.identifier_key,
-        grouped.group_key,
-        numbered.identifier_id as group_id
-    from grouped
-    inner join numbered on grouped.group_key = numbered.identifier_key
-
 )
 
 select
-    numbered.identifier_type,
-    numbered.identifier_key,
-    coalesce(group_ids.group_key, numbered.identifier_key) as group_key,
-    coalesce(group_ids.group_id, numbered.identifier_id) as group_id,
-    numbered.first_seen_at,
-    numbered.last_seen_at
-from numbered
-left join group_ids on numbered.identifier_key = group_ids.identifier_key
+    identifiers.identifier_type,
+    identifiers.identifier_key,
+    coalesce(grouped.group_key, identifiers.identifier_key) as group_key,
+    {{ number_of('identifiers.identifier_key') }} as identifier_id,
+    {{ number_of('coalesce(grouped.group_key, identifiers.identifier_key)') }} as group_id,
+    identifiers.first_seen_at,
+    identifiers.last_seen_at
+from identifiers
+left join grouped on identifiers.identifier_key = grouped.identifier_key

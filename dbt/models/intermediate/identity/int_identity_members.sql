@@ -2,8 +2,7 @@
 -- type that the contact holds. A device that only ever was itself is no contact; what is shared
 -- is nobody's.
 with resolved as (
-
-    select * from {{ ref('int_identity_devices') }}
+    {{ identity_groups_before() }}
 
 ),
 
@@ -13,31 +12,18 @@ identifiers as (
 
 ),
 
-limits as (
+identity_groups as (
 
-    select * from {{ ref('stg_marketing__identity_limits') }}
-
-),
-
--- The position is one digit, so that the smallest text is the strongest type's smallest key.
-named as (
-
-    select
-        resolved.label,
-        substr(min(coalesce(limits.position, 9) || identifiers.identifier_key), 2) as contact_id
-    from resolved
-    inner join identifiers on resolved.group_id = identifiers.group_id
-    left join limits on resolved.identifier_type = limits.identifier_type
-    where resolved.identifier_type <> 'anonymous_id' and resolved.label is not null
-    group by resolved.label
+    select * from {{ ref('int_identity_groups') }}
+    where identifier_type <> 'anonymous_id'
 
 )
 
 select
     identifiers.identifier_type,
     identifiers.identifier_key,
-    named.contact_id,
+    identity_groups.group_key as contact_id,
     resolved.verdict
 from identifiers
 inner join resolved on identifiers.group_id = resolved.group_id
-left join named on resolved.label = named.label
+left join identity_groups on resolved.label = identity_groups.group_id

@@ -1,1 +1,1 @@
-{{ identity_step('phone', 'int_identity_emails') }} -- noqa: PRS
+{{ identity_step('phone') }} -- noqa: PRS

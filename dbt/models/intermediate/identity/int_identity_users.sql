@@ -1,1 +1,1 @@
-{{ identity_step('user_id', 'int_identity_sources') }} -- noqa: PRS
+{{ identity_step('user_id') }} -- noqa: PRS
