@@ -15,6 +15,7 @@ import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -87,8 +88,15 @@ def fill(path: Path, people: int) -> int:
     return int(found[0])
 
 
-def ours(path: Path, target: Path) -> float:
-    """Seconds in the models' statements."""
+class Spent(NamedTuple):
+    """Seconds until it was done, and of both processors, which others on them change less."""
+
+    wall: float
+    processors: float
+
+
+def ours(path: Path, target: Path) -> Spent:
+    """In the models' statements; processor seconds include what dbt does between them."""
     from dbt.cli.main import dbtRunner
 
     os.environ["MARKETING_WAREHOUSE"] = str(path)
@@ -96,15 +104,20 @@ def ours(path: Path, target: Path) -> float:
     models = ["stg_marketing__identity_limits", *(f"int_identity_{step}" for step in STEPS)]
     project = ["--project-dir", str(PROJECT / "dbt"), "--profiles-dir", str(PROJECT / "dbt")]
     paths = ["--target-path", str(target), "--log-path", str(target)]
-    done = dbtRunner().invoke(["run", "--select", *models, *project, *paths, "--quiet"])
+    parsed = dbtRunner().invoke(["parse", *project, *paths, "--quiet"])
+    began = time.process_time()
+    done = dbtRunner(manifest=parsed.result).invoke(
+        ["run", "--select", *models, *project, *paths, "--quiet"]
+    )
     assert done.success, done.exception
-    return sum(result.execution_time for result in done.result)
+    processors = time.process_time() - began
+    return Spent(sum(result.execution_time for result in done.result), processors)
 
 
-def propagation(path: Path) -> float:
-    """Seconds until no label changes any more."""
+def propagation(path: Path) -> Spent:
+    """Until no label changes any more."""
     with duckdb.connect(str(path), config={"threads": 2}) as connection:
-        began = time.perf_counter()
+        began, processors = time.perf_counter(), time.process_time()
         connection.execute(
             """
             create or replace temp table edges as
@@ -133,7 +146,7 @@ def propagation(path: Path) -> float:
             ).fetchone()
             connection.execute("create or replace temp table labels as from next")
             if changed == (0,):
-                return time.perf_counter() - began
+                return Spent(time.perf_counter() - began, time.process_time() - processors)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -144,9 +157,14 @@ def main(arguments: list[str] | None = None) -> None:
         path = Path(folder) / "identity.duckdb"
         links = fill(path, options.people)
         peer = propagation(path)
-        seconds = ours(path, Path(folder) / "target")
-    print(f"{links:,} links: ours {seconds:.2f} s, label propagation in SQL {peer:.2f} s")
-    print(f"ratio {peer / seconds:.2f} times as fast as the peer")
+        spent = ours(path, Path(folder) / "target")
+    print(f"{links:,} links          wall s  processor s")
+    print(f"ours                     {spent.wall:6.2f}  {spent.processors:6.2f}")
+    print(f"label propagation in SQL {peer.wall:6.2f}  {peer.processors:6.2f}")
+    print(
+        f"ratio                    {peer.wall / spent.wall:6.2f}  "
+        f"{peer.processors / spent.processors:6.2f}"
+    )
 
 
 if __name__ == "__main__":

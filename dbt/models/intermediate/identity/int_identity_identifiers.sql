@@ -1,6 +1,6 @@
 -- One row per identifier of a person, and the group it stands in: CRM contacts that the CRM merged,
 -- and user ids that a sender aliased, are one (`group_key`, the smallest of them), however long the
--- chain. The steps that follow work on numbers: `identifier_id` and `group_id` are those of the keys.
+-- chain. The steps that follow work on `identifier_id` and `group_id`, numbers of these keys.
 with recursive identifiers as ( -- noqa: PRS
 
     select * from {{ ref('int_identity_seen') }}
