@@ -42,8 +42,8 @@
 
 {#
   One step of identity resolution: the groups of one identifier type join the contacts that stand
-  after the stronger types. A row for each group of the type, and for each earlier group that is
-  now part of another contact:
+  after the stronger types. A row for each group of the type, and for each earlier group that came
+  into another contact by it:
 
     identifier_type, group_id
     label    the contact, by the group that names it: of its strongest type the one with the
