@@ -13,10 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dagster_project import translation
+from dagster_project import standing, translation
 from dagster_project.compiled import Compiled, DbtError, compiled, invoke, place
-from dagster_project.statements import NodeResult, Span, run_statements
-from workspace import durable
+from dagster_project.statements import UNCHANGED, NodeResult, Span, run_statements
+from workspace import durable, warehouse
 from workspace.paths import Paths
 from workspace.settings import Environment
 
@@ -35,6 +35,11 @@ class BuildResult:
     sql_seconds: float
 
     @property
+    def changed(self) -> list[NodeResult]:
+        """What was built or run, and not left as it stood."""
+        return [node for node in self.nodes if node.status not in (UNCHANGED, "skipped")]
+
+    @property
     def failed(self) -> list[NodeResult]:
         return [node for node in self.nodes if node.failed]
 
@@ -42,10 +47,10 @@ class BuildResult:
 class Dbt:
     """The dbt project, to be built in one warehouse file."""
 
-    def __init__(self, paths: Paths, environment: Environment, warehouse: Path) -> None:
+    def __init__(self, paths: Paths, environment: Environment, path: Path) -> None:
         self.paths = paths
         self.environment = environment
-        self.warehouse = warehouse
+        self.warehouse = path
 
     @cached_property
     def project(self) -> Compiled:
@@ -64,12 +69,12 @@ class Dbt:
     def manifest(self) -> dict[str, Any]:
         return self.project.manifest
 
-    def build(self, models: Collection[str]) -> BuildResult:
+    def build(self, models: Collection[str], anew: bool = False) -> BuildResult:
         """Build these models and seeds (unique ids) and run the tests that ask about them.
 
-        Unit tests are left out, as are tests tagged as outside of runs and tests that also ask
-        about models of the other phase that are not yet built. Raises :class:`DbtError` when
-        dbt itself cannot run.
+        What did not change is left as it stands unless ``anew`` is asked for. Left out are unit
+        tests, tests tagged as outside of runs, and tests that also ask about models of the other
+        phase that are not yet built. Raises :class:`DbtError` when dbt itself cannot run.
         """
         started = datetime.now()
         tests = translation.tests_of(self.manifest, models)
@@ -77,7 +82,7 @@ class Dbt:
         if self.project.needs_dbt.intersection([*models, *tests]):
             nodes, spans = self._by_dbt(models, tests)
         else:
-            nodes, spans = run_statements(self.project, self.warehouse, models, tests)
+            nodes, spans = run_statements(self.project, self.warehouse, models, tests, anew)
         _sql_seconds.append(_covered(spans))
         seconds = (datetime.now() - started).total_seconds()
         return BuildResult(nodes, seconds, _sql_seconds[-1])
@@ -88,6 +93,8 @@ class Dbt:
         kind = "live" if self.warehouse == self.paths.warehouse else "scratch"
         target = self.paths.dbt_target / kind  # dbt parses anew when the warehouse's path changes
         durable.make_folder(target)
+        with warehouse.connect(self.warehouse) as connection:
+            standing.forget(connection)
         everything = self.manifest["nodes"]
         select = [".".join(everything[name]["fqn"]) for name in [*models, *tests]]
         found = invoke(

@@ -93,6 +93,9 @@ class WorkspaceResource(ConfigurableResource):
     as_of: str | None = Field(
         None, description="ISO 8601 UTC time the run looks from; the present when empty."
     )
+    full_refresh: bool = Field(
+        False, description="Build every model anew, not only what is behind a change."
+    )
     _state: RunState | None = PrivateAttr(None)
 
     @property

@@ -73,8 +73,15 @@ def open_instance(paths: Paths) -> DagsterInstance:
     return DagsterInstance.from_config(str(paths.dagster))
 
 
-def run(settings: Settings, as_of: str | None = None, select: str | None = None) -> RunOutcome:
+def run(
+    settings: Settings,
+    as_of: str | None = None,
+    select: str | None = None,
+    full_refresh: bool = False,
+) -> RunOutcome:
     """Run the refresh job, or a selection of its assets in Dagster's selection syntax.
+
+    What did not change is left as it stands, unless ``full_refresh`` is asked for.
 
     Raises :class:`dagster_project.dbt.DbtError` when the dbt project cannot be parsed and
     :class:`SelectionError` when the selection cannot be read or is empty.
@@ -88,7 +95,9 @@ def run(settings: Settings, as_of: str | None = None, select: str | None = None)
 
     prepare(settings)
     dbt = Dbt(settings.paths, settings.environment, settings.paths.warehouse)
-    resource = WorkspaceResource(workspace=str(settings.paths.root), as_of=as_of)
+    resource = WorkspaceResource(
+        workspace=str(settings.paths.root), as_of=as_of, full_refresh=full_refresh
+    )
     definitions = build_definitions(dbt.manifest, {"workspace": resource})
     name = refresh.name
     if select:

@@ -2,12 +2,14 @@
 
 What dbt would do with the same text, without its work for each node, which costs more than most
 models do: a table or view is replaced in one statement, a test counts its failing rows, and what
-stands behind a failed node or a failed blocking test is skipped.
+stands behind a failed node or a failed blocking test is skipped. What did not change since the
+build before is left as it is.
 """
 
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -17,7 +19,13 @@ from typing import Any
 
 import duckdb
 
+from dagster_project import standing
 from dagster_project.compiled import DATABASE, Compiled
+from dagster_project.standing import Built, hashed
+from workspace import warehouse
+
+#: Status of a node that stands as it would be built, or of a test that would pass again.
+UNCHANGED = "unchanged"
 
 #: When a statement began and ended.
 Span = tuple[datetime, datetime]
@@ -28,17 +36,21 @@ WORKERS = 3
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What became of one node. ``failures`` counts failing rows of a test."""
+    """What became of one node. ``failures`` counts failing rows of a test.
+
+    ``version`` of a model stays the same for as long as its rows do, where that is known.
+    """
 
     unique_id: str
     status: str
     seconds: float
     failures: int | None
     message: str | None
+    version: str | None = None
 
     @property
     def ok(self) -> bool:
-        return self.status in ("success", "pass", "no-op")
+        return self.status in ("success", "pass", "no-op", UNCHANGED)
 
     @property
     def failed(self) -> bool:
@@ -46,24 +58,32 @@ class NodeResult:
 
 
 def run_statements(
-    compiled: Compiled, warehouse: Path, models: Collection[str], tests: Collection[str]
+    compiled: Compiled,
+    path: Path,
+    models: Collection[str],
+    tests: Collection[str],
+    anew: bool = False,
 ) -> tuple[list[NodeResult], list[Span]]:
     """Build ``models`` and run ``tests`` (unique ids); results in the order they ended.
 
-    The second value holds when each statement ran.
+    ``anew`` builds what did not change, too. The second value holds when each statement ran.
     """
     with duckdb.connect() as connection:
-        place = str(warehouse).replace("'", "''")
+        place = str(path).replace("'", "''")
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set preserve_insertion_order = false")
         # One checkpoint at the end instead of one in the middle of every few models.
         connection.execute("set checkpoint_threshold = '4GB'")
         connection.execute(f"attach '{place}' as {DATABASE}")
         connection.execute(f"use {DATABASE}")
-        done = _Build(compiled, connection, models, tests).run()
+        build = _Build(compiled, connection, models, tests, anew)
+        try:
+            build.run()
+        finally:
+            standing.put(connection, build.built)
         connection.execute("use memory")
         connection.execute(f"detach {DATABASE}")
-    return done
+    return build.results, build.spans
 
 
 class _Build:
@@ -73,19 +93,23 @@ class _Build:
         connection: duckdb.DuckDBPyConnection,
         models: Collection[str],
         tests: Collection[str],
+        anew: bool,
     ) -> None:
         self.compiled = compiled
         self.nodes = compiled.manifest["nodes"]
         self.connection = connection
         self.wanted = {*models, *tests}
+        self.anew = anew
         self.before = _order(self.nodes, models, tests)
         self.behind = _turned(self.before)
         self.local = threading.local()
         self.results: list[NodeResult] = []
         self.spans: list[Span] = []
-        self.standing: dict[str, str] = {}
+        self.kinds: dict[str, str] = {}
+        self.built: dict[str, Built] = {}
+        self.sources: dict[str, str] = {}
 
-    def run(self) -> tuple[list[NodeResult], list[Span]]:
+    def run(self) -> None:
         self._prepare()
         weight = _weights(self.before)
         stopped: set[str] = set()
@@ -111,7 +135,6 @@ class _Build:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
                         end(future.result())
-        return self.results, self.spans
 
     def _freed_by(self, unique_id: str) -> list[str]:
         """What waited for this node alone."""
@@ -123,7 +146,7 @@ class _Build:
         return freed
 
     def _prepare(self) -> None:
-        """The schemas, and what stands in them already: a view does not replace a table."""
+        """The schemas, what stands in them (a view does not replace a table), and from what."""
         found = self.connection.execute(
             "select schema_name || '.' || table_name, 'table' from duckdb_tables() "
             "where database_name = $1 union all "
@@ -131,7 +154,13 @@ class _Build:
             "where database_name = $1",
             [DATABASE],
         ).fetchall()
-        self.standing = dict(found)
+        self.kinds = dict(found)
+        known = standing.take(self.connection)
+        self.built = {name: built for name, built in known.items() if name in self.nodes}
+        versions = warehouse.lake_versions(self.connection)
+        for unique_id, source in self.compiled.manifest["sources"].items():
+            if source["schema"] == warehouse.SCHEMA and source["identifier"] in versions:
+                self.sources[unique_id] = versions[source["identifier"]]
         schemas = {
             self.nodes[name]["schema"] for name in self.wanted if not name.startswith("test.")
         }
@@ -145,43 +174,157 @@ class _Build:
             cursor.execute(f"use {DATABASE}")
         node = self.nodes[unique_id]
         started = datetime.now()
-        status, failures, message = "success", None, None
+        failures = message = None
         try:
             if node["resource_type"] == "test":
-                failures = self._failing_rows(cursor, unique_id)
-                if failures:
-                    warns = node["config"]["severity"].lower() == "warn"
-                    status = "warn" if warns else "fail"
-                    message = f"Got {failures} result{'s' if failures > 1 else ''}"
-                else:
-                    status = "pass"
+                status, failures = self._test(cursor, node)
+                message = (
+                    f"Got {failures} result{'s' if failures > 1 else ''}" if failures else None
+                )
             else:
-                self._replace(cursor, node)
+                status, message = self._model(cursor, node)
         except duckdb.Error as error:
+            self.built.pop(unique_id, None)
             status, message = "error", f"{type(error).__name__}: {error}"
         ended = datetime.now()
         self.spans.append((started, ended))
-        return NodeResult(unique_id, status, (ended - started).total_seconds(), failures, message)
+        seconds = (ended - started).total_seconds()
+        known = self.built.get(unique_id)
+        version = known.version if known else None
+        return NodeResult(unique_id, status, seconds, failures, message, version)
 
-    def _failing_rows(self, cursor: duckdb.DuckDBPyConnection, unique_id: str) -> int:
+    def _test(self, cursor: duckdb.DuckDBPyConnection, node: dict[str, Any]) -> tuple[str, int]:
+        unique_id = node["unique_id"]
         text = self.compiled.statements[unique_id]
-        row = cursor.execute(f"select count(*) from (\n{text}\n) as failing").fetchone()
-        assert row is not None
-        return int(row[0])
+        inputs = self._inputs(node, text)
+        before = self.built.pop(unique_id, None)  # only what passed is remembered
+        status = UNCHANGED
+        if before is None or self.anew or before.inputs != inputs:
+            row = cursor.execute(f"select count(*) from (\n{text}\n) as failing").fetchone()
+            assert row is not None
+            if row[0]:
+                return ("warn" if node["config"]["severity"].lower() == "warn" else "fail"), row[0]
+            status = "pass"
+        self.built[unique_id] = Built(inputs, "pass")
+        return status, 0
 
-    def _replace(self, cursor: duckdb.DuckDBPyConnection, node: dict[str, Any]) -> None:
+    def _model(
+        self, cursor: duckdb.DuckDBPyConnection, node: dict[str, Any]
+    ) -> tuple[str, str | None]:
+        unique_id = node["unique_id"]
         if node["resource_type"] == "seed":
             place = str(self.compiled.seed_file(node["name"])).replace("'", "''")
             kind, text = "table", f"select * from read_parquet('{place}')"
+            inputs = hashed(node["checksum"]["checksum"])
         else:
-            kind, text = node["config"]["materialized"], self.compiled.statements[node["unique_id"]]
-        if kind == "ephemeral":
-            return
+            kind, text = node["config"]["materialized"], self.compiled.statements[unique_id]
+            inputs = self._inputs(node, kind, text)
+        before = self.built.get(unique_id)
         name = f'"{node["schema"]}"."{node["alias"]}"'
-        stands = self.standing.get(f"{node['schema']}.{node['alias']}", kind)
+        stands = self.kinds.get(f"{node['schema']}.{node['alias']}")
+        if kind == "ephemeral":
+            self.built[unique_id] = Built(inputs, inputs)
+            return "success", None
         if stands != kind:
+            before = None
+        if before is not None and before.inputs == inputs and not self.anew:
+            return UNCHANGED, None
+        if stands not in (None, kind):
             cursor.execute(f"drop {stands} {name}")
-        cursor.execute(f"create or replace {kind} {name} as (\n{text}\n)")
+        if kind == "view":
+            cursor.execute(f"create or replace view {name} as (\n{text}\n)")
+            self.built[unique_id] = Built(inputs, inputs)
+            return "success", None
+        content = before and (before.content or standing.comparable(cursor, name))
+        days = _Days.of(self, node, text)
+        told = days.write(cursor, name, before) if days and before and not self.anew else None
+        if told is None:
+            cursor.execute(f"create or replace table {name} as (\n{text}\n)")
+        version = inputs
+        if before and content:
+            after = standing.comparable(cursor, name)
+            version, content = (before.version if after == content else inputs), after
+        self.built[unique_id] = Built(
+            inputs,
+            version,
+            content,
+            days.rest if days else None,
+            days.contents(cursor) if days else {},
+        )
+        return "success", told
+
+    def _inputs(self, node: dict[str, Any], *parts: str, without: str | None = None) -> str:
+        """A hash of the node's text and of the versions of all it reads."""
+        versions = []
+        for parent in node["depends_on"].get("nodes", []):
+            if parent != without:
+                known = self.built.get(parent)
+                version = known.version if known else self.sources.get(parent)
+                # What nothing is known of may have changed.
+                versions.append(version or uuid.uuid4().hex)
+        return hashed(*parts, *versions)
+
+
+@dataclass
+class _Days:
+    """A table whose rows of one day come from one parent's rows of that day.
+
+    ``meta: {days_of: PARENT, day_column: COLUMN}`` of a model says so; both have the column.
+    Where nothing else changed, only the days are made again whose rows in the parent did.
+    """
+
+    parent: str
+    column: str
+    text: str
+    rest: str
+    found: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, build: _Build, node: dict[str, Any], text: str) -> _Days | None:
+        meta = node["config"].get("meta", {})
+        if "days_of" not in meta:
+            return None
+        (unique_id,) = (
+            name
+            for name in node["depends_on"]["nodes"]
+            if name.startswith("model.") and build.nodes[name]["name"] == meta["days_of"]
+        )
+        parent = build.nodes[unique_id]
+        return cls(
+            f'"{parent["schema"]}"."{parent["alias"]}"',
+            meta["day_column"],
+            text,
+            build._inputs(node, text, without=unique_id),
+        )
+
+    def contents(self, cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:
+        if self.found is None:
+            self.found = standing.day_contents(cursor, self.parent, self.column)
+        return self.found
+
+    def write(self, cursor: duckdb.DuckDBPyConnection, name: str, before: Built) -> str | None:
+        """Make the changed days again; what was done, or None where the whole must be made."""
+        if before.rest != self.rest:
+            return None
+        found = self.contents(cursor)
+        changed = {day for day in {*found, *before.days} if found.get(day) != before.days.get(day)}
+        if len(changed) > len(found) // 2:
+            return None
+        dates = ", ".join(f"date '{day}'" for day in sorted(changed) if day)
+        conditions = [f"{self.column} in ({dates})"] if dates else []
+        conditions += [f"{self.column} is null"] if "" in changed else []
+        if conditions:
+            chosen = " or ".join(conditions)
+            made = f"select * from (\n{self.text}\n) as made where {chosen}"
+            cursor.execute("begin")
+            try:
+                cursor.execute(f"delete from {name} where {chosen}")
+                cursor.execute(f"insert into {name} by name {made}")
+            except BaseException:
+                cursor.execute("rollback")
+                raise
+            cursor.execute("commit")
+        return f"{len(changed)} of {len(found)} days"
 
 
 def _order(

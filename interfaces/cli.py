@@ -76,8 +76,11 @@ def run(
         str | None,
         typer.Option(help="UTC time to look from; a past one publishes to published/as_of/."),
     ] = None,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Build what did not change, too.")
+    ] = False,
 ) -> None:
-    """Take in what has landed, rebuild the marts, check them and publish."""
+    """Take in what has landed, rebuild the marts behind it, check them and publish."""
     from workspace.clock import iso, parse_time
 
     chosen = _settings(workspace)
@@ -88,7 +91,7 @@ def run(
             _refuse(f"--as-of {as_of!r} is not a time such as 2026-03-01 or 2026-03-01T06:00:00Z")
         if time > chosen.present():
             _refuse(f"--as-of {as_of} lies after the present, {iso(chosen.present())}")
-    _run(chosen, as_of, select)
+    _run(chosen, as_of, select, full_refresh)
 
 
 @app.command()
@@ -273,7 +276,9 @@ def prepare(workspace: WorkspaceOption = None) -> None:
         _refuse(str(error))
 
 
-def _run(chosen: Settings, as_of: str | None, select: str | None) -> None:
+def _run(
+    chosen: Settings, as_of: str | None, select: str | None, full_refresh: bool = False
+) -> None:
     from dagster_project import resources, runs
     from dagster_project.dbt import DbtError
     from ingestion.sources import registry
@@ -284,7 +289,7 @@ def _run(chosen: Settings, as_of: str | None, select: str | None) -> None:
             resources.listeners.append(progress.done)
             resources.tellers.append(progress.tell)
             try:
-                outcome = runs.run(chosen, as_of, select)
+                outcome = runs.run(chosen, as_of, select, full_refresh)
             finally:
                 resources.listeners.remove(progress.done)
                 resources.tellers.remove(progress.tell)

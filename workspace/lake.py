@@ -111,6 +111,21 @@ class Lake:
                 digest.update(f"{name}\0{batch}\n".encode())
         return digest.hexdigest()[:16]
 
+    def version(self, stream: str, as_of: datetime) -> str:
+        """Changes whenever :meth:`relation_sql` may give other rows than it did.
+
+        ``as_of`` counts only where it cuts something off.
+        """
+        definition = STREAMS[stream]
+        digest = hashlib.sha256()
+        for entry in self.entries(stream):
+            digest.update(f"{entry.file}\n".encode())
+        clocks = ("known_at", definition.occurred) if definition.occurred else ("known_at",)
+        latest = [self.latest(stream, clock) for clock in clocks]
+        if any(time is not None and time >= as_of for time in latest):
+            digest.update(iso(as_of).encode())
+        return digest.hexdigest()[:16]
+
     def relation_sql(
         self,
         stream: str,

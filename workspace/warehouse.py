@@ -6,6 +6,7 @@ what was not known at ``as_of`` and never names a file.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 
@@ -34,11 +35,14 @@ def prepare(path: Path, lake: Lake, as_of: datetime, tables: dict[str, pa.Table]
         connection.execute("begin")
         connection.execute(f"drop schema if exists {SCHEMA} cascade")
         connection.execute(f"create schema {SCHEMA}")
+        _make_versions(connection)
+        connection.execute(f"delete from {_VERSIONS}")
         for name in STREAMS:
             if name not in tables:
                 connection.execute(
                     f"create view {SCHEMA}.{name} as {lake.relation_sql(name, as_of)}"
                 )
+                _note_version(connection, name, lake.version(name, as_of))
         for name, table in tables.items():
             store(connection, name, table)
         connection.execute("commit")
@@ -49,6 +53,39 @@ def store(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> 
     connection.register("incoming", table)
     connection.execute(f"create or replace table {SCHEMA}.{name} as select * from incoming")
     connection.unregister("incoming")
+    _note_version(connection, name, content(connection, f"{SCHEMA}.{name}"))
+
+
+# ---- what changed since the build before -----------------------------------------------------
+
+_VERSIONS = "operations.lake_versions"
+
+
+def content(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+    """A fingerprint of a relation's columns and rows, whatever their order."""
+    columns = connection.execute(f"describe {relation}").fetchall()
+    row = connection.execute(
+        f"select count(*), bit_xor(hash(t)), sum(hash(t)::hugeint) from {relation} as t"
+    ).fetchone()
+    text = f"{duckdb.__version__} {[column[:2] for column in columns]} {row}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def lake_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Name in schema ``lake`` -> version; the same version means the same rows."""
+    _make_versions(connection)
+    return dict(connection.execute(f"select name, version from {_VERSIONS}").fetchall())
+
+
+def _make_versions(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("create schema if not exists operations")
+    connection.execute(f"create table if not exists {_VERSIONS} (name varchar, version varchar)")
+
+
+def _note_version(connection: duckdb.DuckDBPyConnection, name: str, version: str) -> None:
+    _make_versions(connection)
+    connection.execute(f"delete from {_VERSIONS} where name = ?", [name])
+    connection.execute(f"insert into {_VERSIONS} values (?, ?)", [name, version])
 
 
 # ---- what stands against publishing ----------------------------------------------------------

@@ -13,6 +13,7 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
+    DataVersion,
     Failure,
     MaterializeResult,
     MetadataValue,
@@ -23,6 +24,7 @@ from dagster import (
 from dagster_project import tables, translation
 from dagster_project.dbt import Dbt, NodeResult
 from dagster_project.resources import WorkspaceResource
+from dagster_project.statements import UNCHANGED
 from dagster_project.translation import Manifest
 from workspace import warehouse
 
@@ -56,12 +58,14 @@ def _phase(manifest: Manifest, name: str, activation: bool) -> AssetsDefinition:
             part += f" ({', '.join(node['name'] for node in selected)})"
         with run.step(name) as step:
             warehouse.begin_build(run.warehouse, part)
-            result = dbt.build([node["unique_id"] for node in selected])
+            # Who names some models wants them built.
+            anew = workspace.full_refresh or len(selected) < len(nodes)
+            result = dbt.build([node["unique_id"] for node in selected], anew)
             failed = {node.unique_id: node.message or node.status for node in result.failed}
             ran = [node.unique_id for node in result.nodes if node.status != "skipped"]
             passed = [unique_id for unique_id in ran if unique_id not in failed]
             warehouse.end_build(run.warehouse, part, passed, failed)
-            step.rows = len(result.nodes)
+            step.rows = len(result.changed)
             step.detail = f"sql {result.sql_seconds:.2f} s of {result.seconds:.2f} s"
         known = {node["unique_id"]: node for node in nodes}
         with warehouse.connect(run.warehouse) as connection:
@@ -72,6 +76,7 @@ def _phase(manifest: Manifest, name: str, activation: bool) -> AssetsDefinition:
                     yield MaterializeResult(
                         asset_key=translation.asset_key(node),
                         metadata=_metadata(connection, node, done, counts),
+                        data_version=DataVersion(done.version) if done.version else None,
                     )
         by_id = {done.unique_id: done for done in result.nodes}
         yield from _check_results(context, manifest, by_id)
@@ -111,6 +116,8 @@ def _metadata(
     connection: Any, node: dict[str, Any], done: NodeResult, counts: dict[str, int]
 ) -> dict[str, Any]:
     metadata: dict[str, Any] = {"seconds": MetadataValue.float(round(done.seconds, 3))}
+    if done.status == UNCHANGED or done.message:
+        metadata["build"] = done.message or UNCHANGED
     name = f"{node['schema']}.{node['alias']}"
     if name in counts:
         metadata["dagster/row_count"] = counts[name]

@@ -13,7 +13,7 @@ CLOSED = "pii"
 
 @dataclass(frozen=True)
 class Relation:
-    """One mart. ``month_column`` splits a large fact into one file a month."""
+    """One mart. ``month_column`` (a date) splits a large fact into one file a month."""
 
     schema: str
     name: str

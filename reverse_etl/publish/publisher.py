@@ -30,6 +30,8 @@ KEPT_VERSIONS = 3
 VERSION_FILE = "version.json"
 CURRENT = "current"
 WHOLE = "all"
+#: A relation of fewer rows is one file, month column or not.
+MONTHLY_ROWS = 1_000_000
 
 
 class NothingPublished(RuntimeError):
@@ -218,7 +220,10 @@ def _parts(
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """File name, condition and content fingerprint of each part of a relation."""
     columns = str(connection.execute(f"describe {source}").fetchall())
-    month = f"strftime({relation.month_column}, '%Y-%m')" if relation.month_column else "null"
+    column = relation.month_column
+    row = connection.execute(f"select count(*) from {source}").fetchone()
+    by_month = column is not None and row is not None and row[0] >= MONTHLY_ROWS
+    month = f"strftime({column}, '%Y-%m')" if by_month else "null"
     found = connection.execute(
         f"""
         select {month}, count(*), bit_xor(hash(t)), sum(hash(t)::hugeint)
@@ -229,12 +234,13 @@ def _parts(
         yield WHOLE, "true", {"rows": 0, "xor": "", "sum": "", "columns": columns}
     for name, rows, xor, total in found:
         content = {"rows": rows, "xor": str(xor), "sum": str(total), "columns": columns}
-        if relation.month_column is None:
+        if not by_month:
             yield WHOLE, "true", content
         elif name is None:
-            yield "undated", f"{relation.month_column} is null", content
+            yield "undated", f"{column} is null", content
         else:
-            yield name, f"{month} = '{name}'", content
+            first = f"date '{name}-01'"
+            yield name, f"{column} >= {first} and {column} < {first} + interval 1 month", content
 
 
 def _previous_parts(room: Room) -> tuple[Path | None, dict[str, Any]]:

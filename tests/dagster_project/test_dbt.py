@@ -7,12 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 import dagster_project.compiled as compiled_module
 from dagster_project.dbt import BuildResult, Dbt, DbtError
 from dagster_project.statements import _order
-from workspace import settings
+from workspace import settings, warehouse
 
 FILES = {
     "dbt_project.yml": "name: small\nversion: '1.0.0'\nconfig-version: 2\n"
@@ -60,11 +64,20 @@ class Project:
             if node["resource_type"] in ("model", "seed") and (not names or node["name"] in names)
         ]
         assert bool(dbt.project.needs_dbt) == self.by_dbt
-        return dbt.build(models)
+        return dbt.build(models, anew=bool(names))
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.opened.paths.warehouse)) as connection:
             return connection.execute(query).fetchall()
+
+
+LAKE = """
+version: 2
+sources:
+  - name: lake
+    schema: lake
+    tables: [{name: events}]
+"""
 
 
 def states(result: BuildResult) -> dict[str, str]:
@@ -214,3 +227,171 @@ def test_a_model_waits_for_the_tests_of_all_it_stands_on() -> None:
     assert order["b"] == {"a", "of_a"} and order["d"] == {"a", "of_a"}
     assert order["c"] == {"b"}, "it does not stand on d"
     assert order["e"] == {"c", "d", "of_b_and_d"}
+
+
+# ---- only what changed -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def changing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """events (a source) -> daily events -> per day by days -> a total; and something apart."""
+    folder = tmp_path / "dbt"
+    monkeypatch.setattr(compiled_module, "PROJECT_FOLDER", folder)
+    project = Project(folder, tmp_path / "w", by_dbt=False)
+    for name in ("joined", "last", "numbers"):
+        (folder / "models" / f"{name}.sql").unlink()
+    (folder / "models" / "all.yml").unlink()
+    project.write("models/sources.yml", LAKE)
+    project.write("models/facts.sql", "select day, n from {{ source('lake', 'events') }}")
+    project.write(
+        "models/days.sql",
+        "{{ config(meta={'days_of': 'facts', 'day_column': 'day'}) }}"
+        "select facts.day, sum(facts.n) as n, random() as made from {{ ref('facts') }} as facts "
+        "cross join {{ ref('beside') }} as beside group by facts.day",
+    )
+    project.write("models/big.sql", "select max(n) >= 10 as any_big from {{ ref('facts') }}")
+    project.write("models/behind.sql", "select any_big from {{ ref('big') }}")
+    project.write("tests/one_row.sql", "select 1 from {{ ref('behind') }} having count(*) != 1")
+    project.write("tests/few.sql", "select * from {{ ref('beside') }} where one > 1")
+    return project
+
+
+def give(project: Project, *rows: tuple[str | None, int]) -> None:
+    table = pa.table({"day": [r[0] for r in rows], "n": [r[1] for r in rows]})
+    table = table.set_column(0, "day", table["day"].cast(pa.date32()))
+    with duckdb.connect(str(project.opened.paths.warehouse)) as connection:
+        connection.execute("create schema if not exists lake")
+        warehouse.store(connection, "events", table)
+
+
+DAYS = [(f"2026-01-{day:02}", 1) for day in range(1, 11)]
+UNCHANGED = {
+    name: "unchanged"
+    for name in ("rates", "beside", "facts", "days", "big", "behind", "one_row", "few")
+}
+
+
+def test_what_did_not_change_is_left_as_it_stands(changing: Project) -> None:
+    give(changing, *DAYS)
+    assert "unchanged" not in states(changing.build()).values()
+    assert states(changing.build()) == UNCHANGED
+    give(changing, *reversed(DAYS))
+    assert states(changing.build()) == UNCHANGED, "the same rows in another order"
+
+    # Other rows, but nothing for the model behind the one that reads them.
+    give(changing, *DAYS, ("2026-01-03", 5))
+    assert states(changing.build()) == UNCHANGED | {
+        "facts": "success",
+        "days": "success",
+        "big": "success",
+    }
+    give(changing, *DAYS, ("2026-01-03", 50))
+    found = states(changing.build())
+    assert found["behind"] == "success" and found["one_row"] == "pass"
+    assert changing.rows("select any_big from marts.behind") == [(True,)]
+
+    # Another text, and nothing else.
+    changing.write("models/big.sql", "select max(n) >= 99 as any_big from {{ ref('facts') }}")
+    found = states(changing.build())
+    assert {name for name, state in found.items() if state != "unchanged"} == {
+        "big",
+        "behind",
+        "one_row",
+    }
+    dbt = Dbt(changing.opened.paths, changing.opened.environment, changing.opened.paths.warehouse)
+    names = [n for n in dbt.manifest["nodes"] if n.startswith(("model.", "seed."))]
+    assert "unchanged" not in {node.status for node in dbt.build(names, anew=True).nodes}
+
+
+def test_only_the_days_that_changed_are_made_again(changing: Project) -> None:
+    give(changing, *DAYS)
+    changing.build()
+    before = dict(changing.rows("select day::varchar, made from marts.days"))
+
+    def changed() -> set[str | None]:
+        nonlocal before
+        after = dict(changing.rows("select day::varchar, made from marts.days"))
+        differ = {day for day in {*before, *after} if before.get(day) != after.get(day)}
+        before = after
+        return differ
+
+    def told(result: BuildResult) -> str | None:
+        return next(node.message for node in result.nodes if node.unique_id.endswith(".days"))
+
+    late = [*DAYS, ("2026-01-02", 7), (None, 3)]
+    give(changing, *late)
+    assert told(changing.build()) == "2 of 11 days"
+    assert changed() == {"2026-01-02", None}
+    query = "select n from marts.days where day = '2026-01-02' or day is null order by n"
+    assert changing.rows(query) == [(3,), (8,)]
+    # What was there is gone: erased, or known to be somebody else's.
+    give(changing, *(row for row in late if row[0] != "2026-01-05"))
+    changing.build()
+    assert changed() == {"2026-01-05"} and len(before) == 10
+    # Another parent that changed makes the whole.
+    changing.write("models/beside.sql", "select 1 as one, 2 as two")
+    assert told(changing.build()) is None
+    assert len(changed()) == 10
+
+
+def test_a_build_that_broke_off_leaves_nothing_to_trust(
+    changing: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(changing, *DAYS)
+    changing.build()
+    with monkeypatch.context() as patch:
+        patch.setattr("dagster_project.standing.put", lambda *_: None)  # as if killed before
+        changing.build()
+    assert "unchanged" not in states(changing.build()).values()
+    # A failure does not cost what else stands, and what failed is asked again.
+    changing.write("models/big.sql", "select nothing from {{ ref('facts') }}")
+    found = states(changing.build())
+    assert found["big"] == "error" and found["behind"] == "skipped"
+    assert found["facts"] == "unchanged"
+    assert states(changing.build())["big"] == "error"
+    changing.write("tests/few.sql", "select * from {{ ref('beside') }}")
+    assert states(changing.build())["few"] == "fail"
+    assert states(changing.build())["few"] == "fail"
+
+
+def test_a_source_nobody_knows_the_version_of_counts_as_changed(changing: Project) -> None:
+    give(changing, *DAYS)
+    changing.build()
+    changing.rows("delete from operations.lake_versions")
+    found = states(changing.build())
+    assert found["facts"] == "success"
+    assert found["days"] == found["big"] == "unchanged", "its rows were the same"
+
+
+@given(
+    steps=st.lists(
+        st.lists(
+            st.tuples(st.sampled_from([None, *(day for day, _ in DAYS)]), st.integers(0, 12)),
+            max_size=12,
+        ),
+        min_size=2,
+        max_size=4,
+    )
+)
+@settings_of_hypothesis(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_however_it_came_to_be_it_is_what_a_fresh_build_makes(
+    changing: Project, steps: list[list[tuple[str | None, int]]]
+) -> None:
+    def tables() -> list[list[tuple[object, ...]]]:
+        return [
+            changing.rows(f"select * exclude (made) from marts.{name} order by all")
+            if name == "days"
+            else changing.rows(f"select * from marts.{name} order by all")
+            for name in ("facts", "days", "big", "behind")
+        ]
+
+    for rows in steps:
+        give(changing, *rows)
+        assert not changing.build().failed
+    grown = tables()
+    changing.opened.paths.warehouse.unlink()
+    give(changing, *steps[-1])
+    assert not changing.build().failed
+    assert tables() == grown

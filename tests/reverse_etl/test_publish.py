@@ -25,12 +25,21 @@ from reverse_etl.publish import (
     fingerprints,
     publish,
     publish_as_of,
+    publisher,
     read_catalogue,
     rollback,
 )
 from workspace.paths import Paths
 
 AT = datetime(2026, 1, 1)
+
+
+@pytest.fixture(autouse=True)
+def months_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The facts of these tests are few, and split all the same."""
+    monkeypatch.setattr(publisher, "MONTHLY_ROWS", 1)
+
+
 CATALOGUE = Catalogue(
     [
         Relation("marts", "numbers", "One row per number's n.", {"n": "The number."}),

@@ -6,20 +6,20 @@ with requests as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
 localised as (
 
     select
-        {{ month_of(local_time('requests.occurred_at', 'run_context.time_zone')) }} as month,
+        {{ month_of(local_time('requests.occurred_at', 'reporting.time_zone')) }} as month,
         requests.up_to_ms,
         requests.requests
     from requests
-    cross join run_context
+    cross join reporting
     where requests.requests > 0
 
 ),

@@ -5,9 +5,9 @@ with surveys as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 )
 
@@ -18,6 +18,6 @@ select
     surveys.respondent_key,
     surveys.score,
     surveys.occurred_at,
-    cast({{ local_time('surveys.occurred_at', 'run_context.time_zone') }} as date) as answered_on
+    cast({{ local_time('surveys.occurred_at', 'reporting.time_zone') }} as date) as answered_on
 from surveys
-cross join run_context
+cross join reporting

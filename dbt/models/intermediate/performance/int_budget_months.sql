@@ -7,9 +7,9 @@ with costs as (
 
     select
         costs.*,
-        {{ plan_year_of('costs.cost_month', 'run_context.plan_start_on') }} as plan_year
+        {{ plan_year_of('costs.cost_month', 'reporting.plan_start_on') }} as plan_year
     from {{ ref('fct_costs_monthly') }} as costs
-    cross join {{ ref('stg_system__run_context') }} as run_context
+    cross join {{ ref('stg_system__reporting') }} as reporting
 
 ),
 

@@ -26,9 +26,9 @@ contacts as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 )
 
@@ -40,10 +40,10 @@ select
     coalesce(attendees.status = 'attended', false) as is_attended,
     contacts.contact_id,
     contacts.account_id,
-    cast({{ local_time('attendees.first_known_at', 'run_context.time_zone') }} as date)
+    cast({{ local_time('attendees.first_known_at', 'reporting.time_zone') }} as date)
         as first_listed_on,
-    cast({{ local_time('contacts.created_at', 'run_context.time_zone') }} as date)
+    cast({{ local_time('contacts.created_at', 'reporting.time_zone') }} as date)
         as contact_created_on
 from attendees
-cross join run_context
+cross join reporting
 left join contacts on attendees.email_key = contacts.email_key

@@ -2,9 +2,9 @@
 
 -- One row per contact and day with a meeting that took place or is to: booked in a tool or logged
 -- in the CRM. One meeting that both know counts once.
-with run_context as (
+with reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -28,10 +28,10 @@ union
 select
     activities.contact_id,
     cast({{ local_time(
-        'coalesce(activities.due_at, activities.created_at)', 'run_context.time_zone'
+        'coalesce(activities.due_at, activities.created_at)', 'reporting.time_zone'
     ) }} as date) as met_on
 from {{ ref('fct_crm_activities') }} as activities
-cross join run_context
+cross join reporting
 where
     activities.activity_type = 'meeting'
     and coalesce(activities.status <> 'canceled', true)

@@ -4,8 +4,8 @@ with fx_rates as (
 
     select fx_rates.*
     from {{ ref('stg_finance__fx_rates') }} as fx_rates
-    inner join {{ ref('stg_system__run_context') }} as run_context
-        on fx_rates.base_currency = run_context.base_currency
+    inner join {{ ref('stg_system__reporting') }} as reporting
+        on fx_rates.base_currency = reporting.base_currency
 
 ),
 

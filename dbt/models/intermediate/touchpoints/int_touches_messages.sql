@@ -39,7 +39,7 @@ reactions as (
             else deliveries.channel || '_open'
         end as touch_type,
         deliveries.occurred_at,
-        cast({{ local_time('deliveries.occurred_at', 'run_context.time_zone') }} as date)
+        cast({{ local_time('deliveries.occurred_at', 'reporting.time_zone') }} as date)
             as occurred_on,
         members.contact_id,
         null as visitor_key,
@@ -50,7 +50,7 @@ reactions as (
         'webhooks' as source,
         deliveries.provider || '/' || deliveries.provider_event_id as source_id
     from {{ ref('stg_delivery__events') }} as deliveries
-    cross join {{ ref('stg_system__run_context') }} as run_context
+    cross join {{ ref('stg_system__reporting') }} as reporting
     left join {{ ref('int_identity_members') }} as members
         on coalesce(deliveries.email_key, deliveries.phone_key) = members.identifier_key
     left join {{ ref('int_contacts') }} as contacts on members.contact_id = contacts.contact_id

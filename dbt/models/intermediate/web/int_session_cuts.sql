@@ -10,9 +10,9 @@ settings as (
 
     select
         session_settings.*,
-        run_context.time_zone
+        reporting.time_zone
     from {{ ref('stg_marketing__session_settings') }} as session_settings
-    cross join {{ ref('stg_system__run_context') }} as run_context
+    cross join {{ ref('stg_system__reporting') }} as reporting
 
 ),
 

@@ -26,21 +26,21 @@ person_verticals as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
 counted as (
 
     select
-        {{ month_of(local_time('reactions.occurred_at', 'run_context.time_zone')) }} as month,
+        {{ month_of(local_time('reactions.occurred_at', 'reporting.time_zone')) }} as month,
         person_verticals.vertical,
         case reactions.actor_action when 'open' then 'opens' else 'clicks' end as metric,
         coalesce(actors.actor_class, 'human') as actor_class
     from reactions
-    cross join run_context
+    cross join reporting
     left join actors
         on reactions.origin = actors.origin and reactions.reaction_id = actors.event_id
     left join person_verticals on reactions.person_key = person_verticals.person_key

@@ -10,9 +10,9 @@ objects as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -42,7 +42,7 @@ select
         partition by named.object_type, named.object_id, named.property, named.changed_at
         order by named.crm_id
     ) as change_number,
-    cast({{ local_time('named.changed_at', 'run_context.time_zone') }} as date) as changed_on,
+    cast({{ local_time('named.changed_at', 'reporting.time_zone') }} as date) as changed_on,
     -- What cannot identify a person. Any other property may hold an address or a name.
     case
         when
@@ -58,4 +58,4 @@ select
     named.source_type,
     named.known_at
 from named
-cross join run_context
+cross join reporting

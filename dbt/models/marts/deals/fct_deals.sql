@@ -28,9 +28,9 @@ contacts as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -38,7 +38,7 @@ joined as (
 
     select
         deals.*,
-        run_context.base_currency,
+        reporting.base_currency,
         stages.stage_name,
         companies.company_key as account_id,
         contacts.contact_id,
@@ -46,10 +46,10 @@ joined as (
         coalesce(stages.is_won, false) as is_won,
         coalesce(stages.is_lost, false) as is_lost,
         coalesce(deals.mrr, deals.amount / 12) as recurring,
-        cast({{ local_time('deals.created_at', 'run_context.time_zone') }} as date) as created_on,
-        cast({{ local_time('deals.closed_at', 'run_context.time_zone') }} as date) as closed_on
+        cast({{ local_time('deals.created_at', 'reporting.time_zone') }} as date) as created_on,
+        cast({{ local_time('deals.closed_at', 'reporting.time_zone') }} as date) as closed_on
     from deals
-    cross join run_context
+    cross join reporting
     left join stages on deals.pipeline = stages.pipeline and deals.stage = stages.stage
     left join companies on deals.company_crm_id = companies.crm_id
     left join contacts on deals.contact_crm_id = contacts.crm_id

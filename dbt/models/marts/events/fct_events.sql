@@ -1,3 +1,5 @@
+{{ config(meta={'month_column': 'occurred_on'}) }}
+
 with messages as (
 
     select * from {{ ref('stg_events__messages') }}
@@ -41,9 +43,9 @@ only_vertical as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -64,11 +66,11 @@ localised as (
             when messages.phone_key is not null then phones.contact_id
             else devices.contact_id
         end as contact_id,
-        run_context.base_currency,
-        cast({{ local_time('messages.occurred_at', 'run_context.time_zone') }} as date)
+        reporting.base_currency,
+        cast({{ local_time('messages.occurred_at', 'reporting.time_zone') }} as date)
             as occurred_on
     from messages
-    cross join run_context
+    cross join reporting
     left join members as users on messages.user_key = users.identifier_key
     left join members as addresses on messages.email_key = addresses.identifier_key
     left join members as phones on messages.phone_key = phones.identifier_key

@@ -4,9 +4,9 @@ with submissions as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 )
 
@@ -26,11 +26,11 @@ select
     submissions.utm_medium,
     submissions.utm_campaign,
     submissions.occurred_at,
-    cast({{ local_time('submissions.occurred_at', 'run_context.time_zone') }} as date)
+    cast({{ local_time('submissions.occurred_at', 'reporting.time_zone') }} as date)
         as occurred_on,
     submissions.known_at
 from submissions
-cross join run_context
+cross join reporting
 left join {{ ref('int_identity_members') }} as members
     on submissions.email_key = members.identifier_key
 left join {{ ref('int_contacts') }} as contacts on members.contact_id = contacts.contact_id

@@ -37,9 +37,9 @@ measured as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -69,17 +69,17 @@ compared as (
         kpi_values.value_high,
         measured.metric is not null as has_source,
         metrics.unit,
-        case when metrics.unit = 'money' then run_context.base_currency end as currency,
+        case when metrics.unit = 'money' then reporting.base_currency end as currency,
         targets.target_id,
         targets.target_value,
         coalesce(targets.direction, metrics.direction) as direction,
         targets.period as target_period,
-        case when run_context.has_plan and months.plan_year >= 1 then months.plan_year end
+        case when reporting.has_plan and months.plan_year >= 1 then months.plan_year end
             as plan_year,
         months.plan_month,
         months.is_complete
     from months
-    cross join run_context
+    cross join reporting
     cross join scopes
     cross join metrics
     inner join windows on months.month = windows.month

@@ -14,9 +14,9 @@ fx as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 )
 
@@ -35,7 +35,7 @@ select
     targets.plan_start_on,
     targets.target_value,
     case
-        when targets.currency is null or targets.currency = run_context.base_currency
+        when targets.currency is null or targets.currency = reporting.base_currency
             then targets.target_value
         else targets.target_value * cast(fx.rate as double)
     end as target_value_base,
@@ -45,5 +45,5 @@ select
     ) = 1 as is_primary,
     targets.source_note
 from targets
-cross join run_context
+cross join reporting
 left join fx on targets.currency = fx.currency

@@ -86,7 +86,7 @@ select
     coalesce(contact_counts.contacts, 0) as sourced_contacts,
     coalesce(contact_counts.accounts, 0) as sourced_accounts,
     coalesce(customer_counts.new_customers, 0) as sourced_new_customers,
-    run_context.base_currency as currency,
+    reporting.base_currency as currency,
     {% for reading in ['sourced', 'influenced'] -%}
     coalesce(revenue.{{ reading }}_deals_won, 0) as {{ reading }}_deals_won,
     case
@@ -95,7 +95,7 @@ select
     end as {{ reading }}_won_base{% if not loop.last %},{% endif %}
     {% endfor %}
 from partners
-cross join {{ ref('stg_system__run_context') }} as run_context
+cross join {{ ref('stg_system__reporting') }} as reporting
 left join contact_counts on partners.partner_id = contact_counts.partner_id
 left join customer_counts on partners.partner_id = customer_counts.partner_id
 left join {{ ref('int_partner_revenue') }} as revenue

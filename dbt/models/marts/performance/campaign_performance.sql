@@ -27,9 +27,9 @@ campaigns as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -63,7 +63,7 @@ select
     joined.month,
     campaigns.platform,
     campaigns.channel,
-    run_context.base_currency as currency,
+    reporting.base_currency as currency,
     joined.spend_base,
     joined.impressions,
     joined.clicks,
@@ -79,5 +79,5 @@ select
     {{ ratio('joined.won_base', 'joined.spend_base') }} as sourced_roas,
     {{ ratio('joined.won_base - joined.spend_base', 'joined.spend_base') }} as sourced_roi
 from joined
-cross join run_context
+cross join reporting
 left join campaigns on joined.campaign_id = campaigns.campaign_id

@@ -85,7 +85,7 @@ select
     joined.vertical,
     joined.channel,
     joined.month,
-    run_context.base_currency as currency,
+    reporting.base_currency as currency,
     cast(joined.cost_base as decimal(18, 4)) as cost_base,
     cast(joined.marketing_cost_base as decimal(18, 4)) as marketing_cost_base,
     cast(joined.ad_spend_base as decimal(18, 4)) as ad_spend_base,
@@ -101,4 +101,4 @@ select
     {{ ratio('joined.cost_base', 'joined.new_customers') }} as cost_per_sourced_customer_base,
     {{ ratio('joined.won_base - joined.cost_base', 'joined.cost_base') }} as sourced_roi
 from joined
-cross join {{ ref('stg_system__run_context') }} as run_context
+cross join {{ ref('stg_system__reporting') }} as reporting

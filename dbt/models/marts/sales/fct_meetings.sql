@@ -10,9 +10,9 @@ owners as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 )
 
@@ -26,7 +26,7 @@ select
     contacts.account_id,
     owners.owner_id,
     meetings.starts_at,
-    cast({{ local_time('meetings.starts_at', 'run_context.time_zone') }} as date) as starts_on,
+    cast({{ local_time('meetings.starts_at', 'reporting.time_zone') }} as date) as starts_on,
     meetings.ends_at,
     {{ seconds_between('meetings.starts_at', 'meetings.ends_at') }} / 60e0 as duration_minutes,
     meetings.created_at,
@@ -36,7 +36,7 @@ select
     meetings.utm_campaign,
     meetings.known_at
 from meetings
-cross join run_context
+cross join reporting
 left join owners on meetings.host_email = owners.email
 left join {{ ref('int_identity_members') }} as members
     on meetings.email_key = members.identifier_key

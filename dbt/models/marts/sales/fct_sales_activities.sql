@@ -13,9 +13,9 @@ owners as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 )
 
@@ -28,7 +28,7 @@ select
         partition by activities.source, activities.activity_type, activities.occurred_at
         order by activities.owner_email nulls first, activities.profile_url
     ) as activity_number,
-    cast({{ local_time('activities.occurred_at', 'run_context.time_zone') }} as date)
+    cast({{ local_time('activities.occurred_at', 'reporting.time_zone') }} as date)
         as occurred_on,
     owners.owner_id,
     activities.email_key,
@@ -37,7 +37,7 @@ select
     coalesce(activities.vertical, contacts.vertical) as vertical,
     activities.known_at
 from activities
-cross join run_context
+cross join reporting
 left join owners on activities.owner_address = owners.email
 left join {{ ref('int_identity_members') }} as members
     on activities.email_key = members.identifier_key

@@ -1,3 +1,5 @@
+{{ config(meta={'month_column': 'started_on'}) }}
+
 with profiles as (
 
     select * from {{ ref('int_session_profiles') }}
@@ -16,9 +18,9 @@ settings as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -58,7 +60,7 @@ select
     case when remembered.landing_host is null then 'app' else 'web' end as surface,
     remembered.started_at,
     remembered.ended_at,
-    cast({{ local_time('remembered.started_at', 'run_context.time_zone') }} as date) as started_on,
+    cast({{ local_time('remembered.started_at', 'reporting.time_zone') }} as date) as started_on,
     {{ seconds_between('remembered.started_at', 'remembered.ended_at') }} as duration_seconds,
     remembered.events,
     remembered.page_views,
@@ -92,4 +94,4 @@ select
 from remembered
 left join actors on remembered.session_id = actors.session_id
 cross join settings
-cross join run_context
+cross join reporting

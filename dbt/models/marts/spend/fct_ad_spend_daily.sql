@@ -4,9 +4,9 @@ with spend as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -34,13 +34,13 @@ select
     coalesce(spend.vertical, verticals.vertical) as vertical,
     spend.spend,
     spend.currency,
-    {{ to_base('spend.spend', 'spend.currency', 'run_context.base_currency', 'fx.rate') }}
+    {{ to_base('spend.spend', 'spend.currency', 'reporting.base_currency', 'fx.rate') }}
         as spend_base,
     spend.impressions,
     spend.clicks,
     spend.platform_conversions
 from spend
-cross join run_context
+cross join reporting
 left join verticals
     on
         spend.platform = verticals.platform

@@ -4,9 +4,9 @@ with campaign_days as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -110,13 +110,13 @@ select
     campaign_days.vertical,
     all_levels.spend,
     all_levels.currency,
-    {{ to_base('all_levels.spend', 'all_levels.currency', 'run_context.base_currency', 'fx.rate') }}
+    {{ to_base('all_levels.spend', 'all_levels.currency', 'reporting.base_currency', 'fx.rate') }}
         as spend_base,
     all_levels.impressions,
     all_levels.clicks,
     all_levels.platform_conversions
 from all_levels
-cross join run_context
+cross join reporting
 left join campaign_days
     on
         all_levels.campaign_id = campaign_days.campaign_id

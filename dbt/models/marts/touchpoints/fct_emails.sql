@@ -1,7 +1,9 @@
 -- What became of each mail, by track messages of the mail tool and by webhooks of providers.
-with run_context as (
+{{ config(meta={'month_column': 'delivered_on'}) }}
 
-    select * from {{ ref('stg_system__run_context') }}
+with reporting as (
+
+    select * from {{ ref('stg_system__reporting') }}
 
 ),
 
@@ -94,7 +96,7 @@ select
     mails.mailing_id,
     mails.sent_at,
     mails.delivered_at,
-    cast({{ local_time('mails.delivered_at', 'run_context.time_zone') }} as date) as delivered_on,
+    cast({{ local_time('mails.delivered_at', 'reporting.time_zone') }} as date) as delivered_on,
     mails.human_opened_at,
     mails.human_clicked_at,
     mails.human_opens,
@@ -107,5 +109,5 @@ select
     mails.source,
     mails.source_id
 from mails
-cross join run_context
+cross join reporting
 left join {{ ref('int_contacts') }} as contacts on mails.contact_id = contacts.contact_id

@@ -1,3 +1,5 @@
+{{ config(meta={'month_column': 'occurred_on'}) }}
+
 with touches as (
 
     select * from {{ ref('int_touches_web') }}

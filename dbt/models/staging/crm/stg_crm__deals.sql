@@ -16,9 +16,9 @@ merged_ids as (
 
 ),
 
-run_context as (
+reporting as (
 
-    select * from {{ ref('stg_system__run_context') }}
+    select * from {{ ref('stg_system__reporting') }}
 
 )
 
@@ -31,7 +31,7 @@ select
     deals.deal_type,
     deals.amount,
     deals.mrr,
-    coalesce(deals.currency, run_context.base_currency) as currency,
+    coalesce(deals.currency, reporting.base_currency) as currency,
     deals.closed_at,
     deals.contract_start_on,
     deals.contract_end_on,
@@ -40,6 +40,6 @@ select
     coalesce(merged_ids.surviving_crm_id, deals.contact_crm_id) as contact_crm_id,
     deals.properties
 from deals
-cross join run_context
+cross join reporting
 left join merged_ids on deals.contact_crm_id = merged_ids.merged_crm_id
 where not coalesce(deals.archived, false)

@@ -1,0 +1,80 @@
+"""What stands in a warehouse and from what it was made, so that a build touches only what changed.
+
+A node is left as it is when its text and the versions of all it reads are those of its last
+build. Its version changes only when its rows do, so a parent that was made again with the same
+rows leaves what stands behind it alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+import duckdb
+
+from workspace import warehouse
+
+_BUILT = "operations.built"
+
+#: Tables with more rows count as changed whenever they are made: comparing would cost too much.
+COMPARED_ROWS = 5_000_000
+
+
+@dataclass(frozen=True)
+class Built:
+    """One node as it was built: ``inputs`` made it, ``version`` names its rows.
+
+    ``content`` fingerprints them where they were compared. A table built by days also knows
+    ``rest``, its inputs without the parent that has the days, and that parent's ``days``.
+    """
+
+    inputs: str
+    version: str
+    content: str | None = None
+    rest: str | None = None
+    days: dict[str, str] = field(default_factory=dict)
+
+
+def hashed(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def take(connection: duckdb.DuckDBPyConnection) -> dict[str, Built]:
+    """What was built before. A build that does not end leaves nothing: the next makes all anew."""
+    connection.execute("create schema if not exists operations")
+    connection.execute(f"create table if not exists {_BUILT} (unique_id varchar, built varchar)")
+    rows = connection.execute(f"select unique_id, built from {_BUILT}").fetchall()
+    connection.execute(f"delete from {_BUILT}")
+    return {unique_id: Built(**json.loads(text)) for unique_id, text in rows}
+
+
+def put(connection: duckdb.DuckDBPyConnection, built: dict[str, Built]) -> None:
+    rows = [(name, json.dumps(vars(node))) for name, node in built.items()]
+    if rows:
+        connection.execute("begin")
+        connection.executemany(f"insert into {_BUILT} values (?, ?)", rows)
+        connection.execute("commit")
+
+
+def forget(connection: duckdb.DuckDBPyConnection) -> None:
+    """Somebody else builds: nothing is known of what stands."""
+    take(connection)
+
+
+def day_contents(
+    connection: duckdb.DuckDBPyConnection, relation: str, column: str
+) -> dict[str, str]:
+    """Day (ISO, or empty for none) -> fingerprint of the relation's rows of that day."""
+    rows = connection.execute(
+        f"select coalesce({column}::date::varchar, ''), count(*), bit_xor(hash(t)), "
+        f"sum(hash(t)::hugeint) from {relation} as t group by all"
+    ).fetchall()
+    return {day: hashed(duckdb.__version__, str(rest)) for day, *rest in rows}
+
+
+def comparable(connection: duckdb.DuckDBPyConnection, relation: str) -> str | None:
+    """A table's content, or None where it is too long to compare."""
+    row = connection.execute(f"select count(*) from {relation}").fetchone()
+    assert row is not None
+    return warehouse.content(connection, relation) if row[0] <= COMPARED_ROWS else None
