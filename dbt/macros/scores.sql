@@ -8,8 +8,8 @@
 {# A number of a parameter's JSON value. #}
 {% macro json_number(field) %}cast({{ json_text('value', field) }} as double){% endmacro %}
 
-{# Rows 0 to days_held of lead_settings, as `days_back`: as_of and the days before it that a band
-   is held by. #}
+{# Days before as_of whose lead scores are needed, as `days_back`: as_of and the days by which a band
+   is held, and the days whose scores calibration holds against what followed. #}
 {% macro days_back() -%}
     select cast({{ days_between('spread.as_of_on', 'spread.day') }} as integer) as days_back
     from (
@@ -18,6 +18,22 @@
             {{ each_date(
                 'run_context.as_of_on',
                 'cast(run_context.as_of_on + settings.days_held as date)', 'day'
+            ) }} as day
+        from ({{ lead_settings() }}) as settings
+        cross join {{ ref('stg_system__run_context') }} as run_context
+    ) as spread
+    union
+    select 
+        cast(
+            {{ days_between('spread.as_of_on', 'spread.day') }} * spread.calibration_days as integer
+        ) as days_back
+    from (
+        select
+            run_context.as_of_on,
+            settings.calibration_days,
+            {{ each_date(
+                'cast(run_context.as_of_on + 1 as date)',
+                'cast(run_context.as_of_on + settings.calibration_snapshots as date)', 'day'
             ) }} as day
         from ({{ lead_settings() }}) as settings
         cross join {{ ref('stg_system__run_context') }} as run_context
@@ -36,6 +52,17 @@
     from ({{ parameter_rows('lead_touch_rules') }}) as found
 {%- endmacro %}
 
+{# The bands of the lead score, from the highest down: one row each. #}
+{% macro lead_bands() -%}
+    select
+        parameter_key as band,
+        position,
+        {{ json_number('lowest') }} as lowest,
+        {{ json_number('below') }} as below,
+        {{ json_text('value', 'route') }} as route
+    from ({{ parameter_rows('lead_bands') }}) as found
+{%- endmacro %}
+
 {# The caps of the groups and the other settings of lead scores: one row. #}
 {% macro lead_settings() -%}
     select
@@ -43,7 +70,11 @@
         {{ json_number('behavioural_cap') }} as behavioural_cap,
         {{ json_number('fit_cap') }} as fit_cap,
         {{ json_number('qualified_from') }} as qualified_from,
-        cast({{ json_text('value', 'days_held') }} as integer) as days_held
+        cast({{ json_text('value', 'days_held') }} as integer) as days_held,
+        cast({{ json_text('value', 'calibration_days') }} as integer) as calibration_days,
+        cast({{ json_text('value', 'calibration_snapshots') }} as integer)
+            as calibration_snapshots,
+        {{ json_text('value', 'calibration_converts_at') }} as converts_at
     from ({{ parameter_rows('lead_settings') }}) as found
 {%- endmacro %}
 

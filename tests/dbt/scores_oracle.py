@@ -101,6 +101,20 @@ def held_band(scores: Sequence[float], rules: Lead) -> str:
     return held
 
 
+def calibration(
+    observed: Iterable[tuple[float, bool]], rules: Lead
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """(kind, group) -> (contacts, converted), of (score, whether it converted) on all days."""
+    seen = list(observed)
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for score, converted in seen:
+        decile = 1 + 10 * sum(other < score for other, _ in seen) // len(seen)
+        for group in (("decile", str(decile)), ("band", band_of(score, rules))):
+            contacts, before = found.get(group, (0, 0))
+            found[group] = (contacts + 1, before + converted)
+    return found
+
+
 def stage(touches: Iterable[Touch], at: datetime, rules: Scoring) -> str:
     """The buyer stage by touches alone."""
     found = _human(touches, at)
