@@ -32,33 +32,59 @@ crm_stages as (
 
 ),
 
+named as (
+
+    select
+        touches.contact_id,
+        touches.touch_id,
+        touches.touch_type,
+        touches.occurred_at,
+        rules.stage,
+        rules.valid_days,
+        rules.at_least
+    from {{ ref('int_contact_touches') }} as touches
+    inner join rules on touches.touch_type = rules.touch_type
+
+),
+
 numbered as (
 
     select
         *,
         row_number() over (
-            partition by contact_id, touch_type order by occurred_at, touch_id
+            partition by contact_id, stage, touch_type order by occurred_at, touch_id
         ) as touch_number
-    from {{ ref('int_contact_touches') }}
+    from named
+    where at_least > 1
 
 ),
 
 touched as (
 
     select
+        contact_id,
+        stage,
+        touch_id as evidence_id,
+        occurred_at as starts_at,
+        occurred_at as counts_from,
+        valid_days
+    from named
+    where at_least = 1
+    union all
+    select
         numbered.contact_id,
-        rules.stage,
+        numbered.stage,
         numbered.touch_id as evidence_id,
         numbered.occurred_at as starts_at,
         earlier.occurred_at as counts_from,
-        rules.valid_days
+        numbered.valid_days
     from numbered
-    inner join rules on numbered.touch_type = rules.touch_type
     inner join numbered as earlier
         on
             numbered.contact_id = earlier.contact_id
+            and numbered.stage = earlier.stage
             and numbered.touch_type = earlier.touch_type
-            and numbered.touch_number - rules.at_least + 1 = earlier.touch_number
+            and numbered.touch_number - numbered.at_least + 1 = earlier.touch_number
     union all
     select
         touches.contact_id,
@@ -77,6 +103,7 @@ found as (
     select
         contact_id,
         stage,
+        'touch' as evidence_kind,
         evidence_id,
         starts_at,
         {{ days_later('counts_from', 'valid_days') }} as ends_at
@@ -86,6 +113,7 @@ found as (
     select
         deals.contact_id,
         crm_stages.stage,
+        'deal' as evidence_kind,
         'deal/' || deals.deal_id as evidence_id,
         coalesce(sightings.first_known_at, deals.created_at) as starts_at,
         null as ends_at
@@ -101,6 +129,7 @@ found as (
     select
         contacts.contact_id,
         crm_stages.stage,
+        'lifecycle' as evidence_kind,
         'lifecycle/' || contacts.lifecycle_stage as evidence_id,
         contacts.created_at as starts_at,
         null as ends_at
@@ -111,6 +140,7 @@ found as (
     select
         contacts.contact_id,
         'retention' as stage,
+        'contract' as evidence_kind,
         'deal/' || contracts.deal_id as evidence_id,
         cast(contracts.starts_on as timestamp) as starts_at,
         cast(contracts.ends_on as timestamp) as ends_at
@@ -124,6 +154,7 @@ select
     found.contact_id,
     found.stage,
     stages.stage_rank,
+    found.evidence_kind,
     found.evidence_id,
     found.starts_at,
     found.ends_at
