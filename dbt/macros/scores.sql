@@ -98,3 +98,115 @@
     ) }}{{ ' + ' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
+
+{# The five components of the engagement score, in their order. #}
+{% macro engagement_parts() %}{{ return(['recency', 'frequency', 'depth', 'breadth', 'intent']) }}{% endmacro %}
+
+{# One row per contact with touches: components (0 to 100), what each adds, and the score. `touches`
+   has the columns of int_contact_touches; their age_days say which moment is meant. #}
+{% macro engagement_components(touches, with_evidence=false) -%}
+    with settings as (
+
+        select
+            {% for name in engagement_parts() -%}
+            {{ json_number(name ~ '_weight') }} as {{ name }}_weight,
+            {% endfor -%}
+            {% for name in [
+                'recency_half_life_days', 'frequency_half_life_days', 'frequency_scale',
+                'depth_touches', 'breadth_days', 'full_channels', 'full_topics',
+                'intent_half_life_days', 'full_intent_points'
+            ] -%}
+            {{ json_number(name) }} as {{ name }}{{ ',' if not loop.last }}
+            {% endfor -%}
+        from ({{ parameter_rows('engagement_settings') }}) as found
+
+    ),
+
+    touch_types as (
+
+        select
+            parameter_key as touch_type,
+            {{ json_number('frequency_weight') }} as touch_weight,
+            {{ json_number('intent_points') }} as intent_points
+        from ({{ parameter_rows('engagement_touches') }}) as found
+
+    ),
+
+    weighed as (
+
+        select
+            touches.contact_id,
+            touches.touch_id,
+            touches.occurred_at,
+            touches.age_days,
+            touches.depth,
+            case
+                when touches.age_days <= settings.breadth_days then nullif(touches.channel, 'unknown')
+            end as channel,
+            case when touches.age_days <= settings.breadth_days then touches.topic end as topic,
+            touch_types.touch_weight
+            * {{ decayed('touches.age_days', 'settings.frequency_half_life_days') }} as weight,
+            touch_types.intent_points
+            * {{ decayed('touches.age_days', 'settings.intent_half_life_days') }} as intent_points,
+            row_number() over (
+                partition by touches.contact_id
+                order by touches.occurred_at desc, touches.touch_id asc
+            ) <= settings.depth_touches as is_last
+        from {{ touches }} as touches
+        inner join touch_types on touches.touch_type = touch_types.touch_type
+        cross join settings
+
+    ),
+
+    summed as (
+
+        select
+            contact_id,
+            count(*) as touches,
+            max(occurred_at) as last_touch_at,
+            min(age_days) as age_days,
+            sum(weight) as weight,
+            avg(depth) filter (where is_last) as mean_depth,
+            count(distinct channel) as channels,
+            count(distinct topic) as topics,
+            {% if with_evidence -%}
+            string_agg(touch_id, ',' order by occurred_at desc, touch_id asc) filter (where is_last)
+                as last_touch_ids,
+            string_agg(touch_id, ',' order by occurred_at desc, touch_id asc) filter (
+                where intent_points >= 1
+            ) as intent_touch_ids,
+            {% endif -%}
+            sum(intent_points) as intent_points
+        from weighed
+        group by contact_id
+
+    ),
+
+    components as (
+
+        select
+            summed.*,
+            100 * {{ decayed('summed.age_days', 'settings.recency_half_life_days') }} as recency,
+            100 * (1 - exp(-summed.weight / settings.frequency_scale)) as frequency,
+            100 * summed.mean_depth as depth,
+            100 * (
+                least(1e0, summed.channels / settings.full_channels) / 2
+                + least(1e0, summed.topics / settings.full_topics) / 2
+            ) as breadth,
+            100 * least(1e0, summed.intent_points / settings.full_intent_points) as intent
+        from summed
+        cross join settings
+
+    )
+
+    select
+        components.*,
+        {% for name in engagement_parts() -%}
+        settings.{{ name }}_weight * components.{{ name }} as {{ name }}_points,
+        {% endfor -%}
+        {% for name in engagement_parts() -%}
+        settings.{{ name }}_weight * components.{{ name }}{{ ' + ' if not loop.last }}
+        {%- endfor %} as engagement_score
+    from components
+    cross join settings
+{%- endmacro %}

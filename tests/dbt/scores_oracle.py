@@ -128,3 +128,24 @@ def stage(touches: Iterable[Touch], at: datetime, rules: Scoring) -> str:
     if any(_age(t, at) <= rules.stages.awareness.valid_days for t in found):
         best = max(best, BUYER_STAGES.index("awareness"))
     return BUYER_STAGES[best]
+
+
+def steps(
+    touches: Iterable[Touch], at: datetime, rules: Scoring
+) -> list[tuple[str, str, datetime, datetime]]:
+    """(from, to, since, at) of each stage reached for the first time, by touches alone."""
+    found, best, since = [], 0, at
+    for touch in reversed(_human(touches, at)):
+        rank = BUYER_STAGES.index(stage(touches, touch.at + timedelta(microseconds=1), rules))
+        if rank > best:
+            if best:
+                found.append((BUYER_STAGES[best], BUYER_STAGES[rank], since, touch.at))
+            best, since = rank, touch.at
+    return found
+
+
+def is_engaged(touches: Sequence[Touch], at: datetime, rules: Scoring) -> bool:
+    score = engagement(touches, at, rules.engagement)["score"]
+    meetings = [t for t in _human(touches, at) if t.touch_type == "meeting"]
+    recent = any(_age(t, at) <= rules.accounts.meeting_days for t in meetings)
+    return score >= rules.accounts.engaged_from or recent

@@ -171,7 +171,7 @@ def scored(
     return house.run(
         *("engagement_scores", "int_lead_touch_points", "int_lead_field_points"),
         *("int_lead_totals", "int_lead_qualified", "lead_scores", "lead_score_contributions"),
-        *("buyer_stages", "account_engagement"),
+        *("int_stage_evidence", "buyer_stages", "int_engaged_contacts", "account_engagement"),
     )
 
 
@@ -262,7 +262,8 @@ def test_calibration_is_a_slow_count(calibrated: Lakehouse, drawn: dict[str, lis
     rng = random.Random(11)
     people = calibrated.rows(
         "select contact_id, vertical, created_at, demographic_points + fit_points "
-        "from marts.lead_scores join intermediate.int_contacts using (contact_id, vertical)"
+        "from marts.lead_scores join intermediate.int_contacts using (contact_id, vertical) "
+        "order by contact_id"
     )
     stages = {"medical": ["mql", "sql", "demo"], "public": ["lead", "qualified", "pilot"]}
     sightings = [
@@ -273,7 +274,7 @@ def test_calibration_is_a_slow_count(calibrated: Lakehouse, drawn: dict[str, lis
             "entered_at": AT - timedelta(days=rng.choice([90, 180, rng.uniform(0, 400)])),
         }
         for contact, vertical, *_ in people
-        for _ in range(rng.choice([0, 0, 1, 2]))
+        for _ in range(rng.choice([0, 1, 1, 2]))
     ]
     calibrated.put("intermediate.int_funnel_sightings", sightings)
     calibrated.run("lead_score_calibration")
@@ -378,6 +379,6 @@ def test_accounts_are_their_contacts(scored: Lakehouse) -> None:
 def test_without_definitions_there_are_no_scores(empty: Lakehouse) -> None:
     for mart in (
         *("engagement_scores", "lead_scores", "lead_score_calibration", "buyer_stages"),
-        "account_engagement",
+        *("account_engagement", "stage_velocity"),
     ):
         assert empty.one(f"select count(*) from marts.{mart}") == 0
