@@ -50,10 +50,11 @@ evidence as (
     select
         contact_id,
         rule_id,
+        days_back,
         string_agg(touch_id, ',' order by age_days, touch_id) as evidence_ids
     from given
     where days_back = 0 and points not between -0.5 and 0.5
-    group by contact_id, rule_id
+    group by contact_id, rule_id, days_back
 
 )
 
@@ -71,4 +72,4 @@ left join evidence
     on
         counted.contact_id = evidence.contact_id
         and counted.rule_id = evidence.rule_id
-        and counted.days_back = 0
+        and counted.days_back = evidence.days_back

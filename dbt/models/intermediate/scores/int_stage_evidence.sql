@@ -32,45 +32,24 @@ crm_stages as (
 
 ),
 
-named as (
+numbered as (
 
     select
-        touches.contact_id,
-        touches.touch_id,
-        touches.touch_type,
-        touches.occurred_at,
+        touches.*,
         rules.stage,
         rules.valid_days,
-        rules.at_least
+        rules.at_least,
+        row_number() over (
+            partition by touches.contact_id, rules.stage, touches.touch_type
+            order by touches.occurred_at, touches.touch_id
+        ) as touch_number
     from {{ ref('int_contact_touches') }} as touches
     inner join rules on touches.touch_type = rules.touch_type
 
 ),
 
-numbered as (
-
-    select
-        *,
-        row_number() over (
-            partition by contact_id, stage, touch_type order by occurred_at, touch_id
-        ) as touch_number
-    from named
-    where at_least > 1
-
-),
-
 touched as (
 
-    select
-        contact_id,
-        stage,
-        touch_id as evidence_id,
-        occurred_at as starts_at,
-        occurred_at as counts_from,
-        valid_days
-    from named
-    where at_least = 1
-    union all
     select
         numbered.contact_id,
         numbered.stage,

@@ -12,37 +12,11 @@ bands as (
 
 ),
 
-stages as (
-
-    select * from {{ ref('stg_marketing__funnel_stages') }}
-
-),
-
 goals as (
 
-    select
-        stages.vertical,
-        min(stages.position) as position
-    from stages
+    select distinct stages.vertical
+    from {{ ref('stg_marketing__funnel_stages') }} as stages
     inner join settings on stages.metric = settings.converts_at
-    group by stages.vertical
-
-),
-
--- A later stage implies the one that counts.
-conversions as (
-
-    select
-        sightings.vertical,
-        sightings.contact_id,
-        min(sightings.entered_at) as converted_at
-    from {{ ref('int_funnel_sightings') }} as sightings
-    inner join stages
-        on sightings.vertical = stages.vertical and sightings.stage = stages.stage
-    inner join goals
-        on stages.vertical = goals.vertical and stages.position >= goals.position
-    where sightings.contact_id is not null
-    group by sightings.vertical, sightings.contact_id
 
 ),
 
@@ -81,7 +55,7 @@ scored as (
     inner join {{ ref('int_contacts') }} as contacts
         on moments.contact_id = contacts.contact_id and moments.scored_at > contacts.created_at
     inner join goals on contacts.vertical = goals.vertical
-    left join conversions
+    left join {{ ref('int_lead_conversions') }} as conversions
         on
             contacts.contact_id = conversions.contact_id
             and contacts.vertical = conversions.vertical
