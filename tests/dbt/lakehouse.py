@@ -144,6 +144,15 @@ class Lakehouse:
         shutil.copyfile(self.path, other.path)
         return other
 
+    def put(self, table: str, rows: list[dict[str, Any]]) -> None:
+        """Literal rows in place of what a model would have made; missing columns are NULL."""
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(f"delete from {table}")
+            if rows:
+                columns = {name: [row.get(name) for row in rows] for row in rows for name in row}
+                connection.register("given", pa.table(columns))
+                connection.execute(f"insert into {table} by name select * from given")
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path)) as connection:
             return connection.execute(query).fetchall()

@@ -101,6 +101,20 @@ def held_band(scores: Sequence[float], rules: Lead) -> str:
     return held
 
 
+def calibration(
+    observed: Iterable[tuple[float, bool]], rules: Lead
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """(kind, group) -> (contacts, converted), of (score, whether it converted) on all days."""
+    seen = list(observed)
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for score, converted in seen:
+        decile = 1 + 10 * sum(other < score for other, _ in seen) // len(seen)
+        for group in (("decile", str(decile)), ("band", band_of(score, rules))):
+            contacts, before = found.get(group, (0, 0))
+            found[group] = (contacts + 1, before + converted)
+    return found
+
+
 def stage(touches: Iterable[Touch], at: datetime, rules: Scoring) -> str:
     """The buyer stage by touches alone."""
     found = _human(touches, at)
@@ -114,3 +128,24 @@ def stage(touches: Iterable[Touch], at: datetime, rules: Scoring) -> str:
     if any(_age(t, at) <= rules.stages.awareness.valid_days for t in found):
         best = max(best, BUYER_STAGES.index("awareness"))
     return BUYER_STAGES[best]
+
+
+def steps(
+    touches: Iterable[Touch], at: datetime, rules: Scoring
+) -> list[tuple[str, str, datetime, datetime]]:
+    """(from, to, since, at) of each stage reached for the first time, by touches alone."""
+    found, best, since = [], 0, at
+    for touch in reversed(_human(touches, at)):
+        rank = BUYER_STAGES.index(stage(touches, touch.at + timedelta(microseconds=1), rules))
+        if rank > best:
+            if best:
+                found.append((BUYER_STAGES[best], BUYER_STAGES[rank], since, touch.at))
+            best, since = rank, touch.at
+    return found
+
+
+def is_engaged(touches: Sequence[Touch], at: datetime, rules: Scoring) -> bool:
+    score = engagement(touches, at, rules.engagement)["score"]
+    meetings = [t for t in _human(touches, at) if t.touch_type == "meeting"]
+    recent = any(_age(t, at) <= rules.accounts.meeting_days for t in meetings)
+    return score >= rules.accounts.engaged_from or recent

@@ -10,8 +10,6 @@ from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import pytest
 
 from tests.dbt import worlds
@@ -22,16 +20,7 @@ Row = dict[str, Any]
 AS_OF = worlds.AS_OF
 TODAY = date(2026, 10, 1)
 DAY = timedelta(days=1)
-
-
-def put(house: Lakehouse, table: str, rows: list[Row]) -> None:
-    """Literal rows in place of what a model would have made; missing columns are NULL."""
-    with duckdb.connect(str(house.path)) as connection:
-        connection.execute(f"delete from {table}")
-        if rows:
-            columns = {name: [row.get(name) for row in rows] for row in rows for name in row}
-            connection.register("given", pa.table(columns))
-            connection.execute(f"insert into {table} by name select * from given")
+put = Lakehouse.put
 
 
 @pytest.fixture(scope="module")

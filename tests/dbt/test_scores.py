@@ -171,7 +171,7 @@ def scored(
     return house.run(
         *("engagement_scores", "int_lead_touch_points", "int_lead_field_points"),
         *("int_lead_totals", "int_lead_qualified", "lead_scores", "lead_score_contributions"),
-        *("buyer_stages", "account_engagement"),
+        *("int_stage_evidence", "buyer_stages", "int_engaged_contacts", "account_engagement"),
     )
 
 
@@ -200,7 +200,7 @@ def test_behaviour_is_the_oracles_on_each_day(
     rows = scored.rows(
         "select contact_id, days_back, behavioural_points from intermediate.int_lead_totals"
     )
-    assert {days for _, days, _ in rows} == {0, 1, 2, 3}
+    assert {days for _, days, _ in rows} == {0, 1, 2, 3, 90, 180, 270, 360}
     for contact, days, points in rows:
         # Fields give nothing to this group in the shipped rules.
         at = AT - timedelta(days=days)
@@ -247,6 +247,97 @@ def test_qualified_leads_are_so_at_that_moment(
     assert found > 3
 
 
+@pytest.fixture(scope="module")
+def calibrated(scored: Lakehouse, tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
+    return scored.copied(tmp_path_factory.mktemp("calibrated"))
+
+
+def test_calibration_is_a_slow_count(calibrated: Lakehouse, drawn: dict[str, list[Touch]]) -> None:
+    with duckdb.connect(str(calibrated.path)) as connection:
+        connection.execute(
+            "update intermediate.int_contacts set created_at = ?::timestamp "
+            "- to_days(cast(rowid % 5 * 90 as integer))",
+            [AT],
+        )
+    rng = random.Random(11)
+    people = calibrated.rows(
+        "select contact_id, vertical, created_at, demographic_points + fit_points "
+        "from marts.lead_scores join intermediate.int_contacts using (contact_id, vertical) "
+        "order by contact_id"
+    )
+    stages = {"medical": ["mql", "sql", "demo"], "public": ["lead", "qualified", "pilot"]}
+    sightings = [
+        {
+            "vertical": vertical,
+            "contact_id": contact,
+            "stage": rng.choice(stages[vertical]),
+            "entered_at": AT - timedelta(days=rng.choice([90, 180, rng.uniform(0, 400)])),
+        }
+        for contact, vertical, *_ in people
+        for _ in range(rng.choice([0, 1, 1, 2]))
+    ]
+    calibrated.put("intermediate.int_funnel_sightings", sightings)
+    calibrated.run("lead_score_calibration")
+    found = 0
+    for vertical, (_, *goal) in stages.items():
+        observed = []
+        for contact, its, created_at, base in people:
+            seen = [
+                row["entered_at"]
+                for row in sightings
+                if row["contact_id"] == contact and row["stage"] in goal
+            ]
+            for days in (90, 180, 270, 360):
+                at = AT - timedelta(days=days)
+                if its != vertical or created_at >= at or (seen and min(seen) < at):
+                    continue
+                score = base + oracle.behaviour(drawn[contact], at, SCORING.lead)
+                converted = bool(seen) and min(seen) < at + timedelta(days=90)
+                observed.append((round(score, 6), converted))
+        rows = calibrated.rows(
+            "select group_kind, group_name, contacts, converted "
+            f"from marts.lead_score_calibration where vertical = '{vertical}'"
+        )
+        expected = oracle.calibration(observed, SCORING.lead)
+        assert {row[:2]: row[2:] for row in rows} == expected
+        found += sum(converted for _, converted in observed)
+    assert found > 10
+
+
+def test_calibration_by_hand(calibrated: Lakehouse) -> None:
+    """12 of 80 convert: 15 %, 8.8 to 24.4. A window has its first moment and not its last."""
+    at, tick = AT - timedelta(days=90), timedelta(microseconds=1)
+    after = {f"w{n}": (at + timedelta(days=n), "sql") for n in range(11)}
+    after |= {"w11": (AT - tick, "paid"), "w12": (AT, "sql"), "w13": (at, "mql")}
+    scores = {f"w{n}": 60 for n in range(80)} | {"before": 60, "new": 60, "k0": 10, "k1": 10}
+    after |= {"before": (at - tick, "sql"), "k1": (at, "sql")}
+    known = [
+        {"contact_id": c, "vertical": "medical", "created_at": at if c == "new" else at - tick}
+        for c in scores
+    ]
+    totals = [
+        {"contact_id": c, "days_back": days, "lead_score": 99 if days < 90 else score}
+        for c, score in scores.items()
+        for days in (0, 3, 90)
+    ]
+    calibrated.put("intermediate.int_contacts", known)
+    calibrated.put("intermediate.int_lead_totals", totals)
+    sightings = [
+        {"vertical": "medical", "contact_id": c, "stage": stage, "entered_at": seen_at}
+        for c, (seen_at, stage) in after.items()
+    ]
+    calibrated.put("intermediate.int_funnel_sightings", sightings)
+    calibrated.run("lead_score_calibration")
+    assert calibrated.rows(
+        "select group_name, position, contacts, converted, conversion_rate, "
+        "round(conversion_rate_low, 3), round(conversion_rate_high, 3), is_in_order "
+        "from marts.lead_score_calibration where group_kind = 'band' order by position"
+    ) == [
+        ("cold", 1, 2, 1, 0.5, 0.095, 0.905, None),
+        ("warm", 2, 80, 12, 0.15, 0.088, 0.244, False),
+    ]
+
+
 def test_stages_are_the_oracles(scored: Lakehouse, drawn: dict[str, list[Touch]]) -> None:
     rows = scored.rows(
         "select contact_id, stage, since_at, expires_at, evidence_ids from marts.buyer_stages"
@@ -286,5 +377,8 @@ def test_accounts_are_their_contacts(scored: Lakehouse) -> None:
 
 
 def test_without_definitions_there_are_no_scores(empty: Lakehouse) -> None:
-    for mart in ("engagement_scores", "lead_scores", "buyer_stages", "account_engagement"):
+    for mart in (
+        *("engagement_scores", "lead_scores", "lead_score_calibration", "buyer_stages"),
+        *("account_engagement", "stage_velocity"),
+    ):
         assert empty.one(f"select count(*) from marts.{mart}") == 0

@@ -133,6 +133,17 @@ class Caps(Strict):
         return self
 
 
+class Calibration(Strict):
+    """Whether scores told who converts: those of ``snapshots`` days, ``days`` apart.
+
+    ``converts_at`` is a funnel metric of `verticals.yml`.
+    """
+
+    days: Annotated[int, Field(ge=1, le=366)] = 90
+    snapshots: Annotated[int, Field(ge=1, le=24)] = 4
+    converts_at: Key = "sqls"
+
+
 class Lead(Strict):
     """Rules, caps and the bands by which a lead is routed."""
 
@@ -146,6 +157,7 @@ class Lead(Strict):
         Band(band="cool", lowest=20, route="nurture"),
         Band(band="cold", lowest=0, route="newsletter"),
     ]
+    calibration: Calibration = Calibration()
     rules: list[LeadRule] = []
 
     @model_validator(mode="after")
@@ -236,6 +248,7 @@ class Scoring(Strict):
             "qualified_from": lead.qualified_from,
             # Held until the last of so many days is below: today and the days before it.
             "days_held": max(lead.down_after_days, 1),
+            **{f"calibration_{k}": v for k, v in lead.calibration.model_dump().items()},
         }
         yield Row("lead_settings", "lead_settings", 1, value)
         upper: float | None = None

@@ -59,18 +59,18 @@ known as (
 
 ),
 
-met as (
+engaged as (
 
     select
-        periods.period,
+        engaged.period,
         targets.vertical,
-        count(distinct touches.contact_id) as contacts
-    from {{ ref('fct_touchpoints') }} as touches
-    inner join periods
-        on touches.occurred_on >= periods.from_on and touches.occurred_on < periods.to_on
-    inner join targets on touches.account_id = targets.account_id
-    where touches.actor_class <> 'machine'
-    group by periods.period, targets.vertical
+        count(*) as contacts
+    from targets
+    inner join {{ ref('account_contacts') }} as account_contacts
+        on targets.account_id = account_contacts.account_id
+    inner join {{ ref('int_engaged_contacts') }} as engaged
+        on account_contacts.contact_id = engaged.contact_id
+    group by engaged.period, targets.vertical
 
 ),
 
@@ -125,11 +125,12 @@ select
     'engaged_contacts_per_account' as metric,
     periods.period,
     target_counts.vertical,
-    coalesce(met.contacts, 0) * 1e0 as numerator,
+    coalesce(engaged.contacts, 0) * 1e0 as numerator,
     target_counts.accounts * 1e0 as denominator
 from target_counts
 cross join periods
-left join met on periods.period = met.period and target_counts.vertical = met.vertical
+left join engaged
+    on periods.period = engaged.period and target_counts.vertical = engaged.vertical
 union all
 select
     'task_completion' as metric,

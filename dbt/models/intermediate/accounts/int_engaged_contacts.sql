@@ -1,7 +1,6 @@
-{{ config(materialized='view') }}
-
--- One row per contact that is engaged at as_of: by its engagement score, or by a meeting not long
--- ago. The two limits are those of scoring.yml.
+-- Contacts engaged at as_of, and at the end of the baseline period by what they had done until
+-- then: by their engagement score, or by a meeting not long before. The two limits are those of
+-- scoring.yml.
 with settings as (
 
     select
@@ -15,17 +14,83 @@ run_context as (
 
     select * from {{ ref('stg_system__run_context') }}
 
+),
+
+moments as (
+
+    select
+        'current' as period,
+        0 as days_back
+    from run_context
+    union all
+    select
+        periods.period,
+        {{ days_between('periods.to_on', 'run_context.as_of_on') }} as days_back
+    from {{ ref('int_abm_periods') }} as periods
+    cross join run_context
+    where periods.period = 'baseline'
+
+),
+
+baseline_touches as (
+
+    select
+        touches.contact_id,
+        touches.touch_id,
+        touches.touch_type,
+        touches.occurred_at,
+        touches.channel,
+        touches.depth,
+        touches.topic,
+        touches.age_days - moments.days_back as age_days
+    from {{ ref('int_contact_touches') }} as touches
+    inner join moments on touches.age_days > moments.days_back and moments.period = 'baseline'
+
+),
+
+baseline_scores as (
+
+    {{ engagement_components('baseline_touches') }}
+
+),
+
+scores as (
+
+    select
+        'current' as period,
+        contact_id,
+        engagement_score
+    from {{ ref('engagement_scores') }}
+    union all
+    select
+        'baseline' as period,
+        contact_id,
+        engagement_score
+    from baseline_scores
+
+),
+
+met as (
+
+    select
+        moments.period,
+        meetings.contact_id,
+        {{ seconds_between('meetings.held_at', 'run_context.as_of') }} / 86400e0
+        - moments.days_back as age_days
+    from {{ ref('int_meetings') }} as meetings
+    cross join run_context
+    cross join moments
+
 )
 
-select scores.contact_id
-from {{ ref('engagement_scores') }} as scores
-cross join settings
-where scores.engagement_score >= settings.engaged_from
+select
+    scores.period,
+    scores.contact_id
+from scores
+inner join settings on scores.engagement_score >= settings.engaged_from
 union
-select meetings.contact_id
-from {{ ref('int_meetings') }} as meetings
-cross join settings
-cross join run_context
-where
-    {{ seconds_between('meetings.held_at', 'run_context.as_of') }}
-    <= settings.meeting_days * 86400e0
+select
+    met.period,
+    met.contact_id
+from met
+inner join settings on met.age_days > 0 and met.age_days <= settings.meeting_days

@@ -23,7 +23,7 @@ meetings as (
         vertical,
         occurred_at as held_at
     from {{ ref('fct_touchpoints') }}
-    where touch_type = 'meeting'
+    where touch_type = 'meeting' and actor_class <> 'machine'
     union all
     select
         contact_id,

@@ -8,6 +8,7 @@
 {% set won_month = month_of(
     'coalesce(closed_on, contract_start_on, created_on, cast(known_at as date))'
 ) -%}
+{% set human = "actor_class <> 'machine'" -%}
 {% set figures = [
     ('ad_spend', 'fct_ad_spend_daily', unknown_spend, month_of('spend_on'), 'true'),
     ('ad_spend', 'channel_performance', 'sum(ad_spend_base)', 'month', 'true'),
@@ -23,6 +24,19 @@
     ('won_amount', 'fct_deals', unknown_won, won_month, 'is_won'),
     ('won_amount', 'channel_performance', 'sum(sourced_won_base)', 'month', 'true'),
     ('won_amount', 'campaign_performance', 'sum(sourced_won_base)', 'month', 'true'),
+    ('sessions', 'fct_sessions', 'count(*)', month_of('started_on'), human),
+    ('sessions', 'channel_performance', 'sum(sessions)', 'month', 'true'),
+    ('sessions', 'campaign_performance', 'sum(sessions)', 'month', 'true'),
+    ('engaged_sessions', 'fct_sessions', 'count(*)', month_of('started_on'),
+        human ~ ' and is_engaged'),
+    ('engaged_sessions', 'channel_performance', 'sum(engaged_sessions)', 'month', 'true'),
+    ('engaged_sessions', 'campaign_performance', 'sum(engaged_sessions)', 'month', 'true'),
+    ('new_visitors', 'fct_sessions', 'count(*)', month_of('started_on'),
+        human ~ ' and session_id in (select min_by(firsts.session_id, firsts.started_at) from '
+        ~ ref('fct_sessions') ~ ' as firsts where firsts.' ~ human
+        ~ ' group by firsts.visitor_key)'),
+    ('new_visitors', 'channel_performance', 'sum(new_visitors)', 'month', 'true'),
+    ('new_visitors', 'campaign_performance', 'sum(new_visitors)', 'month', 'true'),
     ('mrr', 'mrr_movements',
         'case when sum(unconverted_contracts) = 0 then sum(end_mrr) end', 'month', 'true'),
     ('mrr', 'cohort_retention',

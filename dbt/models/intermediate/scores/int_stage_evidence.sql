@@ -35,11 +35,16 @@ crm_stages as (
 numbered as (
 
     select
-        *,
+        touches.*,
+        rules.stage,
+        rules.valid_days,
+        rules.at_least,
         row_number() over (
-            partition by contact_id, touch_type order by occurred_at, touch_id
+            partition by touches.contact_id, rules.stage, touches.touch_type
+            order by touches.occurred_at, touches.touch_id
         ) as touch_number
-    from {{ ref('int_contact_touches') }}
+    from {{ ref('int_contact_touches') }} as touches
+    inner join rules on touches.touch_type = rules.touch_type
 
 ),
 
@@ -47,18 +52,18 @@ touched as (
 
     select
         numbered.contact_id,
-        rules.stage,
+        numbered.stage,
         numbered.touch_id as evidence_id,
         numbered.occurred_at as starts_at,
         earlier.occurred_at as counts_from,
-        rules.valid_days
+        numbered.valid_days
     from numbered
-    inner join rules on numbered.touch_type = rules.touch_type
     inner join numbered as earlier
         on
             numbered.contact_id = earlier.contact_id
+            and numbered.stage = earlier.stage
             and numbered.touch_type = earlier.touch_type
-            and numbered.touch_number - rules.at_least + 1 = earlier.touch_number
+            and numbered.touch_number - numbered.at_least + 1 = earlier.touch_number
     union all
     select
         touches.contact_id,
@@ -77,6 +82,7 @@ found as (
     select
         contact_id,
         stage,
+        'touch' as evidence_kind,
         evidence_id,
         starts_at,
         {{ days_later('counts_from', 'valid_days') }} as ends_at
@@ -86,6 +92,7 @@ found as (
     select
         deals.contact_id,
         crm_stages.stage,
+        'deal' as evidence_kind,
         'deal/' || deals.deal_id as evidence_id,
         coalesce(sightings.first_known_at, deals.created_at) as starts_at,
         null as ends_at
@@ -101,6 +108,7 @@ found as (
     select
         contacts.contact_id,
         crm_stages.stage,
+        'lifecycle' as evidence_kind,
         'lifecycle/' || contacts.lifecycle_stage as evidence_id,
         contacts.created_at as starts_at,
         null as ends_at
@@ -111,6 +119,7 @@ found as (
     select
         contacts.contact_id,
         'retention' as stage,
+        'contract' as evidence_kind,
         'deal/' || contracts.deal_id as evidence_id,
         cast(contracts.starts_on as timestamp) as starts_at,
         cast(contracts.ends_on as timestamp) as ends_at
@@ -124,6 +133,7 @@ select
     found.contact_id,
     found.stage,
     stages.stage_rank,
+    found.evidence_kind,
     found.evidence_id,
     found.starts_at,
     found.ends_at

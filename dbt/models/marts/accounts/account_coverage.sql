@@ -25,7 +25,7 @@ people as (
     inner join {{ ref('dim_contacts') }} as contacts
         on account_contacts.contact_id = contacts.contact_id
     left join {{ ref('int_engaged_contacts') }} as engaged
-        on account_contacts.contact_id = engaged.contact_id
+        on account_contacts.contact_id = engaged.contact_id and engaged.period = 'current'
     group by account_contacts.account_id, contacts.role
 
 ),

@@ -17,6 +17,7 @@ origins as (
             when figure in ('actual_cost', 'budget') then 'fct_costs_monthly'
             when figure in ('deals_won', 'won_amount') then 'fct_deals'
             when figure in ('mrr', 'customers') then 'mrr_movements'
+            when figure in ('sessions', 'engaged_sessions', 'new_visitors') then 'fct_sessions'
             when figure in ('marketing_cost', 'acquisition_cost', 'deduplicated_cost')
                 then 'unit_economics'
             else 'funnel_stages'

@@ -1,4 +1,5 @@
 {% set counts = sourced_counts() -%}
+{% set visits = ['sessions', 'new_visitors', 'engaged_sessions'] -%}
 with ad_months as (
 
     select * from {{ ref('int_ad_months') }}
@@ -21,6 +22,20 @@ outcomes as (
 
 ),
 
+visits as (
+
+    select
+        {% for measure in visits -%}
+        cast(sum({{ measure }}) as bigint) as {{ measure }},
+        {% endfor -%}
+        campaign_id,
+        vertical,
+        month
+    from {{ ref('int_session_months') }}
+    group by campaign_id, vertical, month
+
+),
+
 campaigns as (
 
     select * from {{ ref('int_campaign_channels') }}
@@ -33,28 +48,43 @@ reporting as (
 
 ),
 
+-- A campaign's months, whichever side knows them.
+spine as (
+
+    {% for side in ['ad_months', 'outcomes', 'visits'] -%}
+    select
+        campaign_id,
+        vertical,
+        month
+    from {{ side }}
+    {% if not loop.last %}union{% endif %}
+    {% endfor %}
+),
+
 joined as (
 
     select
-        coalesce(ad_months.campaign_id, outcomes.campaign_id) as campaign_id,
-        coalesce(ad_months.vertical, outcomes.vertical) as vertical,
-        coalesce(ad_months.month, outcomes.month) as month,
+        spine.*,
         ad_months.impressions,
         ad_months.clicks,
         ad_months.platform_conversions,
         case when ad_months.unknown_spend = 0 then ad_months.spend_known end as spend_base,
+        {% for measure in visits -%}
+        coalesce(visits.{{ measure }}, 0) as {{ measure }},
+        {% endfor -%}
         {% for measure in counts -%}
         coalesce(outcomes.{{ measure }}, 0) as {{ measure }},
         {% endfor -%}
         case when coalesce(outcomes.unknown_amounts, 0) = 0 then coalesce(outcomes.won_known, 0) end
             as won_base
-    from ad_months
-    full join outcomes
+    from spine
+    {% for side in ['ad_months', 'outcomes', 'visits'] -%}
+    left join {{ side }}
         on
-            ad_months.campaign_id = outcomes.campaign_id
-            and ad_months.vertical = outcomes.vertical
-            and ad_months.month = outcomes.month
-
+            spine.campaign_id = {{ side }}.campaign_id
+            and spine.vertical = {{ side }}.vertical
+            and spine.month = {{ side }}.month
+    {% endfor %}
 )
 
 select
@@ -70,6 +100,10 @@ select
     joined.platform_conversions,
     {{ ratio('joined.clicks', 'joined.impressions') }} as click_rate,
     {{ ratio('joined.spend_base', 'joined.clicks') }} as cost_per_click_base,
+    {% for measure in visits -%}
+    joined.{{ measure }},
+    {% endfor -%}
+    {{ ratio('joined.spend_base', 'joined.sessions') }} as cost_per_session_base,
     {% for measure in counts -%}
     joined.{{ measure }} as sourced_{{ measure }},
     {% endfor -%}

@@ -1,4 +1,5 @@
 {% set counts = sourced_counts() -%}
+{% set visits = ['sessions', 'new_visitors', 'engaged_sessions'] -%}
 with costs as (
 
     select
@@ -44,10 +45,24 @@ outcomes as (
 
 ),
 
+visits as (
+
+    select
+        {% for measure in visits -%}
+        cast(sum({{ measure }}) as bigint) as {{ measure }},
+        {% endfor -%}
+        vertical,
+        month,
+        channel
+    from {{ ref('int_session_months') }}
+    group by vertical, month, channel
+
+),
+
 -- A channel's months, whichever side knows them.
 spine as (
 
-    {% for side in ['costs', 'ads', 'outcomes'] -%}
+    {% for side in ['costs', 'ads', 'outcomes', 'visits'] -%}
     select
         vertical,
         month,
@@ -66,13 +81,16 @@ joined as (
         case when ads.unknown_spend = 0 then ads.ad_spend_known end as ad_spend_base,
         ads.impressions,
         ads.clicks,
+        {% for measure in visits -%}
+        coalesce(visits.{{ measure }}, 0) as {{ measure }},
+        {% endfor -%}
         {% for measure in counts -%}
         coalesce(outcomes.{{ measure }}, 0) as {{ measure }},
         {% endfor -%}
         case when coalesce(outcomes.unknown_amounts, 0) = 0 then coalesce(outcomes.won_known, 0) end
             as won_base
     from spine
-    {% for side in ['costs', 'ads', 'outcomes'] -%}
+    {% for side in ['costs', 'ads', 'outcomes', 'visits'] -%}
     left join {{ side }}
         on
             spine.vertical = {{ side }}.vertical
@@ -93,6 +111,10 @@ select
     joined.clicks,
     {{ ratio('joined.clicks', 'joined.impressions') }} as click_rate,
     {{ ratio('joined.ad_spend_base', 'joined.clicks') }} as cost_per_click_base,
+    {% for measure in visits -%}
+    joined.{{ measure }},
+    {% endfor -%}
+    {{ ratio('joined.cost_base', 'joined.sessions') }} as cost_per_session_base,
     {% for measure in counts -%}
     joined.{{ measure }} as sourced_{{ measure }},
     {% endfor -%}

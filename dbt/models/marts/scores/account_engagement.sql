@@ -1,8 +1,6 @@
 with settings as (
 
     select
-        {{ json_number('engaged_from') }} as engaged_from,
-        {{ json_number('meeting_days') }} as meeting_days,
         {{ json_number('others_for_stage') }} as others_for_stage,
         {{ json_number('default_role_weight') }} as default_role_weight
     from ({{ parameter_rows('account_score_settings') }}) as found
@@ -19,23 +17,14 @@ buying_roles as (
 
 ),
 
-baselines as (
+engaged as (
 
     select
-        parameter_key as vertical,
-        {{ json_number('engaged_contacts') }} as engaged_contacts
-    from ({{ parameter_rows('engaged_baselines') }}) as found
-
-),
-
-meetings as (
-
-    select
-        touches.contact_id,
-        min(touches.age_days) as meeting_age_days
-    from {{ ref('int_contact_touches') }} as touches
-    where touches.touch_type = 'meeting'
-    group by touches.contact_id
+        contact_id,
+        max(case when period = 'current' then 1 else 0 end) as is_engaged,
+        max(case when period = 'baseline' then 1 else 0 end) as was_engaged
+    from {{ ref('int_engaged_contacts') }}
+    group by contact_id
 
 ),
 
@@ -50,8 +39,8 @@ people as (
         coalesce(buying_roles.decides, false) as decides,
         scores.engagement_score
         * coalesce(buying_roles.role_weight, settings.default_role_weight) / 100 as share,
-        scores.engagement_score >= settings.engaged_from
-        or coalesce(meetings.meeting_age_days <= settings.meeting_days, false) as is_engaged,
+        coalesce(engaged.is_engaged, 0) as is_engaged,
+        coalesce(engaged.was_engaged, 0) as was_engaged,
         row_number() over (
             partition by contacts.account_id, coalesce(buying_roles.decides, false)
             order by stages.stage_rank desc, contacts.contact_id asc
@@ -61,7 +50,7 @@ people as (
     inner join {{ ref('engagement_scores') }} as scores on contacts.contact_id = scores.contact_id
     inner join {{ ref('buyer_stages') }} as stages on contacts.contact_id = stages.contact_id
     left join buying_roles on contacts.role = buying_roles.role
-    left join meetings on contacts.contact_id = meetings.contact_id
+    left join engaged on contacts.contact_id = engaged.contact_id
     where contacts.account_id is not null
 
 ),
@@ -72,8 +61,10 @@ summed as (
     select
         people.account_id,
         count(*) as contacts,
-        count(*) filter (where people.is_engaged) as engaged_contacts,
-        count(*) filter (where people.is_engaged and people.decides) as engaged_deciders,
+        cast(sum(people.is_engaged) as bigint) as engaged_contacts,
+        cast(sum(case when people.decides then people.is_engaged else 0 end) as bigint)
+            as engaged_deciders,
+        cast(sum(people.was_engaged) as bigint) as engaged_contacts_before,
         max(people.last_touch_at) as last_touch_at,
         case
             when max(people.share) >= 1 then 100e0
@@ -88,6 +79,27 @@ summed as (
     cross join settings
     group by people.account_id
 
+),
+
+stored_baselines as (
+
+    select
+        parameter_key as vertical,
+        {{ json_number('engaged_contacts') }} as engaged_contacts
+    from ({{ parameter_rows('engaged_baselines') }}) as found
+
+),
+
+measured_baselines as (
+
+    select
+        accounts.vertical,
+        avg(summed.engaged_contacts_before) as engaged_contacts
+    from summed
+    inner join {{ ref('dim_accounts') }} as accounts on summed.account_id = accounts.account_id
+    where summed.engaged_contacts_before > 0
+    group by accounts.vertical
+
 )
 
 select
@@ -97,15 +109,26 @@ select
     summed.contacts,
     summed.engaged_contacts,
     summed.engaged_deciders,
+    summed.engaged_contacts_before,
     stages.stage,
     summed.stage_rank,
     stages.outside_name,
-    {{ ratio('summed.engaged_contacts', 'baselines.engaged_contacts') }}
-        as stakeholder_multiplication,
+    coalesce(stored_baselines.engaged_contacts, measured_baselines.engaged_contacts)
+        as baseline_engaged_contacts,
+    case
+        when stored_baselines.engaged_contacts is not null then 'stored'
+        when measured_baselines.engaged_contacts is not null then 'measured'
+        else 'none'
+    end as baseline_kind,
+    {{ ratio(
+        'summed.engaged_contacts',
+        'coalesce(stored_baselines.engaged_contacts, measured_baselines.engaged_contacts)'
+    ) }} as stakeholder_multiplication,
     summed.last_touch_at
 from summed
 inner join {{ ref('dim_accounts') }} as accounts on summed.account_id = accounts.account_id
-left join baselines on accounts.vertical = baselines.vertical
+left join stored_baselines on accounts.vertical = stored_baselines.vertical
+left join measured_baselines on accounts.vertical = measured_baselines.vertical
 inner join (
     select
         parameter_key as stage,

@@ -3,13 +3,7 @@
 -- day back.
 with bands as (
 
-    select
-        parameter_key as band,
-        position,
-        {{ json_number('lowest') }} as lowest,
-        {{ json_number('below') }} as below,
-        {{ json_text('value', 'route') }} as route
-    from ({{ parameter_rows('lead_bands') }}) as found
+    {{ lead_bands() }}
 
 ),
 
@@ -25,6 +19,7 @@ banded as (
         totals.*,
         bands.position
     from {{ ref('int_lead_totals') }} as totals
+    inner join settings on totals.days_back <= settings.days_held
     inner join bands
         on
             totals.lead_score >= bands.lowest
