@@ -34,6 +34,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check uv
 	$(PY) -m uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements.lock
 	$(PY) -m uv pip install --quiet --python $(PY) --no-deps --no-build-isolation -e .
+	$(PY) -m dagster_project.compiled
 	touch $(READY)
 
 demo: $(READY) ## Build the demo world's marts in data/

@@ -23,7 +23,7 @@ from typing import Any
 
 import duckdb
 
-from workspace import durable
+from workspace import durable, settings
 from workspace.paths import PROJECT, Paths
 from workspace.settings import Environment, exported
 
@@ -234,3 +234,8 @@ def _rendered(text: str) -> str:
     text = re.sub(r"\{#.*?#\}", "", text, flags=re.DOTALL)
     parts = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", text, flags=re.DOTALL)
     return re.sub(r"'[^']*'|\"[^\"]*\"", "''", " ".join(parts))
+
+
+if __name__ == "__main__":  # make setup, so that no first run waits for it
+    _settings = settings.load(create=False)
+    compiled(_settings.paths, _settings.environment)
