@@ -77,10 +77,8 @@ def run_statements(
         connection.execute(f"attach '{place}' as {DATABASE}")
         connection.execute(f"use {DATABASE}")
         build = _Build(compiled, connection, models, tests, anew)
-        try:
-            build.run()
-        finally:
-            standing.put(connection, build.built)
+        build.run()
+        standing.put(connection, build.built)
         connection.execute("use memory")
         connection.execute(f"detach {DATABASE}")
     return build.results, build.spans

@@ -6,12 +6,10 @@ with told_attendances as (
 
     select distinct
         events.contact_id,
-        messages.programme_key
+        events.programme_key
     from {{ ref('fct_events') }} as events
     inner join {{ ref('stg_marketing__touch_events') }} as touch_events
         on events.event = touch_events.event
-    inner join {{ ref('stg_events__messages') }} as messages
-        on events.message_id = messages.message_id
     where touch_events.touch_type in ('webinar_attend', 'event_attend')
 
 )

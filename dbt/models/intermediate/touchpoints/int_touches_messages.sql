@@ -21,15 +21,13 @@ reactions as (
         events.contact_id,
         coalesce(events.anonymous_key, events.user_key) as visitor_key,
         events.vertical,
-        coalesce(messages.mailing_id, events.utm_campaign) as campaign,
-        messages.content_id,
+        coalesce(events.mailing_id, events.utm_campaign) as campaign,
+        events.content_id,
         events.actor_class,
         'events' as source,
         events.message_id as source_id
     from {{ ref('fct_events') }} as events
     inner join mail_events on events.event = mail_events.event
-    inner join {{ ref('stg_events__messages') }} as messages
-        on events.message_id = messages.message_id
     where events.message_type = 'track' and mail_events.reaction in ('opened', 'clicked')
     union all
     select

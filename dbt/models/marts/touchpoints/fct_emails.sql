@@ -30,18 +30,16 @@ told as (
 
     select
         'mail_tool' as source,
-        messages.send_id as source_id,
+        events.send_id as source_id,
         meanings.meaning,
         events.contact_id,
         events.vertical,
-        messages.mailing_id,
+        events.mailing_id,
         events.actor_class,
         events.occurred_at
     from {{ ref('fct_events') }} as events
     inner join meanings on events.event = meanings.event
-    inner join {{ ref('stg_events__messages') }} as messages
-        on events.message_id = messages.message_id
-    where events.message_type = 'track' and messages.send_id is not null
+    where events.message_type = 'track' and events.send_id is not null
     union all
     select
         deliveries.provider as source,
