@@ -6,6 +6,7 @@ result. Nothing in it knows a warehouse: relations are named in the database ``w
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import json
@@ -81,7 +82,11 @@ def compiled(paths: Paths, environment: Environment) -> Compiled:
     """
     folder = place(paths, environment)
     if not folder.exists():
-        _compile_into(folder, environment)
+        durable.make_folder(folder.parent)
+        with open(folder.parent / ".compiling", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():  # else another process has just done it
+                _compile_into(folder, environment)
     return _load(folder)
 
 
@@ -99,7 +104,6 @@ def place(paths: Paths, environment: Environment) -> Path:
 
 
 def _compile_into(folder: Path, environment: Environment) -> None:
-    durable.make_folder(folder.parent)
     with tempfile.TemporaryDirectory(prefix="compiling-", dir=folder.parent) as temporary:
         work, done = Path(temporary) / "work", Path(temporary) / "done"
         (done / "seeds").mkdir(parents=True)
@@ -113,11 +117,7 @@ def _compile_into(folder: Path, environment: Environment) -> None:
         _store_seeds(manifest, warehouse, done / "seeds")
         found = {"statements": statements, "needs_dbt": _needing_dbt(manifest)}
         (done / _STATEMENTS).write_text(json.dumps(found))
-        try:
-            os.rename(done, folder)
-        except OSError:
-            if not folder.exists():  # else another process was first
-                raise
+        os.rename(done, folder)
     states = sorted(folder.parent.glob("compiled-*"), key=lambda path: path.stat().st_mtime)
     for old in states[:-KEPT_STATES]:
         shutil.rmtree(old, ignore_errors=True)

@@ -330,10 +330,21 @@ def _order(
 ) -> dict[str, set[str]]:
     """Node -> what must have ended before it. A model waits for the tests of its ancestors."""
     building = set(models)
-    parents = {
-        name: {p for p in nodes[name]["depends_on"].get("nodes", []) if p in building}
-        for name in [*models, *tests]
-    }
+    nearest: dict[str, set[str]] = {}
+
+    def reads(name: str) -> set[str]:
+        """What is built of all that a node reads, through views that are not."""
+        if name not in nearest:
+            found: set[str] = set()
+            for parent in nodes[name]["depends_on"].get("nodes", []):
+                if parent in building:
+                    found.add(parent)
+                elif parent in nodes:
+                    found |= reads(parent)
+            nearest[name] = found
+        return nearest[name]
+
+    parents = {name: reads(name) for name in [*models, *tests]}
     children = _turned({name: parents[name] for name in building})
     ancestors: dict[str, set[str]] = {}
 

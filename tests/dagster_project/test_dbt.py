@@ -227,6 +227,7 @@ def test_a_model_waits_for_the_tests_of_all_it_stands_on() -> None:
     assert order["b"] == {"a", "of_a"} and order["d"] == {"a", "of_a"}
     assert order["c"] == {"b"}, "it does not stand on d"
     assert order["e"] == {"c", "d", "of_b_and_d"}
+    assert _order(nodes, ["a", "c"], [])["c"] == {"a"}, "through b, which is not built"
 
 
 # ---- only what changed -----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A small warehouse for tests: literal rows in schema `lake`, then dbt in this process.
+"""A small warehouse for tests: literal rows in schema `lake`, then the project's models.
 
 The rows are dicts keyed by column; missing columns are NULL and missing streams are empty, with
 the types of `workspace.streams`. Nothing of the pipeline is needed.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +19,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from dagster_project.compiled import compiled
+from dagster_project.statements import run_statements
+from workspace.paths import Paths
+from workspace.settings import Environment
 from workspace.streams import STREAMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +66,7 @@ EARLY = datetime(2000, 1, 1)
 
 
 class Lakehouse:
-    """One DuckDB file with schema `lake`, filled from literal rows and built by dbt."""
+    """One DuckDB file with schema `lake`, filled from literal rows and built like a run's."""
 
     def __init__(self, folder: Path, target: Path) -> None:
         self.path = folder / "warehouse.duckdb"
@@ -128,14 +133,26 @@ class Lakehouse:
         assert result.success, "\n".join(problems) or str(result.exception)
         return result
 
-    def build(self, *arguments: str) -> Lakehouse:
-        self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)
+    def build(self, *selectors: str, tests: str | None = "eager") -> Lakehouse:
+        """Models (`name`, `path:FOLDER`, `+` before it with all it stands on) and their tests.
+
+        Without any, all models. `tests` says which as dbt does: "eager" (of any of them),
+        "buildable" (of them and what they stand on), "cautious" (of them alone) or None. Fails
+        when one does.
+        """
+        project = compiled(Paths(self.path.parent), Environment.DEV)
+        nodes = project.manifest["nodes"]
+        models = _selected(nodes, selectors)
+        asked = [] if tests is None else _tests_of(nodes, models, tests)
+        # What a test put into a table itself is no change that a build could see.
+        results, _ = run_statements(project, self.path, models, asked, anew=True)
+        problems = [f"{r.unique_id}: {r.status}: {r.message}" for r in results if r.failed]
+        assert not problems, "\n".join(problems)
         return self
 
     def run(self, *selectors: str) -> Lakehouse:
         """Some models without their tests."""
-        self.dbt("run", "--select", *selectors)
-        return self
+        return self.build(*selectors, tests=None)
 
     def copied(self, folder: Path) -> Lakehouse:
         """The same warehouse elsewhere, to be filled anew."""
@@ -143,6 +160,13 @@ class Lakehouse:
         self.rows("force checkpoint")  # what stands in the log would stay behind
         shutil.copyfile(self.path, other.path)
         return other
+
+    @staticmethod
+    def statement(model: str) -> str:
+        """A model's text as it is run."""
+        folder = Path(tempfile.gettempdir())
+        project = compiled(Paths(folder), Environment.DEV)
+        return project.statements[f"model.marketing_warehouse.{model}"]
 
     def put(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Literal rows in place of what a model would have made; missing columns are NULL."""
@@ -171,6 +195,44 @@ class Lakehouse:
         )
         assert len(found) == 1, (metric, month, window, scope, found)
         return found[0]
+
+
+def _selected(nodes: dict[str, Any], selectors: Iterable[str]) -> set[str]:
+    built = {name: node for name, node in nodes.items() if node["resource_type"] != "test"}
+    chosen: set[str] = set()
+    for selector in selectors:
+        name = selector.removeprefix("+")
+        found = [
+            unique_id
+            for unique_id, node in built.items()
+            if name == node["name"]
+            or name == "path:" + str(Path(node["original_file_path"]).parent)
+        ]
+        assert found, f"no model {selector!r}"
+        chosen.update(_with_ancestors(built, found) if selector.startswith("+") else found)
+    return chosen or set(built)
+
+
+def _with_ancestors(nodes: dict[str, Any], names: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in nodes and name not in found:
+            found.add(name)
+            waiting += nodes[name]["depends_on"].get("nodes", [])
+    return found
+
+
+def _tests_of(nodes: dict[str, Any], models: set[str], tests: str) -> list[str]:
+    known = models if tests == "cautious" else _with_ancestors(nodes, models)
+    return [
+        name
+        for name, node in nodes.items()
+        if node["resource_type"] == "test"
+        and (parents := {p for p in node["depends_on"]["nodes"] if p in nodes}) & models
+        and (tests == "eager" or parents <= known)
+    ]
 
 
 def _typed(value: Any, kind: pa.DataType) -> Any:

@@ -283,11 +283,9 @@ def test_the_same_times_as_the_oracle(
 
 @pytest.fixture(scope="module")
 def timing(
-    house: Lakehouse, target: Path, tmp_path_factory: pytest.TempPathFactory
+    house: Lakehouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """The model's own SQL, over a table to be filled."""
     copy = house.copied(tmp_path_factory.mktemp("timing"))
-    model = "models/intermediate/actors/int_mail_timing.sql"
-    query = (target / "compiled" / "marketing_warehouse" / model).read_text("utf-8")
     with duckdb.connect(str(copy.path)) as connection:
-        yield connection, query
+        yield connection, copy.statement("int_mail_timing")

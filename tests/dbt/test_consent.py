@@ -16,7 +16,6 @@ from tests.dbt import consent_oracle as oracle
 from tests.dbt.lakehouse import Lakehouse
 
 MARTS = ("+consent_conflicts", "+consent_records", "+unsubscribes")
-TESTED = tuple(f"path:models/{floor}/privacy" for floor in ("staging", "intermediate", "marts"))
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +26,7 @@ def world() -> histories.World:
 def build(folder: Path, target: Path, as_of: datetime, lake: dict) -> Lakehouse:
     """The privacy marts with what they read, and their own tests."""
     house = Lakehouse(folder, target).fill(as_of=as_of, **lake)
-    house.dbt("run", "--select", *MARTS)
-    house.dbt("test", "--select", *TESTED, "--exclude-resource-type", "unit_test")
+    house.build(*MARTS, tests="buildable")
     return house
 
 

@@ -55,7 +55,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
             "create table int_identity_names as select *, hash(group_key) as group_id from names"
         )
     steps = [f"int_identity_{step}" for step in STEPS]
-    house.dbt("run", "--select", "stg_marketing__identity_limits", *steps)
+    house.run("stg_marketing__identity_limits", *steps)
     return house
 
 
@@ -156,7 +156,7 @@ def words(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
             }
         ],
         attendees=[{"event_key": "congress", "email_key": "e-guest"}],
-    ).build("--exclude", "resource_type:test")
+    ).run()
 
 
 def test_merge_chains_end_at_the_survivor(words: Lakehouse) -> None:

@@ -16,14 +16,10 @@ from tests.dbt.lakehouse import Lakehouse
 from tests.dbt.money_world import PIE, month_end
 
 SELECTION = (
-    "--select",
     "+reconciliation",
     "+event_performance",
     "+dim_partners",
     "+cohort_retention",
-    # Tests that read marts which are not built here wait for the other worlds.
-    "--indirect-selection",
-    "cautious",
 )
 AS_OF = date(2026, 10, 1)
 #: Pounds have no rate before.
@@ -46,7 +42,7 @@ def money(
 ) -> Drawn:
     rows = money_world.draw(request.param)
     house = Lakehouse(tmp_path_factory.mktemp("money"), target)
-    house.fill(as_of=worlds.AS_OF, **rows).build(*SELECTION)
+    house.fill(as_of=worlds.AS_OF, **rows).build(*SELECTION, tests="cautious")
     return Drawn(house, rows)
 
 

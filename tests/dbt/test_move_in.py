@@ -41,7 +41,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Build:
         house = Lakehouse(root, target).fill(as_of=AS_OF, **streams)
         # Tests that compare with a mart that is not built are not run.
         selected = [f"+{mart}" for mart in MARTS]
-        return house.build("--indirect-selection", "cautious", "--select", *selected)
+        return house.build(*selected, tests="cautious")
 
     return run
 

@@ -20,7 +20,7 @@ METRICS = (
     *("ingestion_latency_p99_ms", "data_freshness_minutes"),
     *("crm_lag_minutes", "invalid_critical_fields"),
 )
-BUILT = ("--select", "+kpi_monthly", "+critical_fields", "--indirect-selection", "buildable")
+BUILT = ("+kpi_monthly", "+critical_fields")
 Row = dict[str, Any]
 
 
@@ -115,7 +115,7 @@ def lake() -> worlds.Streams:
 def house(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
     found = Lakehouse(tmp_path_factory.mktemp("operations"), target)
     found.fill(as_of=AS_OF, run_log=RUNS, **lake())
-    return found.build(*BUILT)
+    return found.build(*BUILT, tests="buildable")
 
 
 def test_latency_is_that_of_99_of_100_requests(house: Lakehouse) -> None:
@@ -160,7 +160,7 @@ def test_the_same_run_again_says_the_same(house: Lakehouse) -> None:
     # This run is in the log now, and so is one that went back to a day before.
     back = {**_run("back", LATE - timedelta(minutes=30)), "finished_at": AS_OF + timedelta(days=1)}
     house.fill(as_of=AS_OF, run_log=[*RUNS, _run("this", AS_OF), back], **lake())
-    house.build(*BUILT)
+    house.build(*BUILT, tests="buildable")
     assert house.rows(query) == before
 
 

@@ -248,10 +248,8 @@ def grouped(
 
 
 @pytest.fixture(scope="module")
-def sessioniser(house: Lakehouse, target: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def sessioniser(house: Lakehouse, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The model's own SQL, over a table to be filled."""
     copy = house.copied(tmp_path_factory.mktemp("oracle"))
-    model = "models/intermediate/web/int_event_sessions.sql"
-    query = (target / "compiled" / "marketing_warehouse" / model).read_text("utf-8")
     with duckdb.connect(str(copy.path)) as connection:
-        yield connection, query
+        yield connection, copy.statement("int_event_sessions")

@@ -263,7 +263,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse
     streams: dict[str, Any] = {**_spend(), **_reports(), **_people(), **_tickets(), **_crm()}
     house.fill(as_of=worlds.AS_OF, **streams)
     selected = [f"+{mart}" for mart in (*MARTS, "dim_contacts", "dim_accounts", "watermarks")]
-    return house.build("--select", *selected, "--indirect-selection", "buildable")
+    return house.build(*selected, tests="buildable")
 
 
 def test_ad_details_and_what_is_unallocated(sources: Lakehouse) -> None:
