@@ -151,7 +151,8 @@
             row_number() over (
                 partition by touches.contact_id
                 order by touches.occurred_at desc, touches.touch_id asc
-            ) <= settings.depth_touches as is_last
+            ) as place,
+            settings.depth_touches
         from {{ touches }} as touches
         inner join touch_types on touches.touch_type = touch_types.touch_type
         cross join settings
@@ -166,13 +167,13 @@
             max(occurred_at) as last_touch_at,
             min(age_days) as age_days,
             sum(weight) as weight,
-            avg(depth) filter (where is_last) as mean_depth,
+            avg(depth) filter (where place <= depth_touches) as mean_depth,
             count(distinct channel) as channels,
             count(distinct topic) as topics,
             {% if with_evidence -%}
-            string_agg(touch_id, ',' order by occurred_at desc, touch_id asc) filter (where is_last)
+            string_agg(touch_id, ',' order by place) filter (where place <= depth_touches)
                 as last_touch_ids,
-            string_agg(touch_id, ',' order by occurred_at desc, touch_id asc) filter (
+            string_agg(touch_id, ',' order by place) filter (
                 where intent_points >= 1
             ) as intent_touch_ids,
             {% endif -%}
