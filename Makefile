@@ -50,7 +50,7 @@ torture: $(READY) ## The long kill, fuzz and replay runs
 	MARKETING_TORTURE=1 $(PY) -m pytest -m torture
 
 bench: $(READY) ## Measure side by side with peers
-	$(PY) -m benchmarks
+	$(PY) -m benchmarks --size $(SIZE)
 
 lint: $(READY) ## ruff, import-linter, sqlfluff
 	$(BIN)/ruff check .
