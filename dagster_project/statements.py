@@ -74,6 +74,7 @@ def run_statements(
         connection.execute("set preserve_insertion_order = false")
         # One checkpoint at the end instead of one in the middle of every few models.
         connection.execute("set checkpoint_threshold = '4GB'")
+        connection.execute(f"set temp_directory = '{place}.tmp'")  # not where we were started
         connection.execute(f"attach '{place}' as {DATABASE}")
         connection.execute(f"use {DATABASE}")
         build = _Build(compiled, connection, models, tests, anew)
