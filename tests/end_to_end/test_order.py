@@ -101,6 +101,11 @@ def _portions(path: Path, folder: Path, rng: random.Random) -> list[Path]:
     return made
 
 
+def _rounded(rows: list[tuple]) -> list[tuple]:
+    """As fingerprints have it: the order in which doubles are added shows in their last digits."""
+    return [tuple(f"{v:.9g}" if isinstance(v, float) else v for v in row) for row in rows]
+
+
 def test_shuffled_and_split_over_several_runs(tmp_path: Path) -> None:
     source = tmp_path / "files"
     files: list[tuple[str, Path]] = [
@@ -128,7 +133,7 @@ def test_shuffled_and_split_over_several_runs(tmp_path: Path) -> None:
     figures = (
         "select * from marts.kpi_monthly where metric <> 'data_freshness_minutes' order by all"
     )
-    assert ask(whole, figures) == ask(pieces, figures)
+    assert _rounded(ask(whole, figures)) == _rounded(ask(pieces, figures))
     ((contacts, joined, sessions, granted),) = ask(
         whole,
         """
