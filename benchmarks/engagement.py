@@ -16,11 +16,10 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project.compiled import DATABASE, compiled
+from benchmarks._models import build
 from workspace import definitions, warehouse
 from workspace.definitions.store import table
-from workspace.paths import PROJECT, Paths
-from workspace.settings import Environment
+from workspace.paths import PROJECT
 
 PEER = {
     "recency": "100 * power(2, -min(age_days) / 14)",
@@ -75,25 +74,9 @@ def fill(path: Path, contacts: int, touches: int) -> None:
         )
 
 
-def _open(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(config={"threads": 2})
-    connection.execute("set preserve_insertion_order = false")
-    connection.execute(f"attach '{path}' as {DATABASE}")
-    connection.execute(f"use {DATABASE}")
-    return connection
-
-
-def ours(path: Path) -> float:
-    project = compiled(Paths(path.parent), Environment.DEV)
-    text = project.statements["model.marketing_warehouse.engagement_scores"]
-    with _open(path) as connection:
-        began = time.perf_counter()
-        connection.execute(f"create table marts.engagement_scores as ({text})")
-        return time.perf_counter() - began
-
-
 def peer(path: Path) -> float:
-    with _open(path) as connection:
+    with duckdb.connect(str(path), config={"threads": 2}) as connection:
+        connection.execute("set preserve_insertion_order = false")
         began = time.perf_counter()
         connection.execute(f"create table marts.depth as ({DEPTH})")
         for name, formula in PEER.items():
@@ -115,10 +98,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--touches", type=int, default=12_000_000)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "engagement.duckdb"
+        path = Path(folder) / "warehouse.duckdb"
         fill(path, options.contacts, options.touches)
         plain = peer(path)
-        spent = ours(path)
+        spent, _ = build(path, "engagement_scores")
     print(f"{options.contacts:,} contacts, {options.touches:,} touches")
     print(f"ours                  {spent:6.2f} s")
     print(f"a query a component   {plain:6.2f} s")

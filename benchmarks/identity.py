@@ -10,7 +10,6 @@ two threads. Reading the sources' words is not counted.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from datetime import datetime
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from benchmarks._models import build
 from workspace import definitions, warehouse
 from workspace.definitions.store import table
 from workspace.paths import PROJECT
@@ -95,23 +95,9 @@ class Spent(NamedTuple):
     processors: float
 
 
-def ours(path: Path, target: Path) -> Spent:
-    """In the models' statements; processor seconds include what dbt does between them."""
-    from dbt.cli.main import dbtRunner
-
-    os.environ["MARKETING_WAREHOUSE"] = str(path)
-    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+def ours(path: Path) -> Spent:
     models = ["stg_marketing__identity_limits", *(f"int_identity_{step}" for step in STEPS)]
-    project = ["--project-dir", str(PROJECT / "dbt"), "--profiles-dir", str(PROJECT / "dbt")]
-    paths = ["--target-path", str(target), "--log-path", str(target)]
-    parsed = dbtRunner().invoke(["parse", *project, *paths, "--quiet"])
-    began = time.process_time()
-    done = dbtRunner(manifest=parsed.result).invoke(
-        ["run", "--select", *models, *project, *paths, "--quiet"]
-    )
-    assert done.success, done.exception
-    processors = time.process_time() - began
-    return Spent(sum(result.execution_time for result in done.result), processors)
+    return Spent(*build(path, *models))
 
 
 def propagation(path: Path) -> Spent:
@@ -154,10 +140,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--people", type=int, default=410_000)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "identity.duckdb"
+        path = Path(folder) / "warehouse.duckdb"
         links = fill(path, options.people)
         peer = propagation(path)
-        spent = ours(path, Path(folder) / "target")
+        spent = ours(path)
     print(f"{links:,} links          wall s  processor s")
     print(f"ours                     {spent.wall:6.2f}  {spent.processors:6.2f}")
     print(f"label propagation in SQL {peer.wall:6.2f}  {peer.processors:6.2f}")

@@ -24,16 +24,14 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.dbt import PROJECT_FOLDER
+from benchmarks._models import build, statement
 from workspace import definitions
-from workspace import settings as settings_module
 from workspace.definitions.store import table
 from workspace.paths import PROJECT
-from workspace.settings import exported
 
 EVENTS = 20_000_000
 A_SESSION, A_VISITOR = 8, 40
-MODEL = "models/intermediate/web/int_event_sessions.sql"
+SETTINGS = ["stg_system__reporting", "stg_marketing__session_settings", "int_session_cuts"]
 
 PEER = """
 with pauses as (
@@ -86,20 +84,10 @@ def fill(path: Path, events: int) -> None:
         )
 
 
-def compiled(path: Path, target: Path) -> str:
-    """The model's SQL, its settings as views in the warehouse."""
-    settings_module.quiet_third_parties()
-    from dbt.cli.main import dbtRunner
-
-    folders = ["--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER)]
-    paths = ["--target-path", str(target), "--log-path", str(target / "logs")]
-    settings = ["stg_system__run_context", "stg_marketing__session_settings"]
-    settings.append("int_session_cuts")
-    with exported(MARKETING_WAREHOUSE=str(path)):
-        for command in (["run", "--select", *settings], ["compile", "--select", Path(MODEL).stem]):
-            if not dbtRunner().invoke(["--log-level", "none", *command, *folders, *paths]).success:
-                raise SystemExit(f"dbt {command[0]} failed")
-    return (target / "compiled" / "marketing_warehouse" / MODEL).read_text("utf-8")
+def prepared(path: Path) -> str:
+    """The model's SQL, with its settings built in the warehouse."""
+    build(path, *SETTINGS)
+    return statement(path, "int_event_sessions")
 
 
 def measure(path: str, query: str, session: str) -> tuple[float, float, int, int, int]:
@@ -135,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "warehouse.duckdb"
         alone(fill, path, options.events)
-        ours = alone(compiled, path, Path(folder) / "target")
+        ours = alone(prepared, path)
         results = {}
         for name, query, session in (
             ("ours", ours, "visitor_number, session_start_us"),

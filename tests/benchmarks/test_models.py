@@ -1,0 +1,16 @@
+"""Benchmarks of models run on the models as they stand; the figures are not looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import engagement, identity, sessions
+
+
+def test_they_run(capsys: pytest.CaptureFixture[str]) -> None:
+    identity.main(["--people", "2000"])
+    engagement.main(["--contacts", "500", "--touches", "4000"])
+    sessions.main(["--events", "8000"])
+    told = capsys.readouterr().out
+    assert "links" in told and "500 contacts, 4,000 touches" in told
+    assert "8,000 events" in told and told.count("ratio") == 2
