@@ -62,17 +62,6 @@ def forget(connection: duckdb.DuckDBPyConnection) -> None:
     take(connection)
 
 
-def day_contents(
-    connection: duckdb.DuckDBPyConnection, relation: str, column: str
-) -> dict[str, str]:
-    """Day (ISO, or empty for none) -> fingerprint of the relation's rows of that day."""
-    rows = connection.execute(
-        f"select coalesce({column}::date::varchar, ''), count(*), bit_xor(hash(t)), "
-        f"sum(hash(t)::hugeint) from {relation} as t group by all"
-    ).fetchall()
-    return {day: hashed(duckdb.__version__, str(rest)) for day, *rest in rows}
-
-
 def comparable(connection: duckdb.DuckDBPyConnection, relation: str) -> str | None:
     """A table's content, or None where it is too long to compare."""
     row = connection.execute(f"select count(*) from {relation}").fetchone()

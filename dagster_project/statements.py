@@ -14,6 +14,7 @@ from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import duckdb
 
 from dagster_project import standing
 from dagster_project.compiled import DATABASE, Compiled
+from dagster_project.days import Days
 from dagster_project.standing import Built, hashed
 from workspace import warehouse
 
@@ -100,7 +102,6 @@ class _Build:
         self.wanted = {*models, *tests}
         self.anew = anew
         self.before = _order(self.nodes, models, tests)
-        self.behind = _turned(self.before)
         self.local = threading.local()
         self.results: list[NodeResult] = []
         self.spans: list[Span] = []
@@ -113,36 +114,30 @@ class _Build:
         weight = _weights(self.before)
         stopped: set[str] = set()
         running: set[Future[NodeResult]] = set()
-        ready = [name for name, parents in self.before.items() if not parents]
+        sorter = TopologicalSorter(self.before)
+        sorter.prepare()
+        ready = list(sorter.get_ready())
 
         def end(result: NodeResult) -> None:
             self.results.append(result)
             if result.failed or result.status == "skipped":
-                stopped.update(self.behind[result.unique_id])
-            ready.extend(self._freed_by(result.unique_id))
+                stopped.add(result.unique_id)
+            sorter.done(result.unique_id)
+            ready.extend(sorter.get_ready())
 
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sql") as pool:
             while ready or running:
                 if ready and len(running) < WORKERS:
                     ready.sort(key=lambda name: weight[name])
                     unique_id = ready.pop()
-                    if unique_id in stopped:
-                        end(NodeResult(unique_id, "skipped", 0.0, None, None))
-                    else:
+                    if stopped.isdisjoint(self.before[unique_id]):
                         running.add(pool.submit(self._execute, unique_id))
+                    else:
+                        end(NodeResult(unique_id, "skipped", 0.0, None, None))
                 else:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
                         end(future.result())
-
-    def _freed_by(self, unique_id: str) -> list[str]:
-        """What waited for this node alone."""
-        freed = []
-        for name in self.behind[unique_id]:
-            self.before[name].discard(unique_id)
-            if not self.before[name]:
-                freed.append(name)
-        return freed
 
     def _prepare(self) -> None:
         """The schemas, what stands in them (a view does not replace a table), and from what."""
@@ -235,7 +230,7 @@ class _Build:
             self.built[unique_id] = Built(inputs, inputs)
             return "success", None
         content = before and (before.content or standing.comparable(cursor, name))
-        days = _Days.of(self, node, text)
+        days = self._days(node, text)
         told = days.write(cursor, name, before) if days and before and not self.anew else None
         if told is None:
             cursor.execute(f"create or replace table {name} as (\n{text}\n)")
@@ -252,6 +247,23 @@ class _Build:
         )
         return "success", told
 
+    def _days(self, node: dict[str, Any], text: str) -> Days | None:
+        meta = node["config"].get("meta", {})
+        if "days_of" not in meta:
+            return None
+        (unique_id,) = (
+            name
+            for name in node["depends_on"]["nodes"]
+            if name in self.nodes and self.nodes[name]["name"] == meta["days_of"]
+        )
+        parent = self.nodes[unique_id]
+        return Days(
+            parent=f'"{parent["schema"]}"."{parent["alias"]}"',
+            column=meta["day_column"],
+            text=text,
+            rest=self._inputs(node, text, without=unique_id),
+        )
+
     def _inputs(self, node: dict[str, Any], *parts: str, without: str | None = None) -> str:
         """A hash of the node's text and of the versions of all it reads."""
         versions = []
@@ -262,68 +274,6 @@ class _Build:
                 # What nothing is known of may have changed.
                 versions.append(version or uuid.uuid4().hex)
         return hashed(*parts, *versions)
-
-
-@dataclass
-class _Days:
-    """A table whose rows of one day come from one parent's rows of that day.
-
-    ``meta: {days_of: PARENT, day_column: COLUMN}`` of a model says so; both have the column.
-    Where nothing else changed, only the days are made again whose rows in the parent did.
-    """
-
-    parent: str
-    column: str
-    text: str
-    rest: str
-    found: dict[str, str] | None = None
-
-    @classmethod
-    def of(cls, build: _Build, node: dict[str, Any], text: str) -> _Days | None:
-        meta = node["config"].get("meta", {})
-        if "days_of" not in meta:
-            return None
-        (unique_id,) = (
-            name
-            for name in node["depends_on"]["nodes"]
-            if name.startswith("model.") and build.nodes[name]["name"] == meta["days_of"]
-        )
-        parent = build.nodes[unique_id]
-        return cls(
-            f'"{parent["schema"]}"."{parent["alias"]}"',
-            meta["day_column"],
-            text,
-            build._inputs(node, text, without=unique_id),
-        )
-
-    def contents(self, cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:
-        if self.found is None:
-            self.found = standing.day_contents(cursor, self.parent, self.column)
-        return self.found
-
-    def write(self, cursor: duckdb.DuckDBPyConnection, name: str, before: Built) -> str | None:
-        """Make the changed days again; what was done, or None where the whole must be made."""
-        if before.rest != self.rest:
-            return None
-        found = self.contents(cursor)
-        changed = {day for day in {*found, *before.days} if found.get(day) != before.days.get(day)}
-        if len(changed) > len(found) // 2:
-            return None
-        dates = ", ".join(f"date '{day}'" for day in sorted(changed) if day)
-        conditions = [f"{self.column} in ({dates})"] if dates else []
-        conditions += [f"{self.column} is null"] if "" in changed else []
-        if conditions:
-            chosen = " or ".join(conditions)
-            made = f"select * from (\n{self.text}\n) as made where {chosen}"
-            cursor.execute("begin")
-            try:
-                cursor.execute(f"delete from {name} where {chosen}")
-                cursor.execute(f"insert into {name} by name {made}")
-            except BaseException:
-                cursor.execute("rollback")
-                raise
-            cursor.execute("commit")
-        return f"{len(changed)} of {len(found)} days"
 
 
 def _order(
@@ -345,43 +295,22 @@ def _order(
             nearest[name] = found
         return nearest[name]
 
-    parents = {name: reads(name) for name in [*models, *tests]}
-    children = _turned({name: parents[name] for name in building})
+    before = {name: reads(name) for name in [*models, *tests]}
     ancestors: dict[str, set[str]] = {}
-
-    def above(name: str) -> set[str]:
-        if name not in ancestors:
-            ancestors[name] = set(parents[name]).union(*(above(p) for p in parents[name]))
-        return ancestors[name]
-
-    before = {name: set(found) for name, found in parents.items()}
+    for name in TopologicalSorter(before).static_order():
+        ancestors[name] = before[name].union(*(ancestors[parent] for parent in before[name]))
     for test in tests:
-        tested = parents[test]
-        for child in {c for parent in tested for c in children[parent]}:
-            if child not in tested and tested <= above(child):
-                before[child].add(test)
+        tested = set(before[test])
+        for model in models:
+            if tested & before[model] and tested <= ancestors[model]:
+                before[model].add(test)
     return before
 
 
 def _weights(before: dict[str, set[str]]) -> dict[str, int]:
-    """How many nodes wait for each, at most: what most wait for goes first."""
-    behind = _turned(before)
-    weights: dict[str, int] = {}
-
-    def longest(name: str) -> int:
-        if name not in weights:
-            weights[name] = 1 + max((longest(n) for n in behind[name]), default=0)
-        return weights[name]
-
-    for name in before:
-        longest(name)
+    """The length of the longest chain that waits for each node: the longest goes first."""
+    weights = dict.fromkeys(before, 1)
+    for name in reversed([*TopologicalSorter(before).static_order()]):
+        for parent in before[name]:
+            weights[parent] = max(weights[parent], weights[name] + 1)
     return weights
-
-
-def _turned(before: dict[str, set[str]]) -> dict[str, set[str]]:
-    """Node -> what waits for it."""
-    behind: dict[str, set[str]] = {name: set() for name in before}
-    for name, parents in before.items():
-        for parent in parents:
-            behind[parent].add(name)
-    return behind
