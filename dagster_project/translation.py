@@ -12,8 +12,11 @@ Manifest = dict[str, Any]
 BUILT = ("model", "seed", "snapshot")
 PUBLISHED = ("marts", "pii")
 
-#: Tag of the models of a run's last phase, and the group they are shown in.
-ACTIVATION = "activation"
+#: The phases of a run, in order: what stands on sources alone, then what stands on what the run
+#: itself makes. A model belongs to the last phase of all it reads.
+PHASES = ("models", "scores", "segments", "memberships", "activation")
+#: The streams a run makes, and the phase that begins when they are there.
+MADE_BY_RUNS = {"run_log": "activation"}
 
 #: Tag of the tests that only the project's own tests run: of definitions, which were validated
 #: before they landed, and of views whose rows are tested where they arrive.
@@ -27,13 +30,34 @@ def asset_key(node: dict[str, Any]) -> AssetKey:
     return AssetKey(["pii", node["alias"]] if node["schema"] == "pii" else [node["alias"]])
 
 
-def models(manifest: Manifest, activation: bool) -> list[dict[str, Any]]:
-    """Models and seeds of one phase: everything, or what is built from this run's own record."""
+def models(manifest: Manifest, *phases: str) -> list[dict[str, Any]]:
+    """Models and seeds of these phases; of all where none is named."""
+    wanted = phases or PHASES
+    found = phases_of(manifest)
     return [
         node
-        for node in manifest["nodes"].values()
-        if node["resource_type"] in BUILT and (ACTIVATION in node["tags"]) == activation
+        for name, node in manifest["nodes"].items()
+        if node["resource_type"] in BUILT and found[name] in wanted
     ]
+
+
+def phases_of(manifest: Manifest) -> dict[str, str]:
+    """Unique id of a model, seed, test or source -> phase."""
+    everything = {**manifest["sources"], **manifest["nodes"]}
+    numbers: dict[str, int] = {}
+
+    def number(unique_id: str) -> int:
+        if unique_id not in numbers:
+            node = everything[unique_id]
+            made = node["resource_type"] == "source" and MADE_BY_RUNS.get(node["name"])
+            parents = node.get("depends_on", {}).get("nodes", [])
+            numbers[unique_id] = max(
+                [number(parent) for parent in parents if parent in everything],
+                default=PHASES.index(made) if made else 0,
+            )
+        return numbers[unique_id]
+
+    return {unique_id: PHASES[number(unique_id)] for unique_id in everything}
 
 
 def specs(manifest: Manifest, nodes: Iterable[dict[str, Any]]) -> list[AssetSpec]:
@@ -60,20 +84,21 @@ def specs(manifest: Manifest, nodes: Iterable[dict[str, Any]]) -> list[AssetSpec
 
 
 def group_names(manifest: Manifest) -> dict[str, str]:
-    """Unique id -> group: staging, intermediate, marts, or the run's last phase.
+    """Unique id -> group: staging, intermediate, marts, or the run's later phase.
 
     Groups follow one another: an intermediate model that works on marts is shown among them,
     so that no arrow leads back.
     """
     groups: dict[str, str] = {}
+    phases = phases_of(manifest)
 
     def name(unique_id: str) -> str:
         if unique_id not in groups:
             node = manifest["nodes"][unique_id]
             ancestors = node["depends_on"].get("nodes", [])
             parents = [name(parent) for parent in ancestors if parent in manifest["nodes"]]
-            if ACTIVATION in node["tags"]:
-                groups[unique_id] = ACTIVATION
+            if phases[unique_id] != PHASES[0]:
+                groups[unique_id] = phases[unique_id]
             elif node["schema"] in PUBLISHED or "marts" in parents:
                 groups[unique_id] = "marts"
             else:
@@ -114,21 +139,14 @@ def tests_of(manifest: Manifest, built: Collection[str]) -> list[str]:
 
     A test that also asks about a model of a later phase waits for that phase.
     """
-    nodes = manifest["nodes"]
+    phases = phases_of(manifest)
     chosen = set(built)
-    last = any(ACTIVATION in nodes[name]["tags"] for name in chosen)
+    last = max((PHASES.index(phases[name]) for name in chosen), default=0)
     return [
         test["unique_id"]
         for test in tests(manifest)
         if chosen.intersection(test["depends_on"]["nodes"])
-        and (
-            last
-            or not any(
-                ACTIVATION in nodes[parent]["tags"]
-                for parent in test["depends_on"]["nodes"]
-                if parent in nodes
-            )
-        )
+        and PHASES.index(phases[test["unique_id"]]) <= last
     ]
 
 

@@ -103,10 +103,12 @@ class Lake:
     def snapshot_id(self, streams: list[str] | None = None) -> str:
         """A hash of which batches each stream holds: the input snapshot of a run.
 
-        It names batches and not files, so that compaction does not change it.
+        It names batches and not files, so that compaction does not change it, and leaves out what
+        runs decided.
         """
+        inputs = [name for name, stream in STREAMS.items() if not stream.decided]
         digest = hashlib.sha256()
-        for name in sorted(streams or STREAMS):
+        for name in sorted(streams or inputs):
             for batch in sorted({entry.batch for entry in self.entries(name)}):
                 digest.update(f"{name}\0{batch}\n".encode())
         return digest.hexdigest()[:16]

@@ -32,6 +32,7 @@ class Stream:
 
     ``key`` names the columns that identify a version of a thing; ``occurred`` the column of
     the first clock, where the row is something that happened and not the state of something.
+    ``decided`` streams hold what runs themselves found or decided, and are no input of a run.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Stream:
     key: tuple[str, ...]
     description: str
     occurred: str | None = None
+    decided: bool = False
 
     @property
     def path(self) -> str:
@@ -55,9 +57,11 @@ def _stream(
     *,
     occurred: str | None = None,
     lineage: bool = True,
+    decided: bool = False,
 ) -> Stream:
-    fields = columns + [("known_at", TIME)] + (LINEAGE if lineage else [])
-    return Stream(name, area, pa.schema(fields), tuple(key.split()), description, occurred)
+    fields = columns + [("known_at", TIME)] + (LINEAGE if lineage and not decided else [])
+    schema = pa.schema(fields)
+    return Stream(name, area, schema, tuple(key.split()), description, occurred, decided)
 
 
 _ALL = [

@@ -39,17 +39,33 @@ def prepare(path: Path, lake: Lake, as_of: datetime, tables: dict[str, pa.Table]
         connection.execute(f"delete from {_VERSIONS}")
         for name in STREAMS:
             if name not in tables:
-                connection.execute(
-                    f"create view {SCHEMA}.{name} as {lake.relation_sql(name, as_of)}"
-                )
-                _note_version(connection, name, lake.version(name, as_of))
+                show(connection, lake, name, as_of)
         for name, table in tables.items():
             store(connection, name, table)
         connection.execute("commit")
 
 
+def show(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, as_of: datetime) -> None:
+    """Make the view over a stream's files as they are listed; again, after a run added to them."""
+    query = lake.relation_sql(name, as_of)
+    connection.execute(f"create or replace view {SCHEMA}.{name} as {query}")
+    _note_version(connection, name, lake.version(name, as_of))
+
+
+def show_query(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    """Put a SELECT that a run wrote into schema ``lake``, as a view over tables that stand."""
+    connection.execute(f"create or replace view {SCHEMA}.{name} as {query}")
+    _note_version(connection, name, hashlib.sha256(query.encode()).hexdigest()[:32])
+
+
 def store(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
     """Put a small Arrow table into schema ``lake``, replacing what was there."""
+    view = connection.execute(
+        "select view_name from duckdb_views() where schema_name = ? and view_name = ?",
+        [SCHEMA, name],
+    ).fetchone()
+    if view is not None:  # a table does not replace a view
+        connection.execute(f"drop view {SCHEMA}.{name}")
     connection.register("incoming", table)
     connection.execute(f"create or replace table {SCHEMA}.{name} as select * from incoming")
     connection.unregister("incoming")

@@ -1,7 +1,7 @@
-"""dbt models as assets and their tests as asset checks, in the two phases of a run.
+"""dbt models as assets and their tests as asset checks, in the phases of a run.
 
-The first build makes facts, dimensions and KPIs; the second what is made from the run's own
-record, after the ledger's export.
+The first build makes what stands on sources; each later one what stands on something that the
+run itself has made before it, at last on the run's own record.
 """
 
 from collections.abc import Iterator
@@ -32,15 +32,25 @@ RUN_LOG = AssetKey(["lake", "run_log"])
 
 
 def build_model_assets(manifest: Manifest) -> list[AssetsDefinition]:
-    return [
-        _phase(manifest, "dbt_models", activation=False),
-        _run_log_export(manifest),
-        _phase(manifest, "dbt_run_record", activation=True),
+    phases = [
+        _phase(name, manifest, nodes)
+        for phase, name in _BUILDS.items()
+        if (nodes := translation.models(manifest, phase))
     ]
+    return [*phases, _run_log_export(manifest)]
 
 
-def _phase(manifest: Manifest, name: str, activation: bool) -> AssetsDefinition:
-    nodes = translation.models(manifest, activation)
+#: Phase -> the step that builds it.
+_BUILDS = {
+    "models": "dbt_models",
+    "scores": "dbt_scores",
+    "segments": "dbt_segments",
+    "memberships": "dbt_memberships",
+    "activation": "dbt_run_record",
+}
+
+
+def _phase(name: str, manifest: Manifest, nodes: list[dict[str, Any]]) -> AssetsDefinition:
 
     @multi_asset(
         name=name,
@@ -90,12 +100,12 @@ def _phase(manifest: Manifest, name: str, activation: bool) -> AssetsDefinition:
 
 
 def _run_log_export(manifest: Manifest) -> AssetsDefinition:
-    models = translation.models(manifest, activation=False)
+    *before, last = translation.PHASES
 
     @asset(
         key=RUN_LOG,
-        deps=[translation.asset_key(node) for node in models],
-        group_name=translation.ACTIVATION,
+        deps=[translation.asset_key(node) for node in translation.models(manifest, *before)],
+        group_name=last,
         kinds={"duckdb"},
         owners=["team:data"],
         description="The ledger's record of runs and steps, this run's included.",

@@ -12,10 +12,7 @@ from workspace import clock, warehouse
 
 def build_published_asset(manifest: Manifest) -> AssetsDefinition:
     nodes = [
-        node
-        for activation in (False, True)
-        for node in translation.models(manifest, activation)
-        if node["schema"] in ("marts", "pii")
+        node for node in translation.models(manifest) if node["schema"] in translation.PUBLISHED
     ]
 
     @asset(

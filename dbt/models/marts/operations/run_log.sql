@@ -1,5 +1,3 @@
-{{ config(tags=['activation']) }}
-
 select
     run_id,
     as_of,
