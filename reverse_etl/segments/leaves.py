@@ -15,6 +15,7 @@ from sqlglot import exp
 from workspace.definitions.segment_fields import (
     EVENT_FIELDS,
     NAMED_TYPES,
+    TOUCH_FIELDS,
     Fields,
     Kind,
     plain_name,
@@ -131,7 +132,7 @@ def event_rows(
     names: Collection[tuple[str, str]],
     as_of: datetime,
 ) -> exp.Select:
-    """Rows ``happening, contact_id, occurred_at, occurred_on, amount`` of what happened to contacts."""
+    """What contacts did: ``happening, contact_id, occurred_at, occurred_on, amount``."""
     is_event = happening.event is not None
     source = "fct_events" if is_event else "fct_touchpoints"
     conditions = [named(happening, names) if is_event else _touch(happening)]
@@ -153,7 +154,7 @@ def event_rows(
             query = join_property(query, "event", column("e", "message_id"), name, joined)
             value = typed(column(joined, "value"), kind)
         else:
-            kind = EVENT_FIELDS[name] if is_event else _touch_kind(name)
+            kind = EVENT_FIELDS[name] if is_event else TOUCH_FIELDS[name]
             value = column("e", name)
         conditions.append(whether(compare(value, kind, comparison, as_of)))
     return query.where(*conditions)
@@ -211,12 +212,6 @@ def window(leaf: EventLeaf, as_of: datetime) -> list[exp.Expression]:
 
 def _touch(happening: Happening) -> exp.Expression:
     return exp.EQ(this=column("e", "touch_type"), expression=exp.Literal.string(happening.name))
-
-
-def _touch_kind(name: str) -> Kind:
-    from workspace.definitions.segment_fields import TOUCH_FIELDS
-
-    return TOUCH_FIELDS[name]
 
 
 def _no_amount() -> exp.Expression:

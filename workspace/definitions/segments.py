@@ -43,7 +43,8 @@ def _usable(number: float) -> float:
 Number = Annotated[StrictInt | StrictFloat, AfterValidator(_usable)]
 Text = Annotated[StrictStr, Field(max_length=1000)]
 Part = Annotated[Text, Field(min_length=1)]
-Scalar = StrictBool | Number | date | Text
+# Text first: what is stored as JSON has no dates.
+Scalar = StrictBool | Number | Text | date
 Days = Annotated[StrictInt | StrictFloat, Field(gt=0, le=36500)]
 Count = Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
 Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]
