@@ -195,11 +195,12 @@ def folded_sql(lake: Lake, as_of: datetime, identities: str) -> str:
         select changes.segment, changes.member_type,
             coalesce(identities.contact_id, changes.member_id) as member_id,
             arg_max(changes.account_id, changes.sequence) as account_id
-        from ({lake.relation_sql(CHANGES, as_of)}) as changes
-        left join {identities} as identities
-            on changes.member_type = 'contact'
-            and changes.member_id = identities.identifier_key
-            and identities.contact_id is not null
+        from (
+            select *, case when member_type = 'contact' then member_id end as identifier_key
+            from ({lake.relation_sql(CHANGES, as_of)})
+        ) as changes
+        left join (select * from {identities} where contact_id is not null) as identities
+            on changes.identifier_key = identities.identifier_key
         group by all
         having arg_max(changes.change, (changes.sequence, changes.change)) = 'entered'
     """

@@ -52,10 +52,14 @@ def compare(
         if name == "is_known":
             known = exp.Not(this=exp.Is(this=this, expression=exp.Null()))
             parts.append(known if given else exp.Is(this=this, expression=exp.Null()))
-        elif name in ("within_days", "older_than_days"):
+        elif name in ("within_days", "older_than_days", "within_next_days"):
             at = exp.cast(this, "timestamp") if kind == "date" else this
             limit = moment(as_of - timedelta(days=given))
-            if name == "within_days":
+            if name == "within_next_days":
+                parts.append(exp.GTE(this=at, expression=moment(as_of)))
+                limit = moment(as_of + timedelta(days=given))
+                parts.append(exp.LT(this=at.copy(), expression=limit))
+            elif name == "within_days":
                 parts.append(exp.GTE(this=at, expression=limit))
                 parts.append(exp.LT(this=at.copy(), expression=moment(as_of)))
             else:

@@ -1,6 +1,9 @@
 with changes as (
 
-    select * from {{ ref('stg_segments__changes') }}
+    select
+        *,
+        case when member_type = 'contact' then member_id end as identifier_key
+    from {{ ref('stg_segments__changes') }}
 
 ),
 
@@ -23,8 +26,7 @@ resolved as (
         changes.change_sequence,
         changes.known_at
     from changes
-    left join identities
-        on changes.member_type = 'contact' and changes.member_id = identities.identifier_key
+    left join identities on changes.identifier_key = identities.identifier_key
 
 ),
 
