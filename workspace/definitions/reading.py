@@ -150,8 +150,12 @@ def _names(model: type[BaseModel], location: list[Any]) -> list[str]:
     """Field names of the model at a location, for the suggestion; best effort."""
     names = set()
     queue: list[Any] = [model]
+    seen: list[Any] = []  # a model may hold itself
     while queue:
         kind = queue.pop()
+        if kind in seen:
+            continue
+        seen.append(kind)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             for name, info in kind.model_fields.items():
                 names.add(info.alias or name)

@@ -154,5 +154,6 @@ NAMED_TYPES = {"page_viewed": "page", "screen_viewed": "screen", "identified": "
 
 def plain_name(event: str) -> str:
     """``Démo Booked!`` is ``demo_booked``: how a segment may write an event's name."""
-    letters = unicodedata.normalize("NFKD", event).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
+    letters = unicodedata.normalize("NFKD", event).lower()
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return re.sub(r"[\W_]+", "_", plain).strip("_")

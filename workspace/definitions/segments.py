@@ -384,7 +384,7 @@ class Segment(Strict):
 def _leaves(
     condition: Any, at: Location, unit: str, negated: bool
 ) -> Iterator[tuple[Location, str, bool, Leaf]]:
-    if len(at) > 2 * DEEPEST:
+    if sum(isinstance(part, str) for part in at) > DEEPEST:
         raise RecursionError
     if isinstance(condition, All | Any_):
         word, parts = (
