@@ -1,0 +1,1 @@
+"""Segments: what their definitions mean, evaluated in SQL and, to check that, in Polars."""
