@@ -1,1 +1,1 @@
-"""Segments: what their definitions mean, evaluated in SQL and, to check that, in Polars."""
+"""Segments: definitions to SQL, their evaluation, their history and the questions about them."""

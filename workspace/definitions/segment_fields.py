@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
@@ -144,3 +146,13 @@ class Fields(Strict):
             for position, (key, value) in enumerate(properties.items(), 1):
                 row = {"owner": owner, "property": key, "type": value.type}
                 yield Row("field_properties", f"{owner}.{key}", position, row)
+
+
+#: Messages without a name of their own, as segments call them.
+NAMED_TYPES = {"page_viewed": "page", "screen_viewed": "screen", "identified": "identify"}
+
+
+def plain_name(event: str) -> str:
+    """``Démo Booked!`` is ``demo_booked``: how a segment may write an event's name."""
+    letters = unicodedata.normalize("NFKD", event).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", letters).strip("_")

@@ -26,7 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from workspace.definitions.reading import Key, Row, Strict
+from workspace.definitions.reading import Key, Strict
 from workspace.definitions.segment_fields import Kind
 
 #: Conditions within conditions; more is a file nobody wrote by hand.
@@ -42,6 +42,7 @@ def _usable(number: float) -> float:
 
 Number = Annotated[StrictInt | StrictFloat, AfterValidator(_usable)]
 Text = Annotated[StrictStr, Field(max_length=1000)]
+Part = Annotated[Text, Field(min_length=1)]
 Scalar = StrictBool | Number | date | Text
 Days = Annotated[StrictInt | StrictFloat, Field(gt=0, le=36500)]
 Count = Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
@@ -74,9 +75,9 @@ class Comparison(Strict):
     above: Number | date | None = None
     at_most: Number | date | None = None
     below: Number | date | None = None
-    contains: Text | None = None
-    starts_with: Text | None = None
-    ends_with: Text | None = None
+    contains: Part | None = None
+    starts_with: Part | None = None
+    ends_with: Part | None = None
     within_days: Days | None = None
     older_than_days: Days | None = None
     is_known: StrictBool | None = None
@@ -399,13 +400,6 @@ class Segments(Strict):
     """All definitions, by key: the name of the file without its ending."""
 
     segments: dict[Key, Segment] = {}
-
-    def rows(self) -> Iterator[Row]:
-        for position, (key, segment) in enumerate(self.segments.items(), 1):
-            yield Row("segments", key, position, {"segment": key, **segment.plain})
-
-    def scopes(self) -> set[str]:
-        return {s.vertical for s in self.segments.values() if s.vertical is not None}
 
     def in_order(self) -> list[str]:
         """Keys, each after those it refers to."""
