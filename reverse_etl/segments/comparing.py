@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
-from functools import reduce
+from functools import cache, reduce
 from operator import and_
 from typing import Any
 
@@ -27,15 +27,15 @@ TYPES: dict[Kind, pl.DataType] = {
     "time": pl.Datetime("us"),
 }
 MONEY = pl.Decimal(38, 4)
-_CENT_OF_CENT = Decimal("0.0001")
+_PLACES = Decimal("0.0001")
 _EXACT = Context(prec=60)
 
 _NUMBER = re.compile(r" *[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)? *")
 _TIME = re.compile(
-    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"([T ](?P<clock>[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)(?P<zone>Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
 )
-_MILLISECONDS = re.compile(r"-?[0-9]{5,15}")
+_MILLISECONDS = re.compile(r"-?[1-9][0-9]{4,14}")
 
 
 def window(at: pl.Expr, as_of: datetime, within: float | None, older: float | None) -> pl.Expr:
@@ -95,7 +95,7 @@ def _equals(among: Iterable[Any], dtype: pl.DataType) -> list[Any]:
     if dtype != MONEY:
         return [_literal(item, dtype) for item in among]
     exact = [_decimal(item) for item in among]
-    return [item for item in exact if item == item.quantize(_CENT_OF_CENT, context=_EXACT)]
+    return [item for item in exact if item == item.quantize(_PLACES, context=_EXACT)]
 
 
 def _decimal(wanted: float) -> Decimal:
@@ -115,7 +115,7 @@ def _money_test(value: pl.Expr, operator: str, wanted: Decimal) -> pl.Expr:
     # Amounts have four places; a limit with more lies between two amounts, and the same amounts
     # are above and below it as of the nearest one on its far side.
     up, down = (
-        pl.lit(wanted.quantize(_CENT_OF_CENT, rounding, context=_EXACT), dtype=MONEY)
+        pl.lit(wanted.quantize(_PLACES, rounding, context=_EXACT), dtype=MONEY)
         for rounding in (ROUND_CEILING, ROUND_FLOOR)
     )
     return {
@@ -135,7 +135,7 @@ def parsed(texts: Iterable[str | None], kind: Kind) -> pl.Series:
         "date": _day_of,
         "time": time_of,
     }
-    read = parse[kind]
+    read = cache(parse[kind])  # few texts are told of many
     return pl.Series([None if text is None else read(text) for text in texts], dtype=TYPES[kind])
 
 
@@ -150,21 +150,17 @@ def time_of(text: str) -> datetime | None:
 
     As the CRM's times are read everywhere: a year outside 1900 to 2199 is no time either.
     """
-    if _MILLISECONDS.fullmatch(text):
-        milliseconds = int(text)
-        if abs(milliseconds) < 10_000:
-            return None
-        found = datetime(1970, 1, 1) + timedelta(milliseconds=milliseconds)
-    else:
-        parts = _TIME.fullmatch(text)
-        if parts is None:
-            return None
-        try:
+    try:
+        if _MILLISECONDS.fullmatch(text):
+            found = datetime(1970, 1, 1) + timedelta(milliseconds=int(text))
+        elif _TIME.fullmatch(text):
             found = datetime.fromisoformat(text)
-            if found.tzinfo is not None:
-                found = found.astimezone(UTC).replace(tzinfo=None)
-        except (ValueError, OverflowError):
+        else:
             return None
+        if found.tzinfo is not None:
+            found = found.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
     return found if 1900 <= found.year <= 2199 else None
 
 

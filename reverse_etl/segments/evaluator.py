@@ -100,7 +100,7 @@ def plain(name: str) -> str:
     """An event's name in its plain form: ``Démo réservée`` is ``demo_reservee``."""
     parts = unicodedata.normalize("NFD", name.lower())
     bare = "".join(letter for letter in parts if not unicodedata.combining(letter))
-    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", bare))
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", bare)).strip("_")
 
 
 class Evaluator:
@@ -113,6 +113,7 @@ class Evaluator:
         self._fields = fields
         self._segments = segments
         self._members: dict[str, frozenset[str]] = {}
+        self._read: dict[tuple[str, str], pl.DataFrame] = {}
         self._tables = read = _typed(tables)
 
         accounts = self._with_properties(
@@ -312,8 +313,12 @@ class Evaluator:
     # -- properties -------------------------------------------------------------------------
 
     def _values(self, owner: str, name: str, kind: Kind) -> pl.DataFrame:
-        rows = self._tables.field_values.filter(owner=owner, property=name)
-        return rows.select("owner_id", value=comparing.parsed(rows["value"], kind))
+        """A property's values, read as its kind: ``owner_id``, ``value``."""
+        if (owner, name) not in self._read:
+            rows = self._tables.field_values.filter(owner=owner, property=name)
+            values = comparing.parsed(rows["value"], kind)
+            self._read[owner, name] = rows.select("owner_id", value=values)
+        return self._read[owner, name]
 
     def _with_properties(self, unit: Unit, frame: pl.DataFrame) -> pl.DataFrame:
         properties = getattr(self._fields, f"{unit}_properties")
@@ -327,9 +332,9 @@ class Evaluator:
 
 def _is(wanted: str, message_type: str | None, event: str | None) -> bool:
     """Whether a definition's name means the messages of a type with an event's name."""
-    if _OF_TYPE.get(wanted) == message_type and message_type is not None:
-        return True
-    return event is not None and wanted in (event, plain(event))
+    if message_type == "track":
+        return event is not None and wanted in (event, plain(event))
+    return message_type is not None and message_type == _OF_TYPE.get(wanted)
 
 
 def _among(column: str, ids: frozenset[str] | list[str]) -> pl.Expr:

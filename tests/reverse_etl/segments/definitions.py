@@ -23,8 +23,8 @@ from workspace.definitions.segments import Segment, Segments
 
 Plain = dict[str, Any]
 _PLAIN = (
-    "pricing_viewed", "white_paper_downloaded", "demonstration_demandee", "_mp_web_page_view",
-    "order_completed", "it_s_100_odd_", "roi_calculator_used", "日本_viewed",
+    "pricing_viewed", "white_paper_downloaded", "demonstration_demandee", "mp_web_page_view",
+    "order_completed", "it_s_100_odd", "roi_calculator_used",
     "page_viewed", "screen_viewed", "identified",
 )  # fmt: skip
 _NEVER = ("never_happened", "Nobody's event")
@@ -191,6 +191,8 @@ class _Draw:
             texts = {"vertical": worlds.VERTICALS, "contact.vertical": worlds.VERTICALS}
             texts |= {"account.vertical": worlds.VERTICALS, "contact.role": worlds.ROLES}
             pool = texts.get(column, worlds.TEXTS)
+            if operator in ("contains", "starts_with", "ends_with"):
+                pool = [text for text in pool if text]
             if operator in ("in", "not_in"):
                 return {operator: rng.sample(pool, min(len(pool), rng.choice((1, 2, 9))))}
             return {operator: rng.choice(pool)}

@@ -74,7 +74,6 @@ def does(world: World, **leaf: Any) -> bool:
         ({"in": ["été", "Été"]}, "accent capital"),
         ({"not_in": ["été", "Été"]}, "blank empty plain"),
         ({"contains": "t"}, "accent capital plain"),
-        ({"contains": ""}, "accent blank capital empty plain"),
         ({"starts_with": "é"}, "accent"),
         ({"ends_with": "té"}, "accent capital"),
         ({"is": ""}, "empty"),
@@ -397,16 +396,17 @@ def test_names() -> None:
         return does(happened(told), event=name)
 
     assert asked("Démo réservée !", "track", "Démo réservée !")
-    assert asked("demo_reservee_", "track", "Démo réservée !")
+    assert asked("demo_reservee", "track", "Démo réservée !")
     assert not asked("démo réservée !", "track", "Démo réservée !")
-    assert not asked("Demo_Reservee_", "track", "Démo réservée !")
+    assert not asked("Demo_Reservee", "track", "Démo réservée !")
     assert asked("page_viewed", "page", None)
     assert asked("screen_viewed", "screen", None)
     assert asked("identified", "identify", None)
     assert not asked("page_viewed", "screen", None)
     assert not asked("group", "group", None)
+    assert not asked("demo", "page", "demo")
     assert plain("ROI  Calculator--used") == "roi_calculator_used"
-    assert plain("$mp_web_page_view") == "_mp_web_page_view"
+    assert plain("$mp_web_page_view") == "mp_web_page_view"
     assert plain("日本 Œuvre É e\u0301") == "日本_œuvre_e_e"
 
 

@@ -29,6 +29,7 @@ from workspace.definitions.segment_fields import (
 T = datetime(2026, 3, 15, 10, 30)
 MICROSECOND = timedelta(microseconds=1)
 DAYS = (0.5, 1, 7, 30, 90.25)
+ZONES = ("Europe/Paris", "UTC", "Pacific/Kiritimati", "America/Los_Angeles")
 VERTICALS = ("medical", "public")
 ROLES = ("surgeon", "mayor", "buyer")
 
@@ -37,7 +38,8 @@ TEXTS = (
     "a", "A", "b", "ab", "é", "e\u0301", "É", "e", "œuvre", "日本", "😀", "", " ",
     " a", "it's", 'a "b"',
     "''", "100%", "a%b", "_", "a_b", "\\", "a\\b", "\\'", "/tarifs", "/tarifs/2026", "/TARIFS",
-    "null", "NULL", "true", "1", "1.0", "$1", ":a", "?", "a\nb", "--", "'; drop table marts.fct_events; --",
+    "null", "NULL", "true", "1", "1.0", "$1", ":a", "?", "a\nb", "--",
+    "'; drop table marts.fct_events; --",
 )  # fmt: skip
 NUMBERS = (
     0,
@@ -78,13 +80,14 @@ PROPERTY_TEXTS: dict[Kind, tuple[str, ...]] = {
     "date": ("2026-03-15", "2026-03-14", "2024-02-29", "2026-02-30", "soon", "", "2026-13-01", "é"),
     "time": (
         "2026-03-15T10:30:00Z", "2026-03-15T10:29:59.999999Z", "2026-03-08T10:30:00Z",
-        "2026-03-14T00:00:00Z", "2026-03-15 11:30:00+01:00", "2026-03-14",
+        "2026-03-14T00:00:00Z", "2026-03-15 10:30:00.000001", "2026-03-14",
         "soon", "", "2026-02-30T00:00:00Z", "é",
     ),
 }  # fmt: skip
 EVENTS = (
     "Pricing Viewed", "pricing_viewed", "White Paper Downloaded", "Démonstration demandée",
-    "$mp_web_page_view", "Order Completed", "it's 100% \"odd\"", "ROI  calculator-used", "日本 Viewed",
+    "$mp_web_page_view", "Order Completed", "it's 100% \"odd\"", "ROI  calculator-used",
+    "日本 Viewed",
 )  # fmt: skip
 TYPES = ("page", "screen", "identify", "group")
 TOUCHES = ("pricing_view", "email_click", "meeting", "content_download")
@@ -135,6 +138,8 @@ class World:
     tables: Tables
     fields: Fields = FIELDS
     as_of: datetime = T
+    #: The reporting time zone, whose days occurred_on gives.
+    zone: str = "Europe/Paris"
 
     @property
     def names(self) -> set[tuple[str, str]]:
@@ -149,12 +154,14 @@ class World:
         connection.execute("create schema marts")
         for table in COLUMNS:
             connection.register("given", getattr(self.tables, table))
-            connection.execute(f"create table marts.{table} as select * from given")
+            day = f"timezone('{self.zone}', timezone('UTC', occurred_at))::date as occurred_on"
+            more = f", {day}" if "occurred_at" in COLUMNS[table] else ""
+            connection.execute(f"create table marts.{table} as select *{more} from given")
             connection.unregister("given")
         return connection
 
 
-def world_of(fields: Fields = FIELDS, **rows: Iterable[Row]) -> World:
+def world_of(fields: Fields = FIELDS, zone: str = "Europe/Paris", **rows: Iterable[Row]) -> World:
     """A world of rows told by table; columns that a row leaves out are missing."""
     frames = {
         table: pl.DataFrame(
@@ -165,7 +172,7 @@ def world_of(fields: Fields = FIELDS, **rows: Iterable[Row]) -> World:
         for table, columns in COLUMNS.items()
     }
     assert not rows, f"no tables {sorted(rows)}"
-    return World(Tables(**frames), fields)
+    return World(Tables(**frames), fields, zone=zone)
 
 
 def random_world(seed: int, contacts: int = 60, accounts: int = 16, events: int = 500) -> World:
@@ -236,6 +243,7 @@ def random_world(seed: int, contacts: int = 60, accounts: int = 16, events: int 
     listed = {(rng.choice(LISTS), contact) for contact in contact_ids if rng.random() < 0.5}
     kept = {(rng.choice(SNAPSHOTS), contact) for contact in contact_ids if rng.random() < 0.5}
     return world_of(
+        zone=rng.choice(ZONES),
         contact_features=contact_rows,
         account_features=account_rows,
         fct_events=message_rows,
