@@ -895,7 +895,7 @@ _ALL = [
         "segments",
         "segment_acceptances",
         "segment definition_hash known_at",
-        [("segment", TEXT), ("definition_hash", TEXT)],
+        [("segment", TEXT), ("definition_hash", TEXT), ("sequence", INT)],
         "Large changes that somebody let through: one row per segment and acceptance.",
         decided=True,
     ),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -74,7 +74,7 @@ def only(segments: Segments, key: str) -> Segments:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What is decided of each contact or account: a segment, or the condition of a ``contacts:``."""
+    """What is decided of each contact or account: a segment, or a condition in ``contacts:``."""
 
     name: str
     unit: str
@@ -143,6 +143,15 @@ class Compiled:
     def part_sql(self, part: str, relations: Mapping[str, str] | None = None) -> str:
         """One of :data:`PARTS`; ``relations`` says where the parts before it stand."""
         return border.checked(self._part(part, relations or {}), relations or {})
+
+    def queries(self, prefix: str) -> dict[str, str]:
+        """Every part and `segment_members`, each reading those before it as ``<prefix><part>``."""
+        relations: dict[str, str] = {}
+        found = {}
+        for part in PARTS:
+            found[part] = self.part_sql(part, relations)
+            relations[part] = f"{prefix}{part}"
+        return {**found, "segment_members": self.members_sql(relations)}
 
     def members_sql(self, relations: Mapping[str, str] | None = None) -> str:
         """Rows ``segment, member_type, member_id, account_id``, as one SELECT.
@@ -409,7 +418,7 @@ class _Truths:
                 (leaf.last_below_days_ago, exp.GT),
             ):
                 if days is not None:
-                    limit = leaves.moment(self.compiled.as_of - _days(days))
+                    limit = leaves.moment(self.compiled.as_of - timedelta(days=days))
                     parts.append(operator(this=last.copy(), expression=limit))
         return whether(exp.and_(*parts))
 
@@ -556,9 +565,3 @@ def _union(queries: list[exp.Select]) -> exp.Query:
     for query in queries[1:]:
         whole = exp.union(whole, query, distinct=False, copy=False)
     return whole
-
-
-def _days(days: float) -> Any:
-    from datetime import timedelta
-
-    return timedelta(days=days)

@@ -15,6 +15,7 @@ from sqlglot import exp
 from workspace.definitions.segment_fields import (
     EVENT_FIELDS,
     NAMED_TYPES,
+    TOUCH_FIELDS,
     Fields,
     Kind,
     plain_name,
@@ -51,10 +52,14 @@ def compare(
         if name == "is_known":
             known = exp.Not(this=exp.Is(this=this, expression=exp.Null()))
             parts.append(known if given else exp.Is(this=this, expression=exp.Null()))
-        elif name in ("within_days", "older_than_days"):
+        elif name in ("within_days", "older_than_days", "within_next_days"):
             at = exp.cast(this, "timestamp") if kind == "date" else this
             limit = moment(as_of - timedelta(days=given))
-            if name == "within_days":
+            if name == "within_next_days":
+                parts.append(exp.GTE(this=at, expression=moment(as_of)))
+                limit = moment(as_of + timedelta(days=given))
+                parts.append(exp.LT(this=at.copy(), expression=limit))
+            elif name == "within_days":
                 parts.append(exp.GTE(this=at, expression=limit))
                 parts.append(exp.LT(this=at.copy(), expression=moment(as_of)))
             else:
@@ -131,7 +136,7 @@ def event_rows(
     names: Collection[tuple[str, str]],
     as_of: datetime,
 ) -> exp.Select:
-    """Rows ``happening, contact_id, occurred_at, occurred_on, amount`` of what happened to contacts."""
+    """What contacts did: ``happening, contact_id, occurred_at, occurred_on, amount``."""
     is_event = happening.event is not None
     source = "fct_events" if is_event else "fct_touchpoints"
     conditions = [named(happening, names) if is_event else _touch(happening)]
@@ -153,7 +158,7 @@ def event_rows(
             query = join_property(query, "event", column("e", "message_id"), name, joined)
             value = typed(column(joined, "value"), kind)
         else:
-            kind = EVENT_FIELDS[name] if is_event else _touch_kind(name)
+            kind = EVENT_FIELDS[name] if is_event else TOUCH_FIELDS[name]
             value = column("e", name)
         conditions.append(whether(compare(value, kind, comparison, as_of)))
     return query.where(*conditions)
@@ -211,12 +216,6 @@ def window(leaf: EventLeaf, as_of: datetime) -> list[exp.Expression]:
 
 def _touch(happening: Happening) -> exp.Expression:
     return exp.EQ(this=column("e", "touch_type"), expression=exp.Literal.string(happening.name))
-
-
-def _touch_kind(name: str) -> Kind:
-    from workspace.definitions.segment_fields import TOUCH_FIELDS
-
-    return TOUCH_FIELDS[name]
 
 
 def _no_amount() -> exp.Expression:

@@ -43,7 +43,8 @@ def _usable(number: float) -> float:
 Number = Annotated[StrictInt | StrictFloat, AfterValidator(_usable)]
 Text = Annotated[StrictStr, Field(max_length=1000)]
 Part = Annotated[Text, Field(min_length=1)]
-Scalar = StrictBool | Number | date | Text
+# Text first: what is stored as JSON has no dates.
+Scalar = StrictBool | Number | Text | date
 Days = Annotated[StrictInt | StrictFloat, Field(gt=0, le=36500)]
 Count = Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
 Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]
@@ -52,13 +53,15 @@ Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 _ALONE = ("is", "is_not", "in", "not_in", "contains", "starts_with", "ends_with", "is_known")
 _RANGE = ("at_least", "above", "at_most", "below")
 _AGE = ("within_days", "older_than_days")
+_AHEAD = "within_next_days"
 _FAMILY = {**dict.fromkeys(_RANGE, "range"), **dict.fromkeys(_AGE, "age")}
+_OPERATORS = (*_ALONE, *_RANGE, *_AGE, _AHEAD)
 _OF_KIND: dict[Kind, tuple[str, ...]] = {
     "text": _ALONE,
     "number": ("is", "is_not", "in", "not_in", "is_known", *_RANGE),
     "boolean": ("is", "is_known"),
-    "date": ("is_known", *_RANGE, *_AGE),
-    "time": ("is_known", *_RANGE, *_AGE),
+    "date": ("is_known", *_RANGE, *_AGE, _AHEAD),
+    "time": ("is_known", *_RANGE, *_AGE, _AHEAD),
 }
 
 
@@ -80,13 +83,14 @@ class Comparison(Strict):
     ends_with: Part | None = None
     within_days: Days | None = None
     older_than_days: Days | None = None
+    within_next_days: Days | None = None
     is_known: StrictBool | None = None
 
     def operators(self) -> dict[str, Any]:
         """Operator -> value, as the file has them."""
         found = {
             name: getattr(self, "in_" if name == "in" else "is_" if name == "is" else name)
-            for name in (*_ALONE, *_RANGE, *_AGE)
+            for name in _OPERATORS
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -94,7 +98,7 @@ class Comparison(Strict):
     def _one_comparison(self) -> Comparison:
         given = list(self.operators())
         if not given:
-            raise ValueError(f"give one of {', '.join([*_ALONE, *_RANGE, *_AGE])}")
+            raise ValueError(f"give one of {', '.join(_OPERATORS)}")
         families = {
             name if name in _ALONE else "range" if name in _RANGE else "age" for name in given
         }
@@ -117,7 +121,7 @@ class Comparison(Strict):
                 fits = ", ".join(_OF_KIND[kind])
                 yield f"{name} does not go with a {kind}; one of {fits} does"
                 continue
-            if name in _AGE or name == "is_known":
+            if name in _AGE or name in (_AHEAD, "is_known"):
                 continue
             for item in value if isinstance(value, list) else [value]:
                 if not _fits(item, kind):
