@@ -52,6 +52,8 @@ def holds(value: pl.Expr, dtype: pl.DataType, comparison: Comparison, as_of: dat
         return value.is_not_null() == given["is_known"]
     if "within_days" in given or "older_than_days" in given:
         found = window(value, as_of, given.get("within_days"), given.get("older_than_days"))
+    elif (days := given.get("within_next_days")) is not None:
+        found = (value >= as_of) & (value < as_of + timedelta(days=days))
     else:
         tests = [_test(value, dtype, operator, wanted) for operator, wanted in given.items()]
         found = reduce(and_, tests)

@@ -182,8 +182,9 @@ class _Draw:
             return {"is_known": rng.random() < 0.5}
         if kind == "boolean":
             return {"is": rng.random() < 0.5}
-        if kind in ("date", "time") and rng.random() < 0.5:
-            return self.window()
+        if kind in ("date", "time") and rng.random() < 0.6:
+            ahead = {"within_next_days": rng.choice(worlds.DAYS)}
+            return ahead if rng.random() < 0.3 else self.window()
         if kind == "text":
             operator = rng.choice(
                 ("is", "is_not", "in", "not_in", "contains", "starts_with", "ends_with")

@@ -71,7 +71,7 @@ def test_generated_definitions_have_the_same_members_both_ways(seed: int) -> Non
 
 @pytest.mark.parametrize("size", [(0, 0, 0), (5, 0, 40), (0, 5, 40), (8, 3, 0)])
 def test_they_agree_where_tables_are_empty(size: tuple[int, int, int]) -> None:
-    assert not disagreements(random_world(100, *size), random_segments(100, 40))
+    assert not disagreements(random_world(100, *size), random_segments(100, 20))
 
 
 def of(*conditions: dict[str, Any], **segment: Any) -> Segments:
@@ -88,8 +88,7 @@ def contacts_of(column: str, values: Iterable[Any]) -> World:
     return world_of(contact_features=rows)
 
 
-NUMBERS = [0.1, 0.30000000000000004, 1 / 3, 2 / 3, 1e-300, 5e-324, 1e15, -1e15, 999999999999999.9]
-NUMBERS += [123456789.123456789, -0.0, 4.35, 1.005, 1e-7, 7, 1500, 0.1 + 0.7]
+NUMBERS = [0.1, 0.30000000000000004, 1 / 3, 1e-300, 1e15, -1e15, 999999999999999.9, -0.0, 4.35, 7]
 RANGES = ("is", "is_not", "at_least", "above", "at_most", "below")
 
 
@@ -146,7 +145,7 @@ def test_they_agree_on_what_is_a_number() -> None:
     field = "contact.p_number"
     asked = of(
         {"field": field, "is_known": True},
-        *({"field": field, operator: n} for n in NUMBERS for operator in RANGES),
+        *({"field": field, "is": n} for n in (*NUMBERS, 1500, 123456789012345.678)),
     )
     assert not disagreements(world, asked)
 
@@ -156,7 +155,6 @@ def test_they_agree_on_texts_that_break_quoting() -> None:
         *dict.fromkeys([*TEXTS, "a\u200bb", "\u2028", "a\r\nb", "\U0010ffff", "ａ", "{{ a }}"])
     ]
     texts = [text for text in texts if text]
-    operators = ("is", "is_not", "contains", "starts_with", "ends_with")
     rows = [{"contact_id": repr(text), "country": text} for text in texts]
     world = world_of(
         contact_features=rows,
@@ -165,9 +163,11 @@ def test_they_agree_on_texts_that_break_quoting() -> None:
     )
     field = "contact.country"
     asked = of(
-        *({"field": field, operator: text} for text in texts for operator in operators),
-        *({"list": text} for text in texts),
-        *({"snapshot": text} for text in texts),
+        *({"field": field, operator: text} for text in texts for operator in ("is", "contains")),
+        *({"field": field, "starts_with": text} for text in texts[::3]),
+        *({"field": field, "ends_with": text} for text in texts[1::3]),
+        *({"list": text} for text in texts[2::3]),
+        *({"snapshot": text} for text in texts[::4]),
         {"field": field, "in": [*texts, *(f"x{n}" for n in range(1000))]},
     )
     assert not disagreements(world, asked)
@@ -207,19 +207,18 @@ def test_they_agree_on_names_of_events() -> None:
     assert not disagreements(world, of(*({"event": name} for name in asked)))
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
 @pytest.mark.parametrize(
-    "as_of",
+    ("as_of", "zone"),
     [
-        datetime(2026, 3, 29, 1, 30, 0, 123457),
-        datetime(2026, 1, 1),
-        datetime(2024, 2, 29, 23, 59, 59, 999999),
-        datetime(2026, 10, 25, 2, 30, tzinfo=UTC),
+        (datetime(2026, 3, 29, 1, 30, 0, 123457), "Pacific/Kiritimati"),
+        (datetime(2024, 2, 29, 23, 59, 59, 999999), "America/Los_Angeles"),
+        (datetime(2026, 10, 25, 2, 30, tzinfo=UTC), "Europe/Paris"),
     ],
 )
 def test_they_agree_on_the_edges_of_windows(as_of: datetime, zone: str) -> None:
-    days = [1 / 3, 0.1, 0.7, 7, 30, 365.2425, 36500, 1e-6, 1e-11, 2e-11]
-    edges = [as_of.replace(tzinfo=None) - timedelta(days=some) for some in (0, *days)]
+    days = [1 / 3, 0.7, 30, 365.2425, 36500, 1e-6, 2e-11]
+    now = as_of.replace(tzinfo=None)
+    edges = [now + sign * timedelta(days=some) for some in (0, *days) for sign in (-1, 1)]
     times = sorted({edge + near * MICROSECOND for edge in edges for near in (-1, 0, 1)})
     world = world_of(
         zone=zone,
@@ -240,7 +239,11 @@ def test_they_agree_on_the_edges_of_windows(as_of: datetime, zone: str) -> None:
     lasts = ("last_at_least_days_ago", "last_below_days_ago")
     asked = of(
         *({"event": "E", operator: some} for some in days for operator in (*windows, *lasts)),
-        *({"field": "contact.created_at", w: some} for some in days for w in windows),
+        *(
+            {"field": "contact.created_at", operator: some}
+            for some in days
+            for operator in (*windows, "within_next_days")
+        ),
     )
     assert not disagreements(replace(world, as_of=as_of), asked)
 

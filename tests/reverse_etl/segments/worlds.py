@@ -61,6 +61,7 @@ NUMBERS = (
 )
 AMOUNTS = ("0.0000", "0.1000", "0.2000", "0.3000", "0.0001", "-5.0000", "100.0050", "99999999.9999")
 DATES = (
+    date(2026, 3, 22),
     date(2026, 3, 15),
     date(2026, 3, 14),
     date(2026, 3, 16),
@@ -260,11 +261,11 @@ def random_world(seed: int, contacts: int = 60, accounts: int = 16, events: int 
     )
 
 
-def time_of(rng: random.Random) -> datetime:
+def time_of(rng: random.Random, ahead: Sequence[float] = ()) -> datetime:
     """A time, more often than not on an edge of a window, or next to one."""
     if rng.random() < 0.3:
         return T - timedelta(minutes=rng.randrange(-3 * 1440, 120 * 1440))
-    edge = T - timedelta(days=rng.choice((0, *DAYS)))
+    edge = T - timedelta(days=rng.choice((0, *DAYS, *(-days for days in ahead))))
     if rng.random() < 0.1:
         day = rng.choice(DATES)
         edge = datetime(day.year, day.month, day.day)
@@ -304,6 +305,6 @@ def _value(rng: random.Random, column: str, kind: Kind) -> Any:
         "number": lambda: rng.choice(NUMBERS),
         "boolean": lambda: rng.random() < 0.5,
         "date": lambda: rng.choice(DATES),
-        "time": lambda: time_of(rng),
+        "time": lambda: time_of(rng, DAYS),
     }
     return draw[kind]()
