@@ -162,6 +162,21 @@ class Compiled:
         query = self._members(relations or {})
         return border.checked(query, relations or {})
 
+    def verdicts_sql(self, unit: str, member_id: str) -> str:
+        """One contact or account with the truth of each leaf (:attr:`leaves`) and each verdict."""
+        ctes, at = self._decided({})
+        query = exp.select("*").from_(exp.alias_(at[unit].copy(), "m", table=True))
+        wanted = exp.EQ(this=column("m", f"{unit}_id"), expression=exp.Literal.string(member_id))
+        return border.checked(_with(query.where(wanted), ctes), {})
+
+    def truth_of(self, unit: str, leaf: Leaf) -> str:
+        """The column of :meth:`verdicts_sql` that holds a leaf's truth."""
+        return self.leaves[_key(unit, leaf)][0]
+
+    def verdict_of(self, condition: Any) -> str:
+        """The column of :meth:`verdicts_sql` for the condition inside a ``contacts:``."""
+        return self.verdicts[_key("contact", condition)].name
+
     def _part(self, part: str, relations: Mapping[str, str]) -> exp.Query:
         if part in ("segment_events", "segment_touches"):
             return self._happened(part)
@@ -199,7 +214,10 @@ class Compiled:
             )
         return found
 
-    def _members(self, relations: Mapping[str, str]) -> exp.Query:
+    def _decided(
+        self, relations: Mapping[str, str]
+    ) -> tuple[list[tuple[str, exp.Query]], dict[str, exp.Table]]:
+        """The queries up to the last verdicts, and where those of each unit stand."""
         ctes: list[tuple[str, exp.Query]] = [
             (part, self._part(part, relations)) for part in PARTS if part not in relations
         ]
@@ -216,15 +234,14 @@ class Compiled:
                     name = f"{unit}_verdicts_{layer}"
                     ctes.append((name, self._decide(unit, decided, before)))
                     at[unit] = exp.to_table(name)
+        return ctes, at
+
+    def _members(self, relations: Mapping[str, str]) -> exp.Query:
+        ctes, at = self._decided(relations)
         queries = []
         for key in sorted(self.segments.segments):
             queries += self._members_of(key, at)
-        if not queries:
-            queries = [_no_members(at)]
-        members = _union(queries)
-        for name, query in ctes:
-            members = members.with_(name, query, materialized=name not in PARTS[:2], copy=False)
-        return members
+        return _with(_union(queries or [_no_members(at)]), ctes)
 
     def _decide(
         self, unit: str, decided: list[_Verdict], at: Mapping[str, exp.Table]
@@ -558,6 +575,12 @@ def _relation(part: str, relations: Mapping[str, str]) -> exp.Table:
         return exp.to_table(part)
     schema, _, name = relations[part].partition(".")
     return exp.table_(name, db=schema, quoted=True)
+
+
+def _with(query: exp.Query, ctes: list[tuple[str, exp.Query]]) -> exp.Query:
+    for name, part in ctes:
+        query = query.with_(name, part, materialized=name not in PARTS[:2], copy=False)
+    return query
 
 
 def _union(queries: list[exp.Select]) -> exp.Query:
