@@ -116,19 +116,14 @@ class Evaluator:
         self._read: dict[tuple[str, str], pl.DataFrame] = {}
         self._tables = read = _typed(tables)
 
-        accounts = self._with_properties(
-            "account", read.account_features.rename(lambda name: f"account.{name}")
-        )
+        accounts = self._with_properties("account", read.account_features, {"account_id": "who"})
         contacts = self._with_properties(
-            "contact", read.contact_features.rename(lambda name: f"contact.{name}")
-        )
-        contacts = contacts.join(
-            accounts, left_on="contact.account_id", right_on="account.account_id", how="left"
+            "contact", read.contact_features, {"contact_id": "who", "account_id": "home"}
         )
         #: One row per contact or account: ``who``, and the fields that may be asked of it.
         self._frames: dict[Unit, pl.DataFrame] = {
-            "contact": contacts.rename({"contact.contact_id": "who"}),
-            "account": accounts.rename({"account.account_id": "who"}),
+            "contact": contacts.join(accounts, left_on="home", right_on="who", how="left"),
+            "account": accounts,
         }
         self._everybody: dict[Unit, frozenset[str]] = {
             unit: frozenset(frame["who"]) for unit, frame in self._frames.items()
@@ -144,9 +139,8 @@ class Evaluator:
             segment = self._segments[key]
             found = self._meet(segment.where, segment.unit)
             if segment.vertical is not None:
-                frame = self._frames[segment.unit]
-                of_it = frame.filter(pl.col(f"{segment.unit}.vertical") == segment.vertical)
-                found &= frozenset(of_it["who"])
+                table = getattr(self._tables, f"{segment.unit}_features")
+                found &= frozenset(table.filter(vertical=segment.vertical)[f"{segment.unit}_id"])
             self._members[key] = found
         return self._members[key]
 
@@ -302,12 +296,13 @@ class Evaluator:
             return nothing.clear().with_columns(who=pl.lit(None, dtype=_TEXT))
         found = pl.concat(parts).filter(window(pl.col("occurred_at"), self._as_of, within, older))
         for name, comparison in happening.where.items():
+            column = name
             if happening.event is not None and name in self._fields.event_properties:
-                values = self._values("event", name, kinds[name]).rename({"value": name})
-                found = found.drop(name, strict=False).join(
-                    values, left_on="message_id", right_on="owner_id", how="left"
-                )
-            found = found.filter(holds(pl.col(name), found.schema[name], comparison, self._as_of))
+                column = f"property.{name}"
+                values = self._values("event", name, kinds[name]).rename({"value": column})
+                found = found.join(values, left_on="message_id", right_on="owner_id", how="left")
+            test = holds(pl.col(column), found.schema[column], comparison, self._as_of)
+            found = found.filter(test)
         return found.with_columns(who=pl.col(f"{unit}_id")).drop_nulls("who")
 
     # -- properties -------------------------------------------------------------------------
@@ -320,12 +315,17 @@ class Evaluator:
             self._read[owner, name] = rows.select("owner_id", value=values)
         return self._read[owner, name]
 
-    def _with_properties(self, unit: Unit, frame: pl.DataFrame) -> pl.DataFrame:
+    def _with_properties(
+        self, unit: Unit, table: pl.DataFrame, keys: Mapping[str, str]
+    ) -> pl.DataFrame:
+        """The fields of a unit as definitions name them; a property hides a column of its name."""
+        frame = table.rename(lambda name: keys.get(name, f"{unit}.{name}"))
         properties = getattr(self._fields, f"{unit}_properties")
         for name, declared in properties.items():
-            values = self._values(unit, name, declared.type).rename({"value": f"{unit}.{name}"})
-            frame = frame.drop(f"{unit}.{name}", strict=False).join(
-                values, left_on=f"{unit}.{unit}_id", right_on="owner_id", how="left"
+            field = f"{unit}.{name}"
+            values = self._values(unit, name, declared.type).rename({"value": field})
+            frame = frame.drop(field, strict=False).join(
+                values, left_on="who", right_on="owner_id", how="left"
             )
         return frame
 
