@@ -23,6 +23,7 @@ from workspace.streams import STREAMS
 
 SEEN = "events_asked_for_were_seen"
 NOT_HELD = "no_change_was_held"
+AGREED = "a_second_evaluation_agrees"
 
 _QUERIES = {
     "segment_events": "What contacts did that some segment asks about: the query, compiled.",
@@ -104,23 +105,35 @@ def segment_queries(workspace: WorkspaceResource) -> Iterator[Any]:
             NOT_HELD,
             asset=stream_key("segment_changes"),
             description="No segment changed by more than its max_change without being accepted.",
-        )
+        ),
+        AssetCheckSpec(
+            AGREED,
+            asset=stream_key("segment_changes"),
+            blocking=True,
+            description="Another evaluation puts the same of a sample into each segment.",
+        ),
     ],
 )
 def segment_changes(workspace: WorkspaceResource) -> Iterator[Any]:
-    from reverse_etl.segments import changes, versions
+    from reverse_etl.segments import changes, second_opinion, versions
 
     run = workspace.run
     with run.step("segment_changes") as step, warehouse.connect(run.warehouse) as connection:
         segments = versions.in_force(run.lake, run.as_of, run.definitions.segments)
         found = changes.compare(connection, segments, run.lake, run.as_of)
-        # A past run looks back: what was decided then stays as it was.
-        if not run.is_past:
-            changes.commit(found, run.lake, run.as_of, run.lake.snapshot_id(), {})
+        held = {e.segment for e in found.evaluations if e.status == changes.HELD}
+        fields = run.definitions.fields
+        samples = second_opinion.look_again(connection, segments, fields, run.lake, run.as_of, held)
+        disagreed = {key: s.disagreed for key, s in samples.items() if s.disagreed}
+        # A past run looks back: what was decided then stays as it was. Where the evaluations
+        # disagree, nobody comes or goes.
+        if not run.is_past and not disagreed:
+            counts = {key: sample.counts for key, sample in samples.items()}
+            changes.commit(found, run.lake, run.as_of, run.lake.snapshot_id(), counts)
         for stream in (changes.CHANGES, changes.EVALUATIONS):
             warehouse.show(connection, run.lake, stream, run.as_of)
         step.rows = 0 if run.is_past else found.changes.num_rows
-    held = {
+    waiting = {
         e.segment: f"{e.entered} come and {e.departed} go, of {e.members_before}"
         for e in found.evaluations
         if e.status == changes.HELD and not run.is_past
@@ -142,8 +155,14 @@ def segment_changes(workspace: WorkspaceResource) -> Iterator[Any]:
     yield AssetCheckResult(
         asset_key=stream_key("segment_changes"),
         check_name=NOT_HELD,
-        passed=not held,
+        passed=not waiting,
         severity=AssetCheckSeverity.WARN,
-        description="accept with: marketing segments accept KEY" if held else None,
-        metadata={"held": MetadataValue.json(held)},
+        description="accept with: marketing segments accept KEY" if waiting else None,
+        metadata={"held": MetadataValue.json(waiting)},
+    )
+    yield AssetCheckResult(
+        asset_key=stream_key("segment_changes"),
+        check_name=AGREED,
+        passed=not disagreed,
+        metadata={"disagreed": MetadataValue.json(disagreed)},
     )

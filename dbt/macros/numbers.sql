@@ -49,3 +49,13 @@
 
 {# A number from 0 to 1 that only the text decides, spread evenly. #}
 {% macro even_share_of(text) %}({{ drawn_number(text) }} / 18446744073709551616e0 + 0.5e0){% endmacro %}
+
+{# A text as a number: NULL for what is none, or none between -1e15 and 1e15. #}
+{% macro number_from_text(text) -%}
+    case
+        when
+            {{ matches(text, "'^ *[+-]?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)? *$'") }}
+            and try_cast({{ text }} as double) between -1e15 and 1e15
+            then try_cast({{ text }} as double)
+    end
+{%- endmacro %}

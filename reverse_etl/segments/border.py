@@ -38,11 +38,9 @@ _FUNCTIONS = (
     exp.Max,
     exp.Min,
     exp.Or,
-    exp.RegexpLike,
     exp.StartsWith,
     exp.StrPosition,
     exp.Sum,
-    exp.TryCast,
 )
 
 

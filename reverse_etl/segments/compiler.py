@@ -49,6 +49,9 @@ from workspace.definitions.segments import (
 PARTS = ("segment_events", "segment_touches", "segment_contacts", "segment_accounts")
 UNITS = ("contact", "account")
 
+#: Readers of SQL recurse: conditions nested deeper go on in a column of their own.
+DEEPEST_EXPRESSION = 10
+
 
 def compile_segments(
     segments: Segments, fields: Fields, names: Collection[tuple[str, str]], as_of: datetime
@@ -287,30 +290,44 @@ class Compiled:
                     exp.Coalesce(this=column("o", name), expressions=[exp.Literal.number(0)]), how
                 )
         for verdict in decided:
-            condition = self._condition(verdict.condition, unit, names)
+            parts: list[exp.Expression] = []
+            condition, _ = self._condition(verdict, verdict.condition, names, parts)
             if verdict.vertical is not None:
                 vertical = exp.Literal.string(verdict.vertical)
                 in_it = whether(exp.EQ(this=column("b", "vertical"), expression=vertical))
                 condition = exp.and_(in_it, condition)
-            query = query.select(exp.alias_(condition, verdict.name, quoted=True))
+            query = query.select(*parts, exp.alias_(condition, verdict.name, quoted=True))
         return query
 
     def _condition(
-        self, condition: Any, unit: str, names: Mapping[str, exp.Expression]
-    ) -> exp.Expression:
-        if isinstance(condition, All):
-            return exp.and_(*(self._condition(part, unit, names) for part in condition.all_))
-        if isinstance(condition, Any_):
-            return exp.or_(*(self._condition(part, unit, names) for part in condition.any_))
-        if isinstance(condition, Not):
-            return exp.not_(self._condition(condition.not_, unit, names))
+        self,
+        verdict: _Verdict,
+        condition: Any,
+        names: Mapping[str, exp.Expression],
+        parts: list[exp.Expression],
+    ) -> tuple[exp.Expression, int]:
+        """A condition and how deep it is; what is too deep to nest becomes a column of its own."""
+        if isinstance(condition, All | Any_ | Not):
+            if isinstance(condition, Not):
+                inside, join = [condition.not_], exp.not_
+            elif isinstance(condition, All):
+                inside, join = condition.all_, exp.and_
+            else:
+                inside, join = condition.any_, exp.or_
+            made = [self._condition(verdict, part, names, parts) for part in inside]
+            found, depth = join(*(part for part, _ in made)), 1 + max(depth for _, depth in made)
+            if depth < DEEPEST_EXPRESSION:
+                return found, depth
+            name = f"p{len(parts) + 1}_{verdict.name}"
+            parts.append(exp.alias_(found, name, quoted=True))
+            return exp.column(name, quoted=True), 0
         if isinstance(condition, SegmentLeaf | ContactsLeaf):
             ((key, how),) = _refers_to(condition)
             if f"{key}/{how}" in names:
-                return names[f"{key}/{how}"].copy()
-            return exp.column(self.verdicts[key].name, quoted=True)
-        name, _, _ = self.leaves[_key(unit, condition)]
-        return column("b", name)
+                return names[f"{key}/{how}"].copy(), 1
+            return exp.column(self.verdicts[key].name, quoted=True), 0
+        name, _, _ = self.leaves[_key(verdict.unit, condition)]
+        return column("b", name), 0
 
     def _members_of(self, key: str, at: Mapping[str, exp.Table]) -> list[exp.Select]:
         segment: Segment = self.segments.segments[key]
@@ -398,7 +415,7 @@ class _Truths:
             return column(owner, name), kind
         alias = self.properties.setdefault((owner, name), f"p{len(self.properties) + 1}")
         declared = self.compiled.fields.of("contact")[place]
-        return leaves.typed(column(alias, "value"), declared), declared
+        return leaves.typed(alias, declared), declared
 
     def _happened(self, name: str, leaf: EventLeaf) -> exp.Expression:
         number, _ = self.compiled.happenings[_happening_key(leaf)]

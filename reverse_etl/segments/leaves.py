@@ -22,9 +22,6 @@ from workspace.definitions.segment_fields import (
 )
 from workspace.definitions.segments import Comparison, EventLeaf, Happening
 
-#: Numbers beyond this are taken for rubbish in a property's text, NaN and infinity too.
-_LARGEST = 10**15
-
 
 def column(table: str, name: str) -> exp.Column:
     return exp.column(name, table=table, quoted=True)
@@ -96,37 +93,24 @@ def literal(value: Any, kind: Kind) -> exp.Expression:
     return exp.convert(value)
 
 
-def typed(text: exp.Expression, kind: Kind) -> exp.Expression:
-    """A property's text as its kind; NULL where it is none."""
+def typed(alias: str, kind: Kind) -> exp.Expression:
+    """A property (a row of field_values) as its kind; NULL where its text is none."""
+    if kind == "number":
+        return column(alias, "number_value")
+    if kind == "time":
+        return column(alias, "time_value")
+    if kind == "date":
+        return exp.cast(column(alias, "time_value"), "date")
+    text = column(alias, "value")
     if kind == "text":
         return text
-    if kind == "boolean":
-        return exp.Case(
-            ifs=[
-                exp.If(
-                    this=exp.EQ(this=text, expression=exp.Literal.string("true")), true=exp.true()
-                ),
-                exp.If(
-                    this=exp.EQ(this=text.copy(), expression=exp.Literal.string("false")),
-                    true=exp.false(),
-                ),
-            ]
-        )
-    if kind == "number":
-        number = exp.TryCast(this=text, to=exp.DataType.build("double"))
-        shape = exp.RegexpLike(
-            this=text.copy(),
-            expression=exp.Literal.string(
-                r"^ *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? *$"
-            ),
-        )
-        usable = exp.Between(
-            this=number,
-            low=exp.Neg(this=exp.Literal.number(_LARGEST)),
-            high=exp.Literal.number(_LARGEST),
-        )
-        return exp.Case(ifs=[exp.If(this=exp.and_(shape, usable), true=number.copy())])
-    return exp.TryCast(this=text, to=exp.DataType.build("timestamp" if kind == "time" else "date"))
+    said = {"true": exp.true(), "false": exp.false()}
+    return exp.Case(
+        ifs=[
+            exp.If(this=exp.EQ(this=text.copy(), expression=exp.Literal.string(word)), true=truth)
+            for word, truth in said.items()
+        ]
+    )
 
 
 def event_rows(
@@ -141,9 +125,8 @@ def event_rows(
     source = "fct_events" if is_event else "fct_touchpoints"
     conditions = [named(happening, names) if is_event else _touch(happening)]
     conditions.append(exp.Not(this=exp.Is(this=column("e", "contact_id"), expression=exp.Null())))
-    conditions.append(
-        exp.NEQ(this=column("e", "actor_class"), expression=exp.Literal.string("machine"))
-    )
+    machine = exp.Literal.string("machine")
+    conditions.append(exp.NullSafeNEQ(this=column("e", "actor_class"), expression=machine))
     query = exp.select(
         exp.alias_(exp.Literal.number(number), "happening"),
         column("e", "contact_id"),
@@ -156,9 +139,9 @@ def event_rows(
             kind = fields.event[name]
             joined = f"p{position}"
             query = join_property(query, "event", column("e", "message_id"), name, joined)
-            value = typed(column(joined, "value"), kind)
+            value = typed(joined, kind)
         else:
-            kind = EVENT_FIELDS[name] if is_event else TOUCH_FIELDS[name]
+            kind = (EVENT_FIELDS if is_event else TOUCH_FIELDS)[name]
             value = column("e", name)
         conditions.append(whether(compare(value, kind, comparison, as_of)))
     return query.where(*conditions)
@@ -182,7 +165,8 @@ def named(happening: Happening, names: Collection[tuple[str, str]]) -> exp.Expre
 
 
 def is_called(event: str, given: str) -> bool:
-    return event != "" and (event == given or plain_name(event) == given)
+    # No literal holds a NUL, and no file asks for one.
+    return event != "" and "\0" not in event and (event == given or plain_name(event) == given)
 
 
 def join_property(

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from workspace.definitions.reading import Key, Row, Strict
 
@@ -123,6 +123,18 @@ class Fields(Strict):
     account_properties: dict[Key, Property] = Field({}, alias="account")
     event_properties: dict[Key, Property] = Field({}, alias="event")
 
+    @model_validator(mode="after")
+    def _no_second_meaning(self) -> Fields:
+        for owner, properties, columns in (
+            ("contact", self.contact_properties, CONTACT_FIELDS),
+            ("account", self.account_properties, ACCOUNT_FIELDS),
+            ("event", self.event_properties, EVENT_FIELDS),
+        ):
+            for name in properties:
+                if name in columns:
+                    raise ValueError(f"{owner}.{name} is a field already")
+        return self
+
     def of(self, unit: str) -> dict[str, Kind]:
         """Field as segments name it -> kind; a contact also has its account's fields."""
         account = {f"account.{name}": kind for name, kind in ACCOUNT_FIELDS.items()}
@@ -154,6 +166,6 @@ NAMED_TYPES = {"page_viewed": "page", "screen_viewed": "screen", "identified": "
 
 def plain_name(event: str) -> str:
     """``Démo Booked!`` is ``demo_booked``: how a segment may write an event's name."""
-    letters = unicodedata.normalize("NFKD", event).lower()
+    letters = unicodedata.normalize("NFD", event).lower()
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return re.sub(r"[\W_]+", "_", plain).strip("_")

@@ -40,14 +40,20 @@ def _usable(number: float) -> float:
     return number
 
 
+def _printable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a text without NUL")
+    return text
+
+
 Number = Annotated[StrictInt | StrictFloat, AfterValidator(_usable)]
-Text = Annotated[StrictStr, Field(max_length=1000)]
+Text = Annotated[StrictStr, Field(max_length=1000), AfterValidator(_printable)]
 Part = Annotated[Text, Field(min_length=1)]
 # Text first: what is stored as JSON has no dates.
 Scalar = StrictBool | Number | Text | date
 Days = Annotated[StrictInt | StrictFloat, Field(gt=0, le=36500)]
 Count = Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
-Name = Annotated[StrictStr, Field(min_length=1, max_length=200)]
+Name = Annotated[StrictStr, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 
 #: Operators that say the whole comparison, and those that may stand together.
 _ALONE = ("is", "is_not", "in", "not_in", "contains", "starts_with", "ends_with", "is_known")
@@ -263,6 +269,12 @@ class ContactsLeaf(Strict):
     contacts: Condition
     at_least: Count | None = None
     at_most: Count | None = None
+
+    @model_validator(mode="after")
+    def _sane(self) -> ContactsLeaf:
+        if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
+            raise ValueError(f"no count is at least {self.at_least} and at most {self.at_most}")
+        return self
 
 
 _KINDS: dict[str, str] = {

@@ -24,7 +24,7 @@ from workspace.definitions.segments import Segment, Segments
 Plain = dict[str, Any]
 _PLAIN = (
     "pricing_viewed", "white_paper_downloaded", "demonstration_demandee", "mp_web_page_view",
-    "order_completed", "it_s_100_odd", "roi_calculator_used",
+    "order_completed", "日本_viewed", "it_s_100_odd", "roi_calculator_used",
     "page_viewed", "screen_viewed", "identified",
 )  # fmt: skip
 _NEVER = ("never_happened", "Nobody's event")

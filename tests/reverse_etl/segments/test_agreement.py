@@ -250,11 +250,13 @@ def test_they_agree_on_the_edges_of_windows(as_of: datetime, zone: str) -> None:
 
 def test_they_agree_on_what_is_deep_or_long() -> None:
     some: dict[str, Any] = {"field": "contact.orders", "at_least": 1}
-    negated, nested = some, some
-    for level in range(40):
+    negated, nested, deepest = some, some, some
+    for level in range(44):
         negated = {"not": negated}
         nested = {("any", "all")[level % 2]: [nested, {"field": "contact.orders", "is": level % 4}]}
+    for _ in range(90):
+        deepest = {"not": deepest}
     long = [{"field": "contact.orders", "is_not": number} for number in range(3, 150)]
-    asked = [some, negated, nested, {"all": long}, {"not": {"any": long}}]
+    asked = [some, negated, nested, deepest, {"all": long}, {"not": {"any": long}}]
     chain = [{"not": {"segment": f"s{number}"}} for number in range(len(asked) - 1, 60)]
     assert not disagreements(random_world(1), of(*asked, *chain))

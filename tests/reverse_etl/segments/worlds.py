@@ -6,16 +6,20 @@ drawn from the same values tell its people apart.
 
 from __future__ import annotations
 
+import functools
 import random
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 
+from dagster_project.compiled import compiled
 from reverse_etl.segments.evaluator import COLUMNS, Tables
 from workspace.definitions.segment_fields import (
     ACCOUNT_FIELDS,
@@ -25,6 +29,7 @@ from workspace.definitions.segment_fields import (
     Fields,
     Kind,
 )
+from workspace.paths import Paths
 
 T = datetime(2026, 3, 15, 10, 30)
 MICROSECOND = timedelta(microseconds=1)
@@ -78,11 +83,15 @@ PROPERTY_TEXTS: dict[Kind, tuple[str, ...]] = {
         "1 000", "--1", "1e", "1000000000000001", "true", "é", "1\n2", "١",
     ),
     "boolean": ("true", "false", "", "yes", "1", "0", "t", "wahr"),
-    "date": ("2026-03-15", "2026-03-14", "2024-02-29", "2026-02-30", "soon", "", "2026-13-01", "é"),
+    "date": ("2026-03-15", "2026-03-14", "2024-02-29", "2026-02-30", "soon", "", "2026-13-01", "é",
+        "2026-03-15T00:30:00+02:00", "2026-03-15T25:00:00Z", "infinity",
+    ),
     "time": (
         "2026-03-15T10:30:00Z", "2026-03-15T10:29:59.999999Z", "2026-03-08T10:30:00Z",
         "2026-03-14T00:00:00Z", "2026-03-15 10:30:00.000001", "2026-03-14",
         "soon", "", "2026-02-30T00:00:00Z", "é",
+        "2026-03-15T00:30:00+02:00", "2026-03-14T23:30:00-02:00", "1773570600000", "infinity",
+        "2026-03-15Tabc", "2026-3-5", "2026-03-15 (BC)", "epoch",
     ),
 }  # fmt: skip
 EVENTS = (
@@ -157,9 +166,18 @@ class World:
             connection.register("given", getattr(self.tables, table))
             day = f"timezone('{self.zone}', timezone('UTC', occurred_at))::date as occurred_on"
             more = f", {day}" if "occurred_at" in COLUMNS[table] else ""
-            connection.execute(f"create table marts.{table} as select *{more} from given")
+            source = typed_values_sql() if table == "field_values" else f"select *{more} from given"
+            connection.execute(f"create table marts.{table} as {source}")
             connection.unregister("given")
         return connection
+
+
+@functools.cache
+def typed_values_sql() -> str:
+    """What dbt makes field_values of, from the texts in ``given``."""
+    project = compiled(Paths(Path(tempfile.gettempdir())), "dev")
+    text = project.statements["model.marketing_warehouse.field_values"]
+    return text.replace('"warehouse"."intermediate"."int_field_texts"', "given")
 
 
 def world_of(fields: Fields = FIELDS, zone: str = "Europe/Paris", **rows: Iterable[Row]) -> World:

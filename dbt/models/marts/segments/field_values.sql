@@ -1,62 +1,19 @@
--- Nothing is read where fields.yml names no property of the kind: the sources are wide.
-with declared as (
+{% set date_shape = '[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?' %}
+{% set time_shape = "'^(-?[0-9]{5,15}|" ~ date_shape ~ ")$'" %}
 
-    select * from {{ ref('stg_marketing__field_properties') }}
+with texts as (
 
-),
-
-of_contacts as (
-
-    select
-        'contact' as owner,
-        contacts.contact_id as owner_id,
-        declared.property,
-        {{ json_text_by('crm.properties', 'declared.property') }} as value
-    from declared
-    inner join {{ ref('stg_crm__contacts') }} as crm on declared.owner = 'contact'
-    inner join {{ ref('dim_contacts') }} as contacts on crm.contact_key = contacts.contact_key
-
-),
-
-of_accounts as (
-
-    select
-        'account' as owner,
-        accounts.account_id as owner_id,
-        declared.property,
-        {{ json_text_by('versions.properties', 'declared.property') }} as value
-    from declared
-    inner join {{ ref('stg_crm__companies') }} as companies on declared.owner = 'account'
-    inner join {{ source('lake', 'crm_companies') }} as versions
-        on
-            companies.crm_id = versions.crm_id
-            and companies.landing_file = versions.landing_file
-            and companies.landing_line = versions.landing_line
-    inner join {{ ref('dim_accounts') }} as accounts on companies.crm_id = accounts.crm_id
-
-),
-
-of_events as (
-
-    select
-        'event' as owner,
-        events.message_id as owner_id,
-        declared.property,
-        {{ json_text_by('events.properties', 'declared.property') }} as value
-    from declared
-    inner join {{ source('lake', 'events') }} as events on declared.owner = 'event'
-
-),
-
-final as (
-
-    select * from of_contacts
-    union all
-    select * from of_accounts
-    union all
-    select * from of_events
+    select * from {{ ref('int_field_texts') }}
 
 )
 
-select * from final
-where value is not null
+select
+    owner,
+    owner_id,
+    property,
+    value,
+    {{ number_from_text('value') }} as number_value,
+    case
+        when {{ matches('value', time_shape) }} then {{ time_from_text('value') }}
+    end as time_value
+from texts
