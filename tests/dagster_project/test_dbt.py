@@ -31,7 +31,11 @@ FILES = {
     "models/beside.sql": "select 1 as one",
     "models/all.yml": "models:\n"
     "  - name: numbers\n    columns:\n      - name: i\n        data_tests: [unique]\n"
-    "  - name: joined\n    columns:\n      - name: rate\n        data_tests: [not_null]\n",
+    "  - name: joined\n    columns:\n      - name: rate\n        data_tests: [not_null]\n"
+    "unit_tests:\n"
+    "  - name: of_joined\n    model: joined\n"
+    "    given: [{input: ref('numbers'), rows: [{i: 1, code: EUR}]}, {input: ref('rates')}]\n"
+    "    expect: {rows: [{i: 1}]}\n",
     "tests/few.sql": "{{ config(severity='warn') }}\nselect * from {{ ref('beside') }}",
 }
 
@@ -81,11 +85,12 @@ sources:
 
 
 def states(result: BuildResult) -> dict[str, str]:
-    return {
-        node.unique_id.split(".")[2]: node.status
-        for node in result.nodes
-        if not node.unique_id.startswith("operation.")
-    }
+    found = {}
+    for node in result.nodes:
+        kind, _, name, *rest = node.unique_id.split(".")
+        if kind != "operation":
+            found[rest[0] if kind == "unit_test" else name] = node.status
+    return found
 
 
 @pytest.fixture(params=[False, True], ids=["statements", "dbt"])
@@ -119,6 +124,8 @@ def test_tables_views_seeds_and_verdicts(project: Project) -> None:
     )
     assert dict(kinds)["joined"] == "VIEW" and dict(kinds)["last"] == "BASE TABLE"
     assert result.sql_seconds <= result.seconds
+    written = {path.name for path in project.opened.paths.root.rglob("*.json")}
+    assert written.isdisjoint({"manifest.json", "run_results.json"}), "megabytes, a build"
 
     # What was a table becomes a view and the other way round; the seed's rows change.
     project.write("models/last.sql", "{{ config(materialized='view') }}select 1 as x")
