@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -161,11 +160,9 @@ class Lakehouse:
         shutil.copyfile(self.path, other.path)
         return other
 
-    @staticmethod
-    def statement(model: str) -> str:
+    def statement(self, model: str) -> str:
         """A model's text as it is run."""
-        folder = Path(tempfile.gettempdir())
-        project = compiled(Paths(folder), Environment.DEV)
+        project = compiled(Paths(self.path.parent), Environment.DEV)
         return project.statements[f"model.marketing_warehouse.{model}"]
 
     def put(self, table: str, rows: list[dict[str, Any]]) -> None:
