@@ -137,6 +137,19 @@ def test_tables_views_seeds_and_verdicts(project: Project) -> None:
     assert project.rows("select * from staging.rates") == [("EUR", 7)]
 
 
+def test_duckdb_is_set_up_as_the_profile_says(project: Project) -> None:
+    profile = (project.folder / "profiles.yml").read_text("utf-8")
+    assert "TimeZone: UTC" in profile and "checkpoint_threshold: 4GB" in profile
+    profile = profile.replace("TimeZone: UTC", "TimeZone: Asia/Tokyo").replace("4GB", "3GiB")
+    project.write("profiles.yml", profile)
+    names = ("TimeZone", "preserve_insertion_order", "checkpoint_threshold")
+    asked = ", ".join(f"current_setting('{name}') as {name}" for name in names)
+    project.write("models/beside.sql", f"select {asked}")
+    project.write("tests/few.sql", "select * from {{ ref('beside') }} where TimeZone is null")
+    assert not project.build("beside").failed
+    assert project.rows("select * from marts.beside") == [("Asia/Tokyo", False, "3.0 GiB")]
+
+
 def test_what_stands_behind_a_failure_is_skipped(project: Project) -> None:
     project.write("models/numbers.sql", "select 1 as i, 'x' as code from range(2)")
     result = project.build()
