@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from dagster_project.compiled import compiled
+from dagster_project.compiled import Compiled, compiled
 from dagster_project.statements import run_statements
 from workspace.paths import Paths
 from workspace.settings import Environment
@@ -115,6 +115,10 @@ class Lakehouse:
         connection.execute(f"create or replace table lake.{name} as select * from rows_to_load")
         connection.unregister("rows_to_load")
 
+    @property
+    def project(self) -> Compiled:
+        return compiled(Paths(self.path.parent), Environment.DEV)
+
     def dbt(self, *arguments: str) -> Any:
         """`dbt ARGUMENTS` in this process; fails with dbt's own messages."""
         from dbt.cli.main import dbtRunner
@@ -139,7 +143,7 @@ class Lakehouse:
         "buildable" (of them and what they stand on), "cautious" (of them alone) or None. Fails
         when one does.
         """
-        project = compiled(Paths(self.path.parent), Environment.DEV)
+        project = self.project
         nodes = project.manifest["nodes"]
         models = _selected(nodes, selectors)
         asked = [] if tests is None else _tests_of(nodes, models, tests)
@@ -162,8 +166,7 @@ class Lakehouse:
 
     def statement(self, model: str) -> str:
         """A model's text as it is run."""
-        project = compiled(Paths(self.path.parent), Environment.DEV)
-        return project.statements[f"model.marketing_warehouse.{model}"]
+        return self.project.statements[f"model.marketing_warehouse.{model}"]
 
     def put(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Literal rows in place of what a model would have made; missing columns are NULL."""
