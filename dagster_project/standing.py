@@ -62,6 +62,12 @@ def forget(connection: duckdb.DuckDBPyConnection) -> None:
     take(connection)
 
 
+def forget_model(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """The table of this model was not made by its build."""
+    known = take(connection)
+    put(connection, {key: built for key, built in known.items() if not key.endswith(f".{name}")})
+
+
 def comparable(connection: duckdb.DuckDBPyConnection, relation: str) -> str | None:
     """A table's content, or None where it is too long to compare."""
     row = connection.execute(f"select count(*) from {relation}").fetchone()

@@ -838,6 +838,82 @@ _ALL = [
         "value is JSON.",
         lineage=False,
     ),
+    _stream(
+        "segments",
+        "segment_definitions",
+        "segment known_at",
+        [
+            ("segment", TEXT),
+            ("definition_hash", TEXT),
+            ("status", TEXT),  # active | retired
+            ("definition", TEXT),
+            ("sequence", INT),
+        ],
+        "What marketing/segments/*.yml said: one row per segment and change of its file; "
+        "definition is JSON.",
+        lineage=False,
+    ),
+    _stream(
+        "segments",
+        "segment_changes",
+        "segment member_type member_id sequence",
+        [
+            ("segment", TEXT),
+            ("member_type", TEXT),  # contact | account
+            ("member_id", TEXT),
+            ("account_id", TEXT),
+            ("change", TEXT),  # entered | left
+            ("definition_hash", TEXT),
+            ("sequence", INT),
+        ],
+        "Who came into a segment and who left: one row per segment, member and change.",
+        decided=True,
+    ),
+    _stream(
+        "segments",
+        "segment_evaluations",
+        "segment known_at sequence",
+        [
+            ("segment", TEXT),
+            ("definition_hash", TEXT),
+            ("status", TEXT),  # applied | held
+            ("members_before", INT),
+            ("members", INT),
+            ("entered", INT),
+            ("departed", INT),
+            ("sampled", INT),
+            ("sample_found", INT),
+            ("sample_true", INT),
+            ("sample_both", INT),
+            ("sequence", INT),
+        ],
+        "What each run found of each segment: one row per segment and run; sample_ columns count "
+        "contacts or accounts that both evaluations looked at.",
+        decided=True,
+    ),
+    _stream(
+        "segments",
+        "segment_acceptances",
+        "segment definition_hash known_at",
+        [("segment", TEXT), ("definition_hash", TEXT), ("sequence", INT)],
+        "Large changes that somebody let through: one row per segment and acceptance.",
+        decided=True,
+    ),
+    _stream(
+        "segments",
+        "segment_snapshots",
+        "snapshot_id contact_id",
+        [
+            ("snapshot_id", TEXT),
+            ("segment", TEXT),
+            ("definition_hash", TEXT),
+            ("contact_id", TEXT),
+            ("account_id", TEXT),
+            ("members_as_of", TIME),
+        ],
+        "Who was in a segment when a snapshot was taken: one row per snapshot and contact.",
+        decided=True,
+    ),
 ]
 
 STREAMS: dict[str, Stream] = {s.name: s for s in _ALL}

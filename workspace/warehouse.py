@@ -52,10 +52,30 @@ def show(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, as_of: da
     _note_version(connection, name, lake.version(name, as_of))
 
 
-def show_query(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
-    """Put a SELECT that a run wrote into schema ``lake``, as a view over tables that stand."""
-    connection.execute(f"create or replace view {SCHEMA}.{name} as {query}")
+def show_query(
+    connection: duckdb.DuckDBPyConnection, name: str, query: str, table: str | None = None
+) -> bool:
+    """Put a SELECT that a run wrote into schema ``lake``, as a macro without parameters.
+
+    What it names must stand. ``table`` is where its rows will stand, as ``schema.name``, for
+    later queries to name; where it has other columns it is made anew, empty, which is returned.
+    """
+    connection.execute(f"create or replace macro {SCHEMA}.{name}() as table {query}")
     _note_version(connection, name, hashlib.sha256(query.encode()).hexdigest()[:32])
+    if table is None:
+        return False
+    schema, _, bare = table.partition(".")
+    wanted = connection.execute(f"describe from {SCHEMA}.{name}()").fetchall()
+    standing = connection.execute(
+        "select column_name, data_type from duckdb_columns() "
+        "where schema_name = ? and table_name = ? order by column_index",
+        [schema, bare],
+    ).fetchall()
+    if standing == [column[:2] for column in wanted]:
+        return False
+    connection.execute(f"create schema if not exists {schema}")
+    connection.execute(f"create or replace table {table} as from {SCHEMA}.{name}() limit 0")
+    return True
 
 
 def store(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

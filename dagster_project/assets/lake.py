@@ -23,6 +23,7 @@ from dagster import (
 
 from dagster_project.assets.sources import feeding
 from dagster_project.resources import RunState, WorkspaceResource
+from dagster_project.translation import MADE_BY_RUNS
 from ingestion.contracts import STREAMS_OF
 from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
@@ -59,7 +60,16 @@ def build_landing_specs() -> list[AssetSpec]:
 
 def build_lake_assets() -> list[AssetsDefinition]:
     loads = [_load(kind, streams) for kind, streams in STREAMS_OF.items()]
-    return [*loads, rejected_rows, parameters, consent_events, run_context]
+    return [
+        *loads,
+        _look_at("rejected_rows", [landing_key(kind) for kind in STREAMS_OF]),
+        _look_at("segment_acceptances", []),
+        _look_at("segment_snapshots", []),
+        parameters,
+        segment_definitions,
+        consent_events,
+        run_context,
+    ]
 
 
 def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
@@ -136,18 +146,43 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
     return load
 
 
+def _look_at(stream: str, deps: list[AssetKey]) -> AssetsDefinition:
+    """A stream that others fill: the run tells what is in it."""
+
+    @asset(
+        key=stream_key(stream),
+        deps=deps,
+        group_name="lake",
+        kinds={"parquet"},
+        owners=["team:data"],
+        description=STREAMS[stream].description,
+    )
+    def look(workspace: WorkspaceResource) -> MaterializeResult:
+        run = workspace.run
+        latest = run.lake.latest(stream, "known_at")
+        return MaterializeResult(metadata=_stream_metadata(run, stream, [], latest))
+
+    return look
+
+
 @asset(
-    key=stream_key("rejected_rows"),
-    deps=[landing_key(kind) for kind in STREAMS_OF],
+    key=stream_key("segment_definitions"),
     group_name="lake",
-    kinds={"parquet"},
-    owners=["team:data"],
-    description=STREAMS["rejected_rows"].description,
+    kinds={"yaml", "parquet"},
+    owners=["team:marketing"],
+    description=STREAMS["segment_definitions"].description,
 )
-def rejected_rows(workspace: WorkspaceResource) -> MaterializeResult:
+def segment_definitions(workspace: WorkspaceResource) -> MaterializeResult:
+    from reverse_etl.segments import versions
+
     run = workspace.run
-    latest = run.lake.latest("rejected_rows", "known_at")
-    return MaterializeResult(metadata=_stream_metadata(run, "rejected_rows", [], latest))
+    with run.step("segment_definitions") as step:
+        given = run.definitions.segments
+        stored = [] if run.is_past else versions.store(given, run.lake, run.as_of)
+        step.rows = len(given.segments)
+    return MaterializeResult(
+        metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
+    )
 
 
 @asset(
@@ -187,7 +222,7 @@ def consent_events(workspace: WorkspaceResource) -> MaterializeResult:
     specs=[
         AssetSpec(
             stream_key(name),
-            deps=[stream_key(stream) for stream in STREAMS],
+            deps=[stream_key(stream) for stream in STREAMS if stream not in MADE_BY_RUNS],
             group_name="lake",
             kinds={"duckdb"},
             owners=["team:data"],
@@ -196,11 +231,13 @@ def consent_events(workspace: WorkspaceResource) -> MaterializeResult:
         for name, description in {
             "run_context": "The run's as_of and input snapshot; made with a view for each stream.",
             "load_receipts": "One row per landed file: how each of its rows ended.",
+            "segment_conditions": "One row per leaf condition of each version of a segment.",
         }.items()
     ]
 )
 def run_context(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     from ingestion.loading import receipts
+    from reverse_etl.segments import versions
 
     run = workspace.run
     with run.step("run_context") as step:
@@ -219,6 +256,7 @@ def run_context(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
                 ),
                 "parameters": definitions.in_force(run.definitions.rows(), run.lake, run.as_of),
                 "load_receipts": loads,
+                "segment_conditions": versions.conditions(run.lake, run.as_of),
                 "run_log": run.ledger.run_log(run.as_of),
             },
         )
@@ -229,6 +267,7 @@ def run_context(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     yield MaterializeResult(
         asset_key=stream_key("load_receipts"), metadata={"dagster/row_count": loads.num_rows}
     )
+    yield MaterializeResult(asset_key=stream_key("segment_conditions"))
 
 
 def _freshness(run: RunState, stream: str, latest: datetime | None) -> AssetCheckResult:

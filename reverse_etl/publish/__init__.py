@@ -14,18 +14,23 @@ from reverse_etl.publish.publisher import (
     ensure_root,
     publish,
     publish_as_of,
+    published_as_of,
     rollback,
 )
+from reverse_etl.publish.reader import TookTooLong, reader
 
 __all__ = [
     "Catalogue",
     "NothingPublished",
     "Published",
     "Relation",
+    "TookTooLong",
     "ensure_root",
     "fingerprints",
     "publish",
     "publish_as_of",
+    "published_as_of",
     "read_catalogue",
+    "reader",
     "rollback",
 ]

@@ -22,7 +22,7 @@ import duckdb
 from reverse_etl.publish.catalogue import CLOSED, OPEN, Catalogue, Relation
 from reverse_etl.publish.views import stored_root, write_views
 from workspace import durable
-from workspace.clock import compact, iso
+from workspace.clock import compact, iso, parse_time
 from workspace.paths import Paths
 from workspace.settings import view_root
 
@@ -130,6 +130,12 @@ def current_version(paths: Paths) -> str:
             f"nothing is published in {paths.published} yet; 'marketing run' publishes"
         )
     return os.readlink(link)
+
+
+def published_as_of(paths: Paths) -> datetime:
+    """The ``as_of`` of the current version. Raises :class:`NothingPublished`."""
+    folder = paths.published / current_version(paths)
+    return parse_time(json.loads((folder / VERSION_FILE).read_bytes())["as_of"])
 
 
 def ensure_root(paths: Paths) -> bool:

@@ -33,6 +33,8 @@ ORDER = [
     "staging",
     "intermediate",
     "marts",
+    "segments",
+    "memberships",
     "activation",
     "published",
 ]
@@ -62,6 +64,11 @@ MARTS = [
     "watermarks",
     "rejected_rows",
     "run_log",
+    "marketing_segments",
+    "segment_conditions",
+    "segment_memberships",
+    "segment_membership_history",
+    "segment_snapshots",
 ]
 
 
@@ -222,7 +229,12 @@ def test_a_selection_runs_with_its_own_facts(tmp_path: Path) -> None:
             for event in (e.dagster_event for e in instance.all_logs(outcome.run_id))
             if event and event.event_type_value == "ASSET_MATERIALIZATION"
         }
-    assert materialized == {"dim_dates", "lake/run_context", "lake/load_receipts"}
+    assert materialized == {
+        "dim_dates",
+        "lake/run_context",
+        "lake/load_receipts",
+        "lake/segment_conditions",
+    }
     for bad in ("nonsense::", "key:nothing"):
         with pytest.raises(runs.SelectionError):
             runs.run(opened, select=bad)

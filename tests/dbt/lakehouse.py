@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from dagster_project.compiled import Compiled, compiled
 from dagster_project.statements import run_statements
+from reverse_etl.segments.versions import CONDITIONS
 from workspace.paths import Paths
 from workspace.settings import Environment
 from workspace.streams import STREAMS
@@ -30,6 +31,7 @@ Rows = Iterable[Mapping[str, Any]]
 
 TIME = pa.timestamp("us")
 SYSTEM = {
+    "segment_conditions": CONDITIONS,
     "run_context": pa.schema(
         [
             ("run_id", pa.string()),
@@ -61,6 +63,15 @@ SYSTEM = {
         ]
     ),
 }
+#: What a run compiles where there is no segment.
+NO_SEGMENTS = {
+    "segment_events": "0 as happening, '' as contact_id, timestamp '2000-01-01' as occurred_at, "
+    "date '2000-01-01' as occurred_on, 0.0 as amount",
+    "segment_contacts": "'' as contact_id, '' as account_id, '' as role, '' as vertical",
+    "segment_accounts": "'' as account_id, '' as vertical",
+    "segment_members": "'' as segment, '' as member_type, '' as member_id, '' as account_id",
+}
+NO_SEGMENTS["segment_touches"] = NO_SEGMENTS["segment_events"]
 EARLY = datetime(2000, 1, 1)
 
 
@@ -91,8 +102,12 @@ class Lakehouse:
             for name, stream in STREAMS.items():
                 self._table(connection, name, stream.schema, streams.pop(name, []))
             self._table(connection, "run_context", SYSTEM["run_context"], [context])
-            for name in ("load_receipts", "run_log"):
+            for name in ("load_receipts", "run_log", "segment_conditions"):
                 self._table(connection, name, SYSTEM[name], streams.pop(name, []))
+            for name, columns in NO_SEGMENTS.items():
+                connection.execute(
+                    f"create or replace macro lake.{name}() as table select {columns} where false"
+                )
         assert not streams, f"unknown streams: {sorted(streams)}"
         return self
 

@@ -25,6 +25,9 @@ from workspace.definitions.performance import Performance
 from workspace.definitions.personas import Personas
 from workspace.definitions.reading import DefinitionError, Row, Strict, nearest, read
 from workspace.definitions.scoring import Scoring
+from workspace.definitions.segment_fields import Fields
+from workspace.definitions.segment_files import load_segments
+from workspace.definitions.segments import Segments
 from workspace.definitions.store import in_force, store
 from workspace.definitions.target_accounts import TargetAccounts, read_csv
 from workspace.definitions.targets import COMPANY, Targets
@@ -60,6 +63,8 @@ class Definitions:
     scoring: Scoring
     content: Content
     personas: Personas
+    fields: Fields
+    segments: Segments
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -95,6 +100,7 @@ class Definitions:
             "content": list(self.content.rows()),
             "personas": list(self.personas.rows()),
             "consent": list(self.consent.rows()),
+            "fields": list(self.fields.rows()),
         }
 
 
@@ -133,6 +139,7 @@ def load(folder: Path) -> Definitions:
     paths = _of_verticals(folder / "paths.yml", Paths, verticals)
     _check_steps(folder / "paths.yml", paths, verticals)
     personas = _of_verticals(folder / "personas.yml", Personas, verticals)
+    fields = _given(folder / "fields.yml", Fields)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -153,6 +160,8 @@ def load(folder: Path) -> Definitions:
         personas=personas,
         touchpoints=read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints),
         scoring=read(_own_or_shipped(folder, "scoring.yml"), Scoring),
+        fields=fields,
+        segments=load_segments(folder, fields, verticals.verticals),
     )
 
 

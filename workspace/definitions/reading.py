@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -48,8 +48,15 @@ class Row:
         return json.dumps(self.value, default=_plain, ensure_ascii=False, sort_keys=True)
 
 
-def read(path: Path, model: type[Model]) -> Model:
-    """Load one YAML file into its model. Raises :class:`DefinitionError`."""
+def read(
+    path: Path,
+    model: type[Model],
+    check: Callable[[Model], Iterable[tuple[Sequence[str | int], str]]] | None = None,
+) -> Model:
+    """Load one YAML file into its model. Raises :class:`DefinitionError`.
+
+    ``check`` gives the faults that the model alone cannot see, and where they are.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -64,11 +71,11 @@ def read(path: Path, model: type[Model]) -> Model:
         problem = getattr(error, "problem", None) or str(error)
         raise DefinitionError([f"{path}:{line}: {problem}"]) from error
     try:
-        return model.model_validate(content if content is not None else {})
+        found = model.model_validate(content if content is not None else {})
     except ValidationError as error:
         faults = []
         for item in error.errors():
-            location = [part for part in item["loc"] if part != "[key]"]
+            location = [part for part in item["loc"] if not _is_aside(part)]
             line, field = _locate(tree, location)
             message = item["msg"].removeprefix("Value error, ")
             if item["type"] == "extra_forbidden":
@@ -77,6 +84,18 @@ def read(path: Path, model: type[Model]) -> Model:
                 f"{path}:{line}: {field}: {message}" if field else f"{path}:{line}: {message}"
             )
         raise DefinitionError(faults) from error
+    faults = []
+    for place, message in check(found) if check else ():
+        line, field = _locate(tree, list(place))
+        faults.append(f"{path}:{line}: {field}: {message}")
+    if faults:
+        raise DefinitionError(faults)
+    return found
+
+
+def _is_aside(part: str | int) -> bool:
+    """What Pydantic says of a place besides keys and numbers: ``[key]``, and ``<a form>``."""
+    return isinstance(part, str) and (part == "[key]" or (part[:1], part[-1:]) == ("<", ">"))
 
 
 def no_repeats(values: Iterable[str], what: str) -> None:
@@ -131,8 +150,12 @@ def _names(model: type[BaseModel], location: list[Any]) -> list[str]:
     """Field names of the model at a location, for the suggestion; best effort."""
     names = set()
     queue: list[Any] = [model]
+    seen: list[Any] = []  # a model may hold itself
     while queue:
         kind = queue.pop()
+        if kind in seen:
+            continue
+        seen.append(kind)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             for name, info in kind.model_fields.items():
                 names.add(info.alias or name)

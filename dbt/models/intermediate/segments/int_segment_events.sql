@@ -1,0 +1,11 @@
+{{ config(meta={'days_of': 'fct_events', 'day_column': 'occurred_on'}) }}
+
+-- depends_on: {{ ref('fct_events') }}
+-- depends_on: {{ ref('field_values') }}
+select
+    happening,
+    contact_id,
+    occurred_at,
+    occurred_on,
+    amount
+from {{ compiled_query('segment_events') }}

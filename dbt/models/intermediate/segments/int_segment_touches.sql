@@ -1,0 +1,10 @@
+{{ config(meta={'days_of': 'fct_touchpoints', 'day_column': 'occurred_on'}) }}
+
+-- depends_on: {{ ref('fct_touchpoints') }}
+select
+    happening,
+    contact_id,
+    occurred_at,
+    occurred_on,
+    amount
+from {{ compiled_query('segment_touches') }}

@@ -1,0 +1,78 @@
+with members as (
+
+    select * from {{ ref('segment_memberships') }}
+
+),
+
+segments as (
+
+    select * from {{ ref('marketing_segments') }}
+    where is_current
+
+),
+
+contacts as (
+
+    select * from {{ ref('dim_contacts') }}
+
+),
+
+consents as (
+
+    select distinct
+        contact_id,
+        purpose,
+        channel
+    from {{ ref('consent_states') }}
+    where state = 'granted' and contact_id is not null
+
+),
+
+purposes as (
+
+    select distinct
+        purpose,
+        channel
+    from {{ ref('consent_states') }}
+    where channel in ('email', 'sms', 'push')
+
+),
+
+reachable as (
+
+    select
+        members.segment,
+        consents.purpose,
+        consents.channel,
+        count(*) as reachable_contacts
+    from members
+    inner join consents on members.contact_id = consents.contact_id
+    inner join contacts on members.contact_id = contacts.contact_id
+    where
+        (consents.channel = 'email' and contacts.email_key is not null)
+        or (consents.channel = 'sms' and contacts.phone_key is not null)
+        or consents.channel = 'push'
+    group by members.segment, consents.purpose, consents.channel
+
+)
+
+select
+    segments.segment,
+    segments.vertical,
+    purposes.purpose,
+    purposes.channel,
+    segments.contacts as members,
+    coalesce(reachable.reachable_contacts, 0) as reachable_contacts,
+    case
+        when segments.is_stale then 0
+        else coalesce(reachable.reachable_contacts, 0)
+    end as sendable_contacts,
+    {{ ratio('coalesce(reachable.reachable_contacts, 0)', 'segments.contacts') }}
+        as reachable_share
+from segments
+cross join purposes
+left join reachable
+    on
+        segments.segment = reachable.segment
+        and purposes.purpose = reachable.purpose
+        and purposes.channel = reachable.channel

@@ -1,0 +1,59 @@
+"""A connection for questions that others have a say in: what is published, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import duckdb
+
+from reverse_etl.publish.publisher import CURRENT, NothingPublished
+from workspace.clock import iso
+from workspace.paths import Paths
+from workspace.settings import view_root
+
+MEMORY = "4GB"
+SECONDS = 120.0
+
+
+class TookTooLong(RuntimeError):
+    """A question ran into its time limit."""
+
+
+@contextmanager
+def reader(
+    paths: Paths, as_of: datetime | None = None, seconds: float = SECONDS
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the current version, or that of a past ``as_of``, read-only and locked.
+
+    No other file can be read, nothing written, no setting changed. Raises
+    :class:`NothingPublished`, and :class:`TookTooLong` after ``seconds``.
+    """
+    folder, files = paths.published, view_root() or paths.published
+    if as_of is not None:
+        folder = files = paths.published / "as_of" / iso(as_of).replace(":", "")
+        if not folder.exists():
+            raise NothingPublished(
+                f"nothing is published for {iso(as_of)}; make it with: "
+                f"marketing run --as-of {iso(as_of)}"
+            )
+    elif not (folder / CURRENT).is_symlink():
+        raise NothingPublished(f"nothing is published in {folder} yet; 'marketing run' publishes")
+    with duckdb.connect(str(folder / "marketing.duckdb"), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"set memory_limit = '{MEMORY}'")
+        allowed = ", ".join("'" + f"{path}/".replace("'", "''") + "'" for path in {folder, files})
+        connection.execute(f"set allowed_directories = [{allowed}]")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+        timer = threading.Timer(seconds, connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield connection
+        except duckdb.InterruptException as error:
+            raise TookTooLong(f"no answer within {seconds:.0f} s") from error
+        finally:
+            timer.cancel()

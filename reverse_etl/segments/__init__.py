@@ -1,0 +1,1 @@
+"""Segments: definitions to SQL, their evaluation, their history and the questions about them."""
