@@ -6,7 +6,7 @@ from typing import Any
 
 from dagster import Definitions, in_process_executor
 
-from dagster_project import jobs, schedules, sensors
+from dagster_project import jobs, output_keys, schedules, sensors
 from dagster_project.assets import lake, maintenance, models, published, segments, sources
 from dagster_project.resources import WorkspaceResource
 from dagster_project.translation import Manifest
@@ -16,6 +16,7 @@ def build_definitions(
     manifest: Manifest, resource_overrides: dict[str, Any] | None = None
 ) -> Definitions:
     """Everything Dagster shows, for one dbt manifest."""
+    output_keys.remember()
     return Definitions(
         assets=[
             sources.build_source_asset(),

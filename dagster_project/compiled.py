@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from workspace import durable, settings
 from workspace.paths import PROJECT, Paths
@@ -57,11 +58,13 @@ class Compiled:
 
     ``needs_dbt`` names the nodes that are more than a table, a view, a seed or a test of fixed
     text: incremental models, hooks, contracts, text that asks the warehouse while it renders.
+    ``settings`` are DuckDB's, by name, as profiles.yml gives them to dbt.
     """
 
     folder: Path
     statements: dict[str, str] = field(repr=False)
     needs_dbt: frozenset[str]
+    settings: dict[str, Any]
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -87,13 +90,15 @@ def compiled(paths: Paths, environment: Environment) -> Compiled:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():  # else another process has just done it
                 _compile_into(folder, environment)
-    return _load(folder)
+    return _load(folder, environment)
 
 
 @functools.lru_cache(maxsize=2)
-def _load(folder: Path) -> Compiled:
+def _load(folder: Path, environment: Environment) -> Compiled:
     found = json.loads((folder / _STATEMENTS).read_bytes())
-    return Compiled(folder, found["statements"], frozenset(found["needs_dbt"]))
+    (profile,) = yaml.safe_load((PROJECT_FOLDER / "profiles.yml").read_bytes()).values()
+    settings = profile["outputs"][environment.value]["settings"]
+    return Compiled(folder, found["statements"], frozenset(found["needs_dbt"]), settings)
 
 
 def place(paths: Paths, environment: Environment) -> Path:

@@ -98,7 +98,10 @@ class Dbt:
         everything = self.manifest["nodes"]
         select = [".".join(everything[name]["fqn"]) for name in [*models, *tests]]
         found = invoke(
-            ["build", "--indirect-selection", "empty", "--select", *select],
+            [
+                *("build", "--no-write-json", "--exclude-resource-type", "unit_test"),
+                *("--indirect-selection", "empty", "--select", *select),
+            ],
             target,
             self.warehouse,
             self.environment,

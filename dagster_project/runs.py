@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from workspace import durable
 from workspace.paths import Paths
-from workspace.settings import Settings
+from workspace.settings import Settings, exported
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -114,7 +114,8 @@ def run(
         job = define_asset_job("selected", selection=picked.required_multi_asset_neighbors())
         definitions = type(definitions).merge(definitions, type(definitions)(jobs=[job]))
         name = job.name
-    with open_instance(settings.paths) as instance:
+    # What is planned, an event for each asset and check, is stored at once.
+    with open_instance(settings.paths) as instance, exported(DAGSTER_EVENT_BATCH_SIZE="10000"):
         result = definitions.resolve_job_def(name).execute_in_process(
             instance=instance, raise_on_error=False, run_config=QUIET
         )

@@ -72,10 +72,9 @@ def run_statements(
     """
     with duckdb.connect() as connection:
         place = str(path).replace("'", "''")
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set preserve_insertion_order = false")
-        # One checkpoint at the end instead of one in the middle of every few models.
-        connection.execute("set checkpoint_threshold = '4GB'")
+        for name, value in compiled.settings.items():
+            # Global: a cursor does not inherit what its connection was told for itself.
+            connection.execute(f"set global {name} = '{value}'")
         connection.execute(f"set temp_directory = '{place}.tmp'")  # not where we were started
         connection.execute(f"attach '{place}' as {DATABASE}")
         connection.execute(f"use {DATABASE}")

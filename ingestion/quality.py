@@ -18,7 +18,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.contracts import STREAMS_OF
 from workspace.settings import quiet_third_parties
+from workspace.streams import STREAMS
 
 #: Shares of rows that must hold.
 MOSTLY_KNOWN = 0.5
@@ -82,29 +84,26 @@ def _unique(*columns: str) -> Expectation:
     return _expect("ExpectCompoundColumnsToBeUnique", *columns)
 
 
-#: stream -> its expectations. A column ``x_days_ago`` is the age of ``x`` at landing.
-SUITES: dict[str, tuple[Expectation, ...]] = {
+#: stream -> what holds of a batch beyond its key. A column ``x_days_ago`` is the age of ``x`` at
+#: landing.
+_MORE: dict[str, tuple[Expectation, ...]] = {
     "events": (
-        _unique("message_id"),
         _known("occurred_at"),
         _between("occurred_at_days_ago", -1, FAR_PAST.days, MOSTLY_RECENT),
         _between("revenue", 0, LARGEST_AMOUNT, MOSTLY_POSITIVE),
         _between("revenue", -LARGEST_AMOUNT, LARGEST_AMOUNT),
     ),
     "crm_contacts": (
-        _unique("crm_id", "known_at"),
         _known("email_key", MOSTLY_KNOWN),
         _between("known_at_days_ago", -1, FAR_PAST.days, MOSTLY_RECENT),
     ),
-    "crm_companies": (_unique("crm_id", "known_at"), _known("name", MOSTLY_KNOWN)),
+    "crm_companies": (_known("name", MOSTLY_KNOWN),),
     "crm_deals": (
-        _unique("crm_id", "known_at"),
         _known("stage", MOSTLY_KNOWN),
         _between("amount", 0, LARGEST_AMOUNT, MOSTLY_POSITIVE),
         _between("amount", -LARGEST_AMOUNT, LARGEST_AMOUNT),
     ),
     "ad_spend": (
-        _unique("platform", "account_id", "campaign_id", "spend_on", "known_at"),
         _between("spend", 0, LARGEST_DAILY_SPEND, MOSTLY_POSITIVE),
         _between("spend", -LARGEST_DAILY_SPEND, LARGEST_DAILY_SPEND),
         _expect(
@@ -117,68 +116,24 @@ SUITES: dict[str, tuple[Expectation, ...]] = {
         ),
     ),
     "costs": (
-        _unique("vertical", "cost_month", "line", "scenario", "known_at"),
         _between("amount", 0, LARGEST_AMOUNT, MOSTLY_POSITIVE),
         _between("amount", -LARGEST_AMOUNT, LARGEST_AMOUNT),
     ),
-    "fx_rates": (
-        _unique("base_currency", "currency", "rate_on", "known_at"),
-        _between("rate", 1 / LARGEST_RATE, LARGEST_RATE),
-    ),
+    "fx_rates": (_between("rate", 1 / LARGEST_RATE, LARGEST_RATE),),
     "surveys": (
-        _unique("response_id"),
+        _unique("response_id"),  # an answer has versions, but no two of them in one file
         _between("occurred_at_days_ago", -1, FAR_PAST.days, MOSTLY_RECENT),
     ),
-    "content_items": (_unique("content_id", "known_at"), _known("title")),
-    "delivery_events": (_unique("provider", "provider_event_id"),),
-    "attendees": (_unique("event_key", "email_key", "known_at"),),
-    "imported_contacts": (
-        _unique("external_id", "known_at"),
-        _known("email_or_phone", MOSTLY_KNOWN),
-    ),
-    "suppressions": (_unique("identifier_key", "channel", "reason", "known_at"),),
-    "consents": (_unique("identifier_key", "purpose", "channel", "decided_at", "known_at"),),
-    "ad_spend_details": (
-        _unique(
-            "platform", "account_id", "campaign_id", "ad_group_id", "ad_id", "spend_on", "known_at"
-        ),
-    ),
-    "web_analytics": (
-        _unique(
-            "source",
-            "property_id",
-            "report_on",
-            "channel_group",
-            "traffic_source",
-            "traffic_medium",
-            "campaign",
-            "known_at",
-        ),
-    ),
-    "meetings": (_unique("source", "meeting_id", "known_at"),),
-    "form_submissions": (_unique("source", "submission_id", "known_at"),),
-    "support_tickets": (_unique("source", "ticket_id", "known_at"),),
-    "product_usage": (
-        _unique("source", "account_id", "user_id", "feature", "used_on", "known_at"),
-    ),
-    "social_posts": (_unique("platform", "page_id", "post_id", "report_on", "known_at"),),
-    "tender_notices": (_unique("source", "notice_id", "known_at"),),
-    "sales_activities": (
-        _unique("source", "owner_email", "activity_type", "profile_url", "occurred_at", "known_at"),
-    ),
-    "crm_owners": (_unique("crm_id", "known_at"),),
-    "crm_stages": (_unique("object_type", "pipeline_id", "stage_id", "known_at"),),
-    "crm_lists": (_unique("list_id", "known_at"),),
-    "crm_list_members": (_unique("list_id", "crm_id", "known_at"),),
-    "crm_associations": (_unique("from_type", "from_id", "to_type", "to_id", "known_at"),),
-    "crm_property_history": (
-        _unique("object_type", "crm_id", "property", "changed_at", "value", "known_at"),
-    ),
-    "crm_tickets": (_unique("crm_id", "known_at"),),
-    "crm_tasks": (_unique("crm_id", "known_at"),),
-    "crm_engagements": (_unique("crm_id", "known_at"),),
-    "collector_requests": (_unique("segment_id", "up_to_ms", "known_at"),),
-    "organisations": (_unique("level", "code", "known_at"), _known("population", MOSTLY_KNOWN)),
+    "content_items": (_known("title"),),
+    "imported_contacts": (_known("email_or_phone", MOSTLY_KNOWN),),
+    "organisations": (_known("population", MOSTLY_KNOWN),),
+}
+
+#: stream -> its expectations. A version of a thing is in a batch once.
+SUITES: dict[str, tuple[Expectation, ...]] = {
+    name: (_unique(*STREAMS[name].key), *_MORE.get(name, ()))
+    for streams in STREAMS_OF.values()
+    for name in streams
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import os
 import shutil
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ from workspace import settings
 from workspace.paths import Paths
 
 settings.quiet_third_parties()
+
+#: What a folder is called and how it is filled -> the folder.
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 ROOT = Path(__file__).resolve().parent.parent
 PEPPER = "a pepper for tests only"
@@ -39,6 +43,30 @@ def paths(tmp_path: Path) -> Paths:
     made = Paths(tmp_path / "a workspace")
     made.create()
     return made
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Gives a folder by its name, filled by the first of pytest's processes that asks for it.
+
+    It belongs to all of them: whoever wants to change something takes a copy.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def folder(name: str, fill: Callable[[Path], object]) -> Path:
+        made = shared / f"once-{name}"
+        with open(shared / f"once-{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                making = Path(tempfile.mkdtemp(dir=shared))
+                with settings.exported(MARKETING_PEPPER=PEPPER):
+                    fill(making)
+                making.rename(made)
+        return made
+
+    return folder
 
 
 @pytest.fixture(scope="session")

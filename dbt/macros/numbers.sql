@@ -58,4 +58,32 @@
             and try_cast({{ text }} as double) between -1e15 and 1e15
             then try_cast({{ text }} as double)
     end
+
+{#
+  One row per month and reporting window with values: the 95th percentile of a relation's column by
+  rank, which is the smallest value with at least 95 % of the values at its place or before.
+  `month` is the column with the month that a value belongs to.
+#}
+{% macro p95_by_window(relation, month, value) -%}
+    select
+        month,
+        metric_window,
+        all_values,
+        min(place) as values_within,
+        min(value) as p95
+    from (
+        select
+            windows.month,
+            windows.metric_window,
+            found.{{ value }} as value,
+            row_number() over (
+                partition by windows.month, windows.metric_window order by found.{{ value }}
+            ) as place,
+            count(*) over (partition by windows.month, windows.metric_window) as all_values
+        from {{ relation }} as found
+        inner join {{ ref('int_reporting_windows') }} as windows
+            on found.{{ month }} = windows.window_month
+    ) as ranked
+    where place * 100 >= all_values * 95
+    group by month, metric_window, all_values
 {%- endmacro %}

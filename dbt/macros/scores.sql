@@ -11,33 +11,27 @@
 {# Days before as_of whose lead scores are needed, as `days_back`: as_of and the days by which a band
    is held, and the days whose scores calibration holds against what followed. #}
 {% macro days_back() -%}
-    select cast({{ days_between('spread.as_of_on', 'spread.day') }} as integer) as days_back
-    from (
-        select
-            run_context.as_of_on,
-            {{ each_date(
-                'run_context.as_of_on',
-                'cast(run_context.as_of_on + settings.days_held as date)', 'day'
-            ) }} as day
-        from ({{ lead_settings() }}) as settings
-        cross join {{ ref('stg_system__run_context') }} as run_context
-    ) as spread
-    union
-    select 
+    {% for first, last, step_days in [
+        (0, 'settings.days_held', 1),
+        (1, 'settings.calibration_snapshots', 'settings.calibration_days')
+    ] -%}
+    select
         cast(
-            {{ days_between('spread.as_of_on', 'spread.day') }} * spread.calibration_days as integer
+            {{ days_between('spread.as_of_on', 'spread.day') }} * spread.step_days as integer
         ) as days_back
     from (
         select
             run_context.as_of_on,
-            settings.calibration_days,
+            {{ step_days }} as step_days,
             {{ each_date(
-                'cast(run_context.as_of_on + 1 as date)',
-                'cast(run_context.as_of_on + settings.calibration_snapshots as date)', 'day'
+                'cast(run_context.as_of_on + ' ~ first ~ ' as date)',
+                'cast(run_context.as_of_on + ' ~ last ~ ' as date)', 'day'
             ) }} as day
         from ({{ lead_settings() }}) as settings
         cross join {{ ref('stg_system__run_context') }} as run_context
     ) as spread
+    {{ 'union' if not loop.last }}
+    {% endfor %}
 {%- endmacro %}
 
 {# The lead rules that count touches: one row per rule and touch type. #}

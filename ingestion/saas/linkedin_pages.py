@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from ingestion.saas.values import MILLISECOND, from_unix, to_unix, unix_time
 from ingestion.sources import lines, rest
 from ingestion.sources.alone import main
 from ingestion.sources.model import (
@@ -27,9 +28,7 @@ from ingestion.sources.model import (
     Source,
     Variable,
 )
-from workspace.clock import iso
 
-EPOCH = datetime(1970, 1, 1)
 #: How far back LinkedIn's days go, and how late followers are.
 YEAR, LATE = timedelta(days=365), timedelta(days=2)
 PAGE_SIZE = 50
@@ -136,13 +135,7 @@ def _first_day(pull: Pull) -> date:
 
 
 def _milliseconds(day: date) -> int:
-    return (day - EPOCH.date()) // timedelta(milliseconds=1)
-
-
-def _time(milliseconds: Any) -> datetime:
-    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int):
-        raise TypeError("a time is a whole number")
-    return EPOCH + timedelta(milliseconds=milliseconds)
+    return to_unix(datetime.combine(day, time.min), MILLISECOND)
 
 
 def _page_id(record: Record) -> str:
@@ -150,7 +143,7 @@ def _page_id(record: Record) -> str:
 
 
 def _day(record: Record) -> str:
-    return _time(record["timeRange.start"]).date().isoformat()
+    return unix_time(record["timeRange.start"], MILLISECOND).date().isoformat()
 
 
 def _followers_gained(record: Record) -> int | None:
@@ -184,7 +177,7 @@ def _title(record: Record) -> str | None:
 
 def _published_at(record: Record) -> str | None:
     published = _post(record).get("publishedAt")
-    return iso(_time(published)) if published is not None else None
+    return from_unix(published, MILLISECOND)
 
 
 _NUMBERS = {

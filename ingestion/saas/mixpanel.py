@@ -9,9 +9,10 @@ not right here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
+from ingestion.saas.values import MILLISECOND, unix_time
 from ingestion.sources import lines, rest
 from ingestion.sources.alone import main
 from ingestion.sources.model import (
@@ -28,7 +29,6 @@ from ingestion.sources.model import (
 from ingestion.sources.session import TooLarge
 from workspace.clock import iso
 
-EPOCH = datetime(1970, 1, 1)
 DAY = timedelta(days=1)
 DEVICE = "$device:"
 #: What merging two identities changes in events of long ago: the same event must stay the same.
@@ -96,7 +96,7 @@ def _message(record: Record) -> Row:
         "event": record["event"],
         "userId": user,
         "anonymousId": device,
-        "timestamp": _time(given["time"], timedelta(seconds=1)),
+        "timestamp": iso(unix_time(given["time"])),
         "properties": {name: value for name, value in given.items() if name not in UNSTEADY},
         "context": {
             "page": _found(given, PAGE),
@@ -105,7 +105,7 @@ def _message(record: Record) -> Row:
     }
     received = given.get("mp_processing_time_ms")
     if received is not None:
-        message["receivedAt"] = _time(received, timedelta(milliseconds=1))
+        message["receivedAt"] = iso(unix_time(received, MILLISECOND))
     return message
 
 
@@ -116,15 +116,6 @@ def _people(given: Row) -> tuple[Any, str | None]:
         sent = given.get("$distinct_id_before_identity") or given["distinct_id"]
         user, device = (None, sent) if sent.startswith(DEVICE) else (sent, None)
     return user, None if device is None else device.removeprefix(DEVICE)
-
-
-def _time(number: Any, unit: timedelta) -> str:
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError("a time is a whole number")
-    try:
-        return iso(EPOCH + number * unit)
-    except OverflowError:
-        raise ValueError("beyond the calendar") from None
 
 
 def _found(given: Row, names: dict[str, str]) -> Row:

@@ -13,7 +13,8 @@ from ingestion.sources import lines
 from ingestion.sources.model import Page, Pull, PullError, Record
 from workspace.clock import iso
 
-_EPOCH = datetime(1970, 1, 1)
+EPOCH = datetime(1970, 1, 1)
+SECOND, MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 
 #: Our name of a form field, and what forms call it once the fillers are gone.
 FIELD_NAMES = {
@@ -55,17 +56,26 @@ _FILLERS = {
 }
 
 
-def from_unix(seconds: Any) -> str | None:
-    """Whole seconds since 1970 as ISO 8601. Raises TypeError for anything else."""
-    if seconds is None:
-        return None
-    if type(seconds) is not int:
-        raise TypeError("expected whole seconds since 1970")
-    return iso(_EPOCH + timedelta(seconds=seconds))
+def unix_time(number: Any, unit: timedelta = SECOND) -> datetime:
+    """A whole number of seconds, or of another unit, since 1970 as naive UTC.
+
+    Raises TypeError for anything but a whole number, ValueError beyond the calendar.
+    """
+    if type(number) is not int:
+        raise TypeError(f"expected a whole number since 1970, not {number!r:.40}")
+    try:
+        return EPOCH + number * unit
+    except OverflowError:
+        raise ValueError("beyond the calendar") from None
 
 
-def to_unix(time: datetime) -> int:
-    return (time - _EPOCH) // timedelta(seconds=1)
+def from_unix(number: Any, unit: timedelta = SECOND) -> str | None:
+    """:func:`unix_time` as ISO 8601; None stays None."""
+    return None if number is None else iso(unix_time(number, unit))
+
+
+def to_unix(time: datetime, unit: timedelta = SECOND) -> int:
+    return (time - EPOCH) // unit
 
 
 def own_name(label: str) -> str | None:

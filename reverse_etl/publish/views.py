@@ -22,6 +22,7 @@ def write_views(target: Path, root: Path, relations: list[Relation], mode: int) 
     staging = target.with_name(f".{target.name}.{os.getpid()}")
     staging.unlink(missing_ok=True)
     with duckdb.connect(str(staging)) as connection:
+        connection.execute("begin")  # one commit, not one for each of a thousand comments
         for relation in relations:
             view = f"{_name(relation.schema)}.{_name(relation.name)}"
             connection.execute(f"create schema if not exists {_name(relation.schema)}")
@@ -35,6 +36,7 @@ def write_views(target: Path, root: Path, relations: list[Relation], mode: int) 
                     connection.execute(
                         f"comment on column {view}.{_name(column)} is {_text(description)}"
                     )
+        connection.execute("commit")
     os.chmod(staging, mode)
     durable.replace(staging, target)
     durable.write(target.parent / ROOT_FILE, str(root).encode())

@@ -31,7 +31,11 @@ FILES = {
     "models/beside.sql": "select 1 as one",
     "models/all.yml": "models:\n"
     "  - name: numbers\n    columns:\n      - name: i\n        data_tests: [unique]\n"
-    "  - name: joined\n    columns:\n      - name: rate\n        data_tests: [not_null]\n",
+    "  - name: joined\n    columns:\n      - name: rate\n        data_tests: [not_null]\n"
+    "unit_tests:\n"
+    "  - name: of_joined\n    model: joined\n"
+    "    given: [{input: ref('numbers'), rows: [{i: 1, code: EUR}]}, {input: ref('rates')}]\n"
+    "    expect: {rows: [{i: 1}]}\n",
     "tests/few.sql": "{{ config(severity='warn') }}\nselect * from {{ ref('beside') }}",
 }
 
@@ -81,11 +85,12 @@ sources:
 
 
 def states(result: BuildResult) -> dict[str, str]:
-    return {
-        node.unique_id.split(".")[2]: node.status
-        for node in result.nodes
-        if not node.unique_id.startswith("operation.")
-    }
+    found = {}
+    for node in result.nodes:
+        kind, _, name, *rest = node.unique_id.split(".")
+        if kind != "operation":
+            found[rest[0] if kind == "unit_test" else name] = node.status
+    return found
 
 
 @pytest.fixture(params=[False, True], ids=["statements", "dbt"])
@@ -119,6 +124,8 @@ def test_tables_views_seeds_and_verdicts(project: Project) -> None:
     )
     assert dict(kinds)["joined"] == "VIEW" and dict(kinds)["last"] == "BASE TABLE"
     assert result.sql_seconds <= result.seconds
+    written = {path.name for path in project.opened.paths.root.rglob("*.json")}
+    assert written.isdisjoint({"manifest.json", "run_results.json"}), "megabytes, a build"
 
     # What was a table becomes a view and the other way round; the seed's rows change.
     project.write("models/last.sql", "{{ config(materialized='view') }}select 1 as x")
@@ -128,6 +135,19 @@ def test_tables_views_seeds_and_verdicts(project: Project) -> None:
     kinds = project.rows("select table_name, table_type from information_schema.tables")
     assert dict(kinds)["joined"] == "BASE TABLE" and dict(kinds)["last"] == "VIEW"
     assert project.rows("select * from staging.rates") == [("EUR", 7)]
+
+
+def test_duckdb_is_set_up_as_the_profile_says(project: Project) -> None:
+    profile = (project.folder / "profiles.yml").read_text("utf-8")
+    assert "TimeZone: UTC" in profile and "checkpoint_threshold: 4GB" in profile
+    profile = profile.replace("TimeZone: UTC", "TimeZone: Asia/Tokyo").replace("4GB", "3GiB")
+    project.write("profiles.yml", profile)
+    names = ("TimeZone", "preserve_insertion_order", "checkpoint_threshold")
+    asked = ", ".join(f"current_setting('{name}') as {name}" for name in names)
+    project.write("models/beside.sql", f"select {asked}")
+    project.write("tests/few.sql", "select * from {{ ref('beside') }} where TimeZone is null")
+    assert not project.build("beside").failed
+    assert project.rows("select * from marts.beside") == [("Asia/Tokyo", False, "3.0 GiB")]
 
 
 def test_what_stands_behind_a_failure_is_skipped(project: Project) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from dagster import AssetKey, DagsterInstance, EventRecordsFilter, asset, materialize
+from dagster._check import CheckError
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from dagster_project import event_log
@@ -63,6 +64,25 @@ def test_a_fault_inside_leaves_nothing_half_written(instance: DagsterInstance) -
         connection.exec_driver_sql("delete from event_logs")
         _ = 1 / 0
     assert materializations(instance) == [run]
+
+
+def test_events_together_are_stored_together(instance: DagsterInstance) -> None:
+    """All of a batch or nothing, in the run's file and in the index over all runs."""
+    run = materialize([numbers], instance=instance).run_id
+    storage = instance.event_log_storage
+    entries = [record.event_log_entry for record in storage.get_records_for_run(run).records]
+    made = [
+        entry._replace(run_id="another")
+        for entry in entries
+        if entry.dagster_event and entry.dagster_event.is_step_materialization
+    ]
+    with pytest.raises(CheckError):
+        storage.store_event_batch([*made, "no event"])  # type: ignore[list-item]
+    assert storage.get_records_for_run("another").records == []
+    assert materializations(instance) == [run]
+    storage.store_event_batch([*made, *made])
+    assert len(storage.get_records_for_run("another").records) == 2
+    assert materializations(instance) == sorted([run, "another", "another"])
 
 
 def test_wiping_closes_and_begins_anew(instance: DagsterInstance) -> None:

@@ -1,13 +1,19 @@
-"""One target folder a session (dbt parses once), and each literal lake built once."""
+"""Each literal lake built once for all of pytest's processes, and copied for each."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import MadeOnce
 from tests.dbt import worlds
-from tests.dbt.lakehouse import Lakehouse
+from tests.dbt.lakehouse import Lakehouse, Rows
+
+#: The name of a world and its streams -> a copy of the warehouse that all models were built in.
+Built = Callable[..., Lakehouse]
 
 
 @pytest.fixture(scope="session")
@@ -16,33 +22,43 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
+def built(made_once: MadeOnce, tmp_path_factory: pytest.TempPathFactory, target: Path) -> Built:
+    def house(name: str, base_currency: str = "EUR", **lake: Rows) -> Lakehouse:
+        def fill(folder: Path) -> None:
+            made = Lakehouse(folder, target)
+            made.fill(as_of=worlds.AS_OF, base_currency=base_currency, **lake).build()
+            made.rows("force checkpoint")  # what stands in the log would stay behind
+
+        made = made_once(f"lake-{name}", fill)
+        copy = Lakehouse(tmp_path_factory.mktemp(name), target)
+        # Not opened here: another process may be copying it, too.
+        shutil.copyfile(made / copy.path.name, copy.path)
+        return copy
+
+    return house
+
+
+@pytest.fixture(scope="session")
+def empty(built: Built) -> Lakehouse:
     """All streams empty, not even definitions."""
-    house = Lakehouse(tmp_path_factory.mktemp("empty"), target)
-    return house.fill(as_of=worlds.AS_OF).build()
+    return built("empty")
 
 
 @pytest.fixture(scope="session")
-def golden(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
-    house = Lakehouse(tmp_path_factory.mktemp("golden"), target)
-    return house.fill(as_of=worlds.AS_OF, **worlds.golden_cac()).build()
+def golden(built: Built) -> Lakehouse:
+    return built("golden", **worlds.golden_cac())
 
 
 @pytest.fixture(scope="session")
-def orders(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
-    house = Lakehouse(tmp_path_factory.mktemp("orders"), target)
-    lake = worlds.orders_only()
-    return house.fill(as_of=worlds.AS_OF, base_currency="USD", **lake).build()
+def orders(built: Built) -> Lakehouse:
+    return built("orders", base_currency="USD", **worlds.orders_only())
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
-    folder = tmp_path_factory.mktemp("shop")
-    house = Lakehouse(folder, target)
-    return house.fill(as_of=worlds.AS_OF, **worlds.third_vertical(folder)).build()
+def shop(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
+    return built("shop", **worlds.third_vertical(tmp_path_factory.mktemp("definitions")))
 
 
 @pytest.fixture(scope="session")
-def busy(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
-    house = Lakehouse(tmp_path_factory.mktemp("busy"), target)
-    return house.fill(as_of=worlds.AS_OF, **worlds.busy()).build()
+def busy(built: Built) -> Lakehouse:
+    return built("busy", **worlds.busy())

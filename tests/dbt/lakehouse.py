@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from dagster_project.compiled import compiled
+from dagster_project.compiled import Compiled, compiled
 from dagster_project.statements import run_statements
 from reverse_etl.segments.versions import CONDITIONS
 from workspace.paths import Paths
@@ -131,6 +130,10 @@ class Lakehouse:
         connection.execute(f"create or replace table lake.{name} as select * from rows_to_load")
         connection.unregister("rows_to_load")
 
+    @property
+    def project(self) -> Compiled:
+        return compiled(Paths(self.path.parent), Environment.DEV)
+
     def dbt(self, *arguments: str) -> Any:
         """`dbt ARGUMENTS` in this process; fails with dbt's own messages."""
         from dbt.cli.main import dbtRunner
@@ -155,7 +158,7 @@ class Lakehouse:
         "buildable" (of them and what they stand on), "cautious" (of them alone) or None. Fails
         when one does.
         """
-        project = compiled(Paths(self.path.parent), Environment.DEV)
+        project = self.project
         nodes = project.manifest["nodes"]
         models = _selected(nodes, selectors)
         asked = [] if tests is None else _tests_of(nodes, models, tests)
@@ -176,12 +179,9 @@ class Lakehouse:
         shutil.copyfile(self.path, other.path)
         return other
 
-    @staticmethod
-    def statement(model: str) -> str:
+    def statement(self, model: str) -> str:
         """A model's text as it is run."""
-        folder = Path(tempfile.gettempdir())
-        project = compiled(Paths(folder), Environment.DEV)
-        return project.statements[f"model.marketing_warehouse.{model}"]
+        return self.project.statements[f"model.marketing_warehouse.{model}"]
 
     def put(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Literal rows in place of what a model would have made; missing columns are NULL."""

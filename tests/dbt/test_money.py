@@ -78,6 +78,18 @@ def test_a_wrong_figure_would_be_told(money: Drawn) -> None:
     assert with_error == [(1,)]
 
 
+def test_no_sum_depends_on_the_order_of_its_rows(money: Drawn) -> None:
+    """Each is the double that is nearest to an exact sum; sums of doubles end beside it."""
+    sums = [
+        Decimal(repr(value))
+        for (value,) in money.rows(
+            "select sum_value from intermediate.int_measures_windowed where sum_value is not null"
+        )
+    ]
+    assert any(value % 1 for value in sums)
+    assert [value for value in sums if value != round(value, 6)] == []
+
+
 def test_the_pie_is_in_thousands(money: Drawn) -> None:
     found = money.rows(
         "select line, sum(budget_thousands) from marts.budget_vs_actual "

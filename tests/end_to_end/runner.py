@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import duckdb
 
 from dagster_project import runs
 from ingestion import ingest_files
-from reverse_etl.publish import fingerprints
+from reverse_etl.publish import ensure_root, fingerprints
 from tests.end_to_end import inputs
 from workspace import settings
 from workspace.lake import Lake
@@ -17,6 +19,24 @@ from workspace.settings import Settings
 
 #: The fixed present of small workspaces.
 END = "2025-10-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The small world and one run of it, in a folder that nobody may change."""
+
+    folder: Path
+
+    @property
+    def seconds(self) -> float:
+        """What its run took."""
+        return float((self.folder / "seconds").read_text())
+
+    def copied(self, workspace: Path) -> Settings:
+        shutil.copytree(self.folder / "w", workspace, symlinks=True)
+        opened = settings.load(workspace)
+        ensure_root(opened.paths)
+        return opened
 
 
 def open_workspace(folder: Path, as_of: str | None = None) -> Settings:
@@ -59,11 +79,15 @@ def ask(opened: Settings, query: str) -> list[tuple]:
 
 
 def small(folder: Path, source: Path, as_of: str = END) -> Settings:
-    """Companies, deals, costs and events of one plan year, some rows of them bad."""
+    """The golden inputs of the two acquisition costs: a plan year's customers, deals and costs.
+
+    Beside them what must not count: visits of strangers, odd dates and bad rows.
+    """
     opened = open_workspace(folder, as_of)
     ingest(opened, "costs", inputs.costs(source / "costs.csv"))
-    ingest(opened, "crm", inputs.companies(source / "companies.ndjson", {"medical": 30}))
-    ingest(opened, "crm", inputs.deals(source / "deals.ndjson", {"medical": 30}))
+    customers = {"medical": 30, "public": 100}
+    ingest(opened, "crm", inputs.companies(source / "companies.ndjson", customers))
+    ingest(opened, "crm", inputs.deals(source / "deals.ndjson", customers))
     ingest(opened, "crm", inputs.contact_with_odd_dates(source / "contacts.ndjson"))
     events = inputs.events(source / "events.ndjson", 400)
     with open(events, "ab") as handle:

@@ -10,30 +10,20 @@ import pytest
 
 from tests.end_to_end import inputs
 from tests.end_to_end.runner import (
-    END,
+    Finished,
     ask,
     ingest,
     marts,
     open_workspace,
     published_marts,
     run,
-    small,
 )
 from workspace.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def year(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The golden inputs of the two acquisition costs, and nothing else."""
-    base = tmp_path_factory.mktemp("golden")
-    os.environ["MARKETING_PEPPER"] = "a pepper for tests only"
-    opened = open_workspace(base / "a workspace", END)
-    counts = {"medical": 30, "public": 100}
-    ingest(opened, "costs", inputs.costs(base / "costs.csv"))
-    ingest(opened, "crm", inputs.companies(base / "companies.ndjson", counts))
-    ingest(opened, "crm", inputs.deals(base / "deals.ndjson", counts))
-    run(opened)
-    return opened
+def year(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return finished.copied(tmp_path_factory.mktemp("golden") / "a workspace")
 
 
 def test_the_golden_acquisition_costs(year: Settings) -> None:
@@ -86,9 +76,8 @@ def test_views_and_columns_are_described(year: Settings) -> None:
     assert bare == []
 
 
-def test_deleting_the_warehouse_changes_nothing(tmp_path: Path) -> None:
-    opened = small(tmp_path / "w", tmp_path)
-    run(opened)
+def test_deleting_the_warehouse_changes_nothing(finished: Finished, tmp_path: Path) -> None:
+    opened = finished.copied(tmp_path / "w")
     before = marts(opened)
     run(opened)
     assert marts(opened) == before, "a second run changes nothing"

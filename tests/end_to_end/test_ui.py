@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.runner import open_workspace, run
+from dagster_project.runs import write_instance
+from tests.end_to_end.runner import Finished
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -27,11 +28,11 @@ FLAGS = [
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
-def test_the_lineage_reads_from_landing_to_published(tmp_path: Path) -> None:
+def test_the_lineage_reads_from_landing_to_published(finished: Finished, tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
-    opened = open_workspace(tmp_path / "a workspace")
-    run(opened)
+    opened = finished.copied(tmp_path / "a workspace")
+    write_instance(opened.paths)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,6 +1,7 @@
 -- One row per scope (vertical, or 'company' for all), month and additive measure, without gaps:
 -- a measure exists for a scope as soon as its source has given one row there. `unknown` counts
--- amounts that could not be converted to the base currency; they make a sum undefined.
+-- amounts that could not be converted to the base currency; they make a sum undefined. Summed as
+-- decimals: the sum of doubles depends on their order, which no engine promises.
 with months as (
 
     select * from {{ ref('int_months') }}
@@ -111,7 +112,7 @@ select
     scoped_measures.scope,
     months.month,
     scoped_measures.measure,
-    coalesce(sum(scoped_facts.value), 0) as value,
+    coalesce(sum(cast(scoped_facts.value as decimal(24, 6))), 0) as value,
     coalesce(sum(scoped_facts.unknown), 0) as unknown
 from scoped_measures
 cross join months

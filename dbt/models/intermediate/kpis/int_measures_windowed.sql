@@ -6,14 +6,15 @@ select
     windows.metric_window,
     measures.measure,
     max(windows.window_months) as window_months,
-    case when sum(measures.unknown) = 0 then sum(measures.value) end as sum_value,
+    case when sum(measures.unknown) = 0 then cast(sum(measures.value) as double) end
+        as sum_value,
     case
         when sum(case when windows.is_first then measures.unknown else 0 end) = 0
-            then sum(case when windows.is_first then measures.value else 0 end)
+            then cast(sum(case when windows.is_first then measures.value else 0 end) as double)
     end as first_value,
     case
         when sum(case when windows.is_last then measures.unknown else 0 end) = 0
-            then sum(case when windows.is_last then measures.value else 0 end)
+            then cast(sum(case when windows.is_last then measures.value else 0 end) as double)
     end as last_value
 from {{ ref('int_measures_monthly') }} as measures
 inner join {{ ref('int_reporting_windows') }} as windows

@@ -21,15 +21,7 @@ qualified as (
 
 scopes as (
 
-    select
-        vertical as scope,
-        vertical
-    from {{ ref('stg_marketing__verticals') }}
-    union all
-    select
-        'company' as scope,
-        vertical
-    from {{ ref('stg_marketing__verticals') }}
+    {{ vertical_scopes() }}
 
 ),
 

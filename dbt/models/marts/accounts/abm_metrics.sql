@@ -20,15 +20,7 @@ facts as (
 
 scopes as (
 
-    select
-        vertical as scope,
-        vertical
-    from {{ ref('stg_marketing__verticals') }}
-    union all
-    select
-        'company' as scope,
-        vertical
-    from {{ ref('stg_marketing__verticals') }}
+    {{ vertical_scopes() }}
 
 ),
 

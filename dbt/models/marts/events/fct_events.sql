@@ -34,12 +34,9 @@ actors as (
 
 ),
 
--- With one vertical there is nothing to tell apart.
 only_vertical as (
 
-    select min(vertical) as vertical
-    from {{ ref('stg_marketing__verticals') }}
-    having count(*) = 1
+    {{ only_vertical() }}
 
 ),
 
