@@ -58,6 +58,7 @@
             and try_cast({{ text }} as double) between -1e15 and 1e15
             then try_cast({{ text }} as double)
     end
+{%- endmacro %}
 
 {#
   One row per month and reporting window with values: the 95th percentile of a relation's column by

@@ -28,6 +28,7 @@ RELATIONS = frozenset(
 )
 _FUNCTIONS = (
     exp.And,
+    exp.BitwiseOrAgg,
     exp.Case,
     exp.Cast,
     exp.Coalesce,
@@ -42,6 +43,9 @@ _FUNCTIONS = (
     exp.StrPosition,
     exp.Sum,
 )
+
+
+_NEVER = (exp.Into, exp.Placeholder, exp.Parameter, exp.Lambda)
 
 
 class BorderError(Exception):
@@ -83,10 +87,9 @@ def check(text: str, relations: Mapping[str, str] | None = None) -> None:
         )
         if not allowed:
             raise BorderError(f"compiled SQL reads {named}")
-    for function in tree.find_all(exp.Func):
-        if not isinstance(function, _FUNCTIONS):
-            raise BorderError(f"compiled SQL calls {function.sql()[:80]}")
-    for forbidden in (exp.Into, exp.Placeholder, exp.Parameter, exp.Lambda, exp.Subquery):
-        for found in tree.find_all(forbidden):
-            if not isinstance(found, exp.Subquery) or not isinstance(found.this, exp.Query):
-                raise BorderError(f"compiled SQL holds {type(found).__name__}")
+    for node in tree.find_all(exp.Func, *_NEVER, exp.Subquery):
+        if isinstance(node, exp.Func) and not isinstance(node, _FUNCTIONS):
+            raise BorderError(f"compiled SQL calls {node.sql()[:80]}")
+        is_query = isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query)
+        if isinstance(node, (*_NEVER, exp.Subquery)) and not is_query:
+            raise BorderError(f"compiled SQL holds {type(node).__name__}")

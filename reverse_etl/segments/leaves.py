@@ -6,7 +6,7 @@ above it true.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,13 +22,15 @@ from workspace.definitions.segment_fields import (
 )
 from workspace.definitions.segments import Comparison, EventLeaf, Happening
 
+_TIMESTAMP = exp.DataType.build("timestamp")
+
 
 def column(table: str, name: str) -> exp.Column:
     return exp.column(name, table=table, quoted=True)
 
 
 def moment(time: datetime) -> exp.Expression:
-    return exp.cast(exp.Literal.string(time.isoformat(sep=" ")), "timestamp")
+    return exp.cast(exp.Literal.string(time.isoformat(sep=" ")), _TIMESTAMP)
 
 
 def whether(condition: exp.Expression) -> exp.Expression:
@@ -119,21 +121,12 @@ def event_rows(
     fields: Fields,
     names: Collection[tuple[str, str]],
     as_of: datetime,
+    since: datetime | None = None,
 ) -> exp.Select:
     """What contacts did: ``happening, contact_id, occurred_at, occurred_on, amount``."""
     is_event = happening.event is not None
-    source = "fct_events" if is_event else "fct_touchpoints"
-    conditions = [named(happening, names) if is_event else _touch(happening)]
-    conditions.append(exp.Not(this=exp.Is(this=column("e", "contact_id"), expression=exp.Null())))
-    machine = exp.Literal.string("machine")
-    conditions.append(exp.NullSafeNEQ(this=column("e", "actor_class"), expression=machine))
-    query = exp.select(
-        exp.alias_(exp.Literal.number(number), "happening"),
-        column("e", "contact_id"),
-        column("e", "occurred_at"),
-        column("e", "occurred_on"),
-        exp.alias_(column("e", "revenue_base") if is_event else _no_amount(), "amount"),
-    ).from_(exp.alias_(mart(source), "e", table=True))
+    conditions = [named(happening, names) if is_event else _touch(happening), *_counting(since)]
+    query = _rows(exp.Literal.number(number), is_event)
     for position, (name, comparison) in enumerate(happening.where.items()):
         if is_event and name not in EVENT_FIELDS:
             kind = fields.event[name]
@@ -144,19 +137,84 @@ def event_rows(
             kind = (EVENT_FIELDS if is_event else TOUCH_FIELDS)[name]
             value = column("e", name)
         conditions.append(whether(compare(value, kind, comparison, as_of)))
-    return query.where(*conditions)
+    return query.where(*conditions, copy=False)
+
+
+def plain_rows(
+    wanted: Collection[tuple[int, Happening]],
+    names: Collection[tuple[str, str]],
+    since: datetime | None,
+) -> list[exp.Select]:
+    """The rows of many happenings that only a name tells apart, of one kind, in one reading.
+
+    A name that two of them go by is read again for the second.
+    """
+    rounds: list[dict[str, int]] = []
+    is_event = False
+    for number, happening in wanted:
+        is_event = happening.event is not None
+        for name in called(happening, names) if is_event else [happening.name]:
+            for taken in rounds:
+                if name not in taken:
+                    taken[name] = number
+                    break
+            else:
+                rounds.append({name: number})
+    found = []
+    for taken in rounds:
+        name = column("e", "event" if is_event else "touch_type")
+        number = exp.Case(
+            this=name,
+            ifs=[
+                exp.If(this=exp.Literal.string(text), true=exp.Literal.number(number))
+                for text, number in taken.items()
+            ],
+        )
+        among = exp.In(this=name.copy(), expressions=[exp.Literal.string(text) for text in taken])
+        conditions = [among, *_counting(since)]
+        if is_event:
+            track = exp.Literal.string("track")
+            conditions.insert(0, exp.EQ(this=column("e", "message_type"), expression=track))
+        found.append(_rows(number, is_event).where(*conditions, copy=False))
+    return found
+
+
+def _rows(number: exp.Expression, is_event: bool) -> exp.Select:
+    return exp.select(
+        exp.alias_(number, "happening"),
+        column("e", "contact_id"),
+        column("e", "occurred_at"),
+        column("e", "occurred_on"),
+        exp.alias_(column("e", "revenue_base") if is_event else _no_amount(), "amount"),
+    ).from_(exp.alias_(mart("fct_events" if is_event else "fct_touchpoints"), "e", table=True))
+
+
+def _counting(since: datetime | None) -> list[exp.Expression]:
+    """What counts at all: some contact's, no machine's, and of late enough."""
+    machine = exp.Literal.string("machine")
+    found: list[exp.Expression] = [
+        exp.Not(this=exp.Is(this=column("e", "contact_id"), expression=exp.Null())),
+        exp.NullSafeNEQ(this=column("e", "actor_class"), expression=machine),
+    ]
+    if since is not None:
+        found.append(exp.GTE(this=column("e", "occurred_at"), expression=moment(since)))
+    return found
+
+
+def called(happening: Happening, names: Collection[tuple[str, str]]) -> list[str]:
+    """Names of events that a happening goes by: every known one, else the one it gives."""
+    given = happening.name
+    found = sorted({event for kind, event in names if kind == "track" and is_called(event, given)})
+    return found or [given]
 
 
 def named(happening: Happening, names: Collection[tuple[str, str]]) -> exp.Expression:
     """The event by name: as given, and every name whose plain form it is."""
     given = happening.name
-    found = sorted({event for kind, event in names if kind == "track" and is_called(event, given)})
+    known = [exp.Literal.string(name) for name in called(happening, names)]
     track = exp.and_(
         exp.EQ(this=column("e", "message_type"), expression=exp.Literal.string("track")),
-        exp.In(
-            this=column("e", "event"),
-            expressions=[exp.Literal.string(name) for name in found or [given]],
-        ),
+        exp.In(this=column("e", "event"), expressions=known),
     )
     if given not in NAMED_TYPES:
         return track
@@ -180,6 +238,7 @@ def join_property(
             exp.EQ(this=column(alias, "owner_id"), expression=key),
         ),
         join_type="left",
+        copy=False,
     )
 
 
@@ -204,3 +263,27 @@ def _touch(happening: Happening) -> exp.Expression:
 
 def _no_amount() -> exp.Expression:
     return exp.cast(exp.Null(), "decimal(18, 4)")
+
+
+def between(count: exp.Expression, low: int | None, high: int | None) -> exp.Expression:
+    parts: list[exp.Expression] = []
+    if low is not None:
+        parts.append(exp.GTE(this=count, expression=exp.Literal.number(low)))
+    if high is not None:
+        parts.append(exp.LTE(this=count.copy(), expression=exp.Literal.number(high)))
+    return exp.and_(*parts)
+
+
+def relation(part: str, relations: Mapping[str, str]) -> exp.Table:
+    """Where a part stands: among the CTEs by its name, or as the table it was built as."""
+    if part not in relations:
+        return exp.to_table(part)
+    schema, _, name = relations[part].partition(".")
+    return exp.table_(name, db=schema, quoted=True)
+
+
+def union(queries: list[exp.Select]) -> exp.Query:
+    whole: exp.Query = queries[0]
+    for query in queries[1:]:
+        whole = exp.union(whole, query, distinct=False, copy=False)
+    return whole

@@ -30,6 +30,7 @@ from workspace.definitions.segment_fields import (
     Kind,
 )
 from workspace.paths import Paths
+from workspace.settings import Environment
 
 T = datetime(2026, 3, 15, 10, 30)
 MICROSECOND = timedelta(microseconds=1)
@@ -175,7 +176,7 @@ class World:
 @functools.cache
 def typed_values_sql() -> str:
     """What dbt makes field_values of, from the texts in ``given``."""
-    project = compiled(Paths(Path(tempfile.gettempdir())), "dev")
+    project = compiled(Paths(Path(tempfile.gettempdir())), Environment.DEV)
     text = project.statements["model.marketing_warehouse.field_values"]
     return text.replace('"warehouse"."intermediate"."int_field_texts"', "given")
 
