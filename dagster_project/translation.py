@@ -16,7 +16,7 @@ PUBLISHED = ("marts", "pii")
 #: itself makes. A model belongs to the last phase of all it reads.
 PHASES = ("models", "scores", "segments", "memberships", "activation")
 #: The streams a run makes, and the phase that begins when they are there.
-MADE_BY_RUNS = {"run_log": "activation"}
+MADE_BY_RUNS = {"attribution_effects": "scores", "run_log": "activation"}
 
 #: Tag of the tests that only the project's own tests run: of definitions, which were validated
 #: before they landed, and of views whose rows are tested where they arrive.

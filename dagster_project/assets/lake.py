@@ -187,7 +187,7 @@ def consent_events(workspace: WorkspaceResource) -> MaterializeResult:
     specs=[
         AssetSpec(
             stream_key(name),
-            deps=[stream_key(stream) for stream in STREAMS],
+            deps=[stream_key(name) for name, stream in STREAMS.items() if not stream.decided],
             group_name="lake",
             kinds={"duckdb"},
             owners=["team:data"],

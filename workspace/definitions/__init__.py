@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from workspace.definitions.accounts import Accounts
 from workspace.definitions.actors import Actors
+from workspace.definitions.attribution import Attribution
 from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
 from workspace.definitions.content import Content
@@ -60,6 +61,7 @@ class Definitions:
     scoring: Scoring
     content: Content
     personas: Personas
+    attribution: Attribution
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -94,6 +96,7 @@ class Definitions:
             "scoring": list(self.scoring.rows()),
             "content": list(self.content.rows()),
             "personas": list(self.personas.rows()),
+            "attribution": list(self.attribution.rows(self.verticals)),
             "consent": list(self.consent.rows()),
         }
 
@@ -153,6 +156,7 @@ def load(folder: Path) -> Definitions:
         personas=personas,
         touchpoints=read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints),
         scoring=read(_own_or_shipped(folder, "scoring.yml"), Scoring),
+        attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
     )
 
 
@@ -184,7 +188,9 @@ def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:
         raise DefinitionError(faults)
 
 
-Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar, Market, Paths, Personas)
+Scoped = TypeVar(
+    "Scoped", Performance, Partners, ContentCalendar, Market, Paths, Personas, Attribution
+)
 
 
 def _of_verticals(path: Path, model: type[Scoped], verticals: Verticals) -> Scoped:
