@@ -59,7 +59,7 @@ def from_rows(
     vertical: str = "",
     goal: str = "",
 ) -> Paths:
-    """Paths of texts such as ``email>direct``; counts have a row a path and a column a replicate."""
+    """Paths of texts such as ``email>direct``; counts: a row a path, a column a replicate."""
     parts = [path.split(SEPARATOR) for path in paths]
     names = sorted({channel for part in parts for channel in part})
     place = {name: n for n, name in enumerate(names)}

@@ -102,7 +102,7 @@ class Rule(Strict):
 
 
 class Conversion(Strict):
-    """A track event that is a conversion: worth ``value`` in the base currency, else its revenue."""
+    """A track event that is a conversion, worth ``value`` (base currency), else its revenue."""
 
     value: Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4)] | None = None
 

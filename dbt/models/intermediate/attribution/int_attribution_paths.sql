@@ -106,7 +106,7 @@ steps as (
             and (
                 untouched.previous_at is null
                 or not settings.is_exclusive
-                or touches.occurred_at > untouched.previous_at
+                or untouched.previous_at < touches.occurred_at
             )
 
 ),

@@ -39,7 +39,7 @@ reached as (
             and (
                 conversions.previous_at is null
                 or not settings.is_exclusive
-                or touches.occurred_at > conversions.previous_at
+                or conversions.previous_at < touches.occurred_at
             )
 
 ),
