@@ -26,3 +26,27 @@
         else 6
     end
 {%- endmacro %}
+
+{# The models whose credit replicates recompute, in the order of attribution.yml. #}
+{% macro attribution_models() %}
+    {{ return([
+        'first', 'last', 'last_non_direct', 'linear', 'time_decay', 'position', 'w_shaped',
+        'markov', 'shapley',
+    ]) }}
+{% endmacro %}
+
+{#
+  An aggregate: the value at a share (0 to 1) of sorted values, interpolated. `place` counts them from
+  1 and `values_count` is how many they are; the share may be a column, which engines' own quantiles
+  do not take.
+#}
+{% macro value_at_share(value, place, values_count, share) -%}
+    {%- set at = '(' ~ share ~ ') * (' ~ values_count ~ ' - 1)' -%}
+    sum(
+        {{ value }} * case
+            when {{ place }} = floor({{ at }}) + 1 then 1 - ({{ at }} - floor({{ at }}))
+            when {{ place }} = floor({{ at }}) + 2 then {{ at }} - floor({{ at }})
+            else 0e0
+        end
+    )
+{%- endmacro %}

@@ -91,6 +91,7 @@ class ConfidenceWeights(_Whole):
 class Confidence(Strict):
     weights: ConfidenceWeights = ConfidenceWeights()
     pooled_share: Share = 0.01
+    inferred_links: list[Key] = ["domain"]
     compared_models: Annotated[list[ModelName], Field(min_length=2)] = [
         "linear",
         "time_decay",
@@ -175,6 +176,8 @@ class Attribution(Strict):
             yield Row("attribution_models", name, n, value)
         for n, name in enumerate(self.not_marketing, 1):
             yield Row("attribution_not_marketing", name, n, {"channel": name})
+        for n, name in enumerate(dict.fromkeys(self.confidence.inferred_links), 1):
+            yield Row("attribution_inferred_links", name, n, {"evidence": name})
         for n, name in enumerate(self.self_reported_properties, 1):
             yield Row("attribution_self_reported", name, n, {"property": name})
 

@@ -34,25 +34,9 @@ with touches as (
 
 ),
 
--- By its id or its name; of several campaigns of one name the first.
 campaign_names as (
 
-    select
-        known_name,
-        min(campaign_id) as campaign_id
-    from (
-        select
-            campaign_id,
-            platform_campaign_id as known_name
-        from {{ ref('int_campaign_channels') }}
-        union all
-        select
-            campaign_id,
-            campaign_name as known_name
-        from {{ ref('int_campaign_channels') }}
-    ) as named
-    where known_name is not null
-    group by known_name
+    select * from {{ ref('int_campaign_names') }}
 
 )
 
