@@ -17,7 +17,7 @@ from workspace.paths import Paths
 STARTED = time.perf_counter()
 
 #: Steps of which only the SQL is work on the data; the rest is dbt's own.
-DBT_STEPS = ("dbt_models", "dbt_run_record")
+DBT_STEPS = ("dbt_models", "dbt_scores", "dbt_run_record")
 
 #: Seconds of work on the data so far, SQL apart.
 _work: list[float] = []

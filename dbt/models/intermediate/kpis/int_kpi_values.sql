@@ -106,6 +106,30 @@ select
     null as value_high
 from {{ ref(model) }}
 {% endfor -%}
+{% for metric, value, numerator, denominator in [
+    (
+        'attributed_revenue_share', ratio('marketing_credit', 'revenue'), 'marketing_credit',
+        'revenue',
+    ),
+    (
+        'influenced_revenue_share', ratio('influenced_revenue', 'revenue'), 'influenced_revenue',
+        'revenue',
+    ),
+    ('attribution_confidence', 'score', 'score', '100'),
+] -%}
+union all
+select
+    scope,
+    month,
+    metric_window,
+    '{{ metric }}' as metric,
+    case when unknown_revenue = 0 then {{ value }} end as value,
+    {{ numerator }} as numerator,
+    {{ denominator }} as denominator,
+    null as value_low,
+    null as value_high
+from {{ ref('int_attribution_confidence') }}
+{% endfor -%}
 {% for metric, model, value, within, total in [
     ('ingestion_latency_p99_ms', 'int_ingestion_latency', 'p99_ms', 'requests_within', 'requests'),
     ('data_freshness_minutes', 'int_data_freshness', 'p95_minutes', 'files_within', 'files'),

@@ -15,6 +15,23 @@ with replicates as (
 
 ),
 
+levels as (
+
+    {% for level, name in [('channel', 'channel'), ('campaign', 'campaign_id')] -%}
+    select
+        vertical,
+        '{{ level }}' as level,
+        {{ name }} as name,
+        replicate,
+        {% for model in models -%}
+        sum(credit_{{ model }}) as credit_{{ model }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from replicates
+    group by vertical, {{ name }}, replicate
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
 -- Shares of the Shapley value as fitted to each replicate; its campaigns keep the shares of all.
 refitted as (
 
@@ -36,31 +53,11 @@ worth as (
 
 ),
 
-long as (
+reshared as (
 
-    {% for model in models -%}
-    {% for level in ['channel', 'campaign'] -%}
-    {% set name = "'campaign'" if level == 'campaign' else "'channel'" -%}
-    select
-        vertical,
-        '{{ model }}' as model,
-        '{{ level }}' as level,
-        {{ 'campaign_id' if level == 'campaign' else 'channel' }} as name,
-        replicate,
-        sum(credit_{{ model }}) as credit
-    from replicates
-    {% if level == 'channel' and model == 'shapley' -%}
-    where replicate = 0 or channel = 'unattributed'
-    {% endif -%}
-    group by vertical, {{ 'campaign_id' if level == 'campaign' else 'channel' }}, replicate
-    union all
-    {% endfor -%}
-    {% endfor -%}
     select
         refitted.vertical,
-        'shapley' as model,
-        'channel' as level,
-        refitted.channel as name,
+        refitted.channel,
         refitted.replicate,
         sum(refitted.value * worth.revenue) as credit
     from refitted
@@ -70,6 +67,33 @@ long as (
             and refitted.goal = worth.goal
             and refitted.replicate = worth.replicate
     group by refitted.vertical, refitted.channel, refitted.replicate
+
+),
+
+long as (
+
+    select
+        levels.vertical,
+        models.model,
+        levels.level,
+        levels.name,
+        levels.replicate,
+        case models.model
+            {% for model in models -%}
+            when '{{ model }}'
+                then {{ 'coalesce(reshared.credit, levels.credit_shapley)' if model == 'shapley'
+                    else 'levels.credit_' ~ model }}
+            {% endfor %}
+        end as credit
+    from levels
+    cross join {{ ref('attribution_models') }} as models
+    left join reshared
+        on
+            models.model = 'shapley'
+            and levels.level = 'channel'
+            and levels.vertical = reshared.vertical
+            and levels.name = reshared.channel
+            and levels.replicate = reshared.replicate
 
 ),
 
