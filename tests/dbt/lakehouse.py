@@ -163,17 +163,19 @@ class Lakehouse:
 
     @staticmethod
     def statement(model: str) -> str:
-        """A model's text as it is run."""
+        """The text of a model, or of a test in dbt/tests, as it is run."""
         folder = Path(tempfile.gettempdir())
         project = compiled(Paths(folder), Environment.DEV)
-        return project.statements[f"model.marketing_warehouse.{model}"]
+        name = f"test.marketing_warehouse.{model}"
+        return project.statements.get(name) or project.statements[name.replace("test", "model", 1)]
 
     def put(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Literal rows in place of what a model would have made; missing columns are NULL."""
         with duckdb.connect(str(self.path)) as connection:
             connection.execute(f"delete from {table}")
             if rows:
-                columns = {name: [row.get(name) for row in rows] for row in rows for name in row}
+                names = dict.fromkeys(name for row in rows for name in row)
+                columns = {name: [row.get(name) for row in rows] for name in names}
                 connection.register("given", pa.table(columns))
                 connection.execute(f"insert into {table} by name select * from given")
 
