@@ -99,11 +99,11 @@ def golden() -> tuple[list[Row], list[Row]]:
 
 
 class PathSet:
-    """Random conversions of one goal with the touches they may be credited to."""
+    """Random conversions of a vertical with the touches they may be credited to."""
 
     def __init__(self, number: int, seed: int) -> None:
         rng = random.Random(seed)
-        self.goal = f"goal-{number}"
+        self.vertical = f"vertical-{number}"
         self.lookback = rng.choice([1.0, 30.0, 90.0, 365.0])
         self.half_life = rng.choice([0.01, 7.0, 14.0, 300.0])
         self.touches: dict[str, list[Touch]] = {}
@@ -141,9 +141,9 @@ class PathSet:
             conversions.append(
                 {
                     "conversion_id": name,
-                    "goal": self.goal,
+                    "goal": "deal_won",
                     "source_id": name,
-                    "vertical": "medical",
+                    "vertical": self.vertical,
                     "unit_id": name,
                     "converted_at": found.at,
                     "converted_on": found.at.date(),
@@ -163,7 +163,7 @@ class PathSet:
                     "touch_id": touch.touch_id,
                     "touch_type": "session",
                     "contact_id": name,
-                    "vertical": "medical",
+                    "vertical": self.vertical,
                     "unit_id": name,
                     "channel": touch.channel,
                     "occurred_at": touch.at,
@@ -174,8 +174,8 @@ class PathSet:
             {
                 "as_of": worlds.AS_OF,
                 "snapshot_id": "snapshot",
-                "vertical": "medical",
-                "goal": self.goal,
+                "vertical": self.vertical,
+                "goal": "deal_won",
                 "model": "markov",
                 "path": "",
                 "replicate": 0,

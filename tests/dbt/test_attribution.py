@@ -17,7 +17,7 @@ from tests.dbt.attribution_world import AT, PathSet, deal, touch
 from tests.dbt.lakehouse import Lakehouse
 from workspace.definitions.attribution import MODELS, RULE_MODELS
 
-#: Of 1,000 path sets each; `make torture` makes all ten thousand.
+#: Path sets an example; `make torture` makes ten thousand in all.
 BATCH = 500
 
 GOLDEN = {
@@ -306,7 +306,7 @@ def conserved(house: Lakehouse, sets: list[PathSet]) -> None:
     world.put_sets(house, sets)
     assert house.rows(Lakehouse.statement("attribution_conserves_revenue")) == []
     assert house.rows(Lakehouse.statement("attribution_roi_sums_to_revenue")) == []
-    grains = ["goal", "channel", "converted_on", "touch_id", "campaign_id", "currency"]
+    grains = ["vertical", "channel", "converted_on", "touch_id", "campaign_id", "currency"]
     for grain in grains:
         wrong = house.rows(
             f"""
