@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from interfaces import identity, report
+from interfaces import attribution, identity, report
 from workspace import definitions, settings
 from workspace.settings import Settings, SettingsError
 
@@ -321,6 +321,7 @@ def _refuse(message: str) -> None:
 
 
 app.add_typer(identity.commands(out, _settings, _refuse), name="identity")
+app.command("attribution")(attribution.command(out, _settings, _refuse))
 
 
 def main() -> None:
