@@ -16,6 +16,7 @@ reached as (
 
     select
         conversions.conversion_id,
+        {{ number_of('conversions.conversion_id') }} as conversion_number,
         touches.touch_id,
         touches.touch_type,
         touches.contact_id,
@@ -44,27 +45,26 @@ reached as (
 
 ),
 
+-- Counts of what follows as totals less what was so far: frames that look ahead cost far more.
 placed as (
 
     select
         *,
         lag(age_days) over in_order as previous_age_days,
         lead(touched_at) over in_order as next_at,
-        count(*) over after as touches_after,
+        count(*) over whole - row_number() over in_order as touches_after,
         channel != 'direct'
-        and count(case when channel != 'direct' then 1 end) over after = 0 as is_last_non_direct,
-        min(case when channel != 'direct' then age_days end) over (
-            partition by conversion_id
-        ) as last_non_direct_age_days,
-        min(age_days) over (partition by conversion_id) as last_age_days
+        and count(case when channel != 'direct' then 1 end) over whole
+        = count(case when channel != 'direct' then 1 end) over (
+            in_order rows between unbounded preceding and current row
+        ) as is_last_non_direct,
+        min(case when channel != 'direct' then age_days end) over whole
+            as last_non_direct_age_days,
+        min(age_days) over whole as last_age_days
     from reached
     window
-        in_order as (partition by conversion_id order by touched_at, touch_id),
-        after as (
-            partition by conversion_id
-            order by touched_at, touch_id
-            rows between 1 following and unbounded following
-        )
+        whole as (partition by conversion_number),
+        in_order as (partition by conversion_number order by touched_at, touch_id)
 
 ),
 
