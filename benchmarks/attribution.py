@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import random
 import tempfile
 import time
@@ -141,7 +142,9 @@ def rules(path: Path) -> None:
         for (channel, ours), (_, theirs) in zip(found[model], plain[model], strict=True):
             assert abs(ours - theirs) < 1e-6 * abs(theirs) + 1, (model, channel, ours, theirs)
     print(f"paths stored once                  {paths:6.2f} s  rows, in look-back: {size}")
-    print(f"five rule models from paths        {seconds['cold']:6.2f} s, again {seconds['warm']:.2f}")
+    print(
+        f"five rule models from paths        {seconds['cold']:6.2f} s, again {seconds['warm']:.2f}"
+    )
     print(f"one model over a quarter           {quarter:6.2f} s")
     print(f"five plain queries from touches    {straight:6.2f} s")
     print(f"ratio, paths included              {straight / (paths + seconds['cold']):6.2f}")
@@ -212,7 +215,9 @@ def _channelattribution(walks, share):
 def _mam(walks, share):
     pandas = importlib.import_module("pandas")
     MAM = importlib.import_module("marketing_attribution_models").MAM
-    rows = [(text.replace(">", " > "), n < won) for text, won, lost in walks for n in range(won + lost)]
+    rows = [
+        (text.replace(">", " > "), n < won) for text, won, lost in walks for n in range(won + lost)
+    ]
     frame = pandas.DataFrame(rows, columns=["path", "won"])
     frame["id"] = range(len(frame))
     model = MAM(
@@ -225,7 +230,11 @@ def _mam(walks, share):
     )
     began = time.perf_counter()
     model.attribution_markov(transition_to_same_state=False)
-    yield "marketing-attribution-models", time.perf_counter() - began, "(drops what did not convert)"
+    yield (
+        "marketing-attribution-models",
+        time.perf_counter() - began,
+        "(drops what did not convert)",
+    )
     began = time.perf_counter()
     model.attribution_shapley(size=len(CHANNELS))
     yield "the same, Shapley", time.perf_counter() - began, "(another game: sums of conversions)"
@@ -236,7 +245,7 @@ def _plain_markov(walks, share) -> float:
     counts: dict[str, Counter] = {}
     for text, won, lost in walks:
         steps = ["start", *text.split(">")]
-        for a, b in zip(steps, steps[1:], strict=False):
+        for a, b in itertools.pairwise(steps):
             counts.setdefault(a, Counter())[b] += won + lost
         counts.setdefault(steps[-1], Counter())["won"] += won
         counts[steps[-1]]["lost"] += lost

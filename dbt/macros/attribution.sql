@@ -36,16 +36,17 @@
 {% endmacro %}
 
 {#
-  An aggregate: the value at a share (0 to 1) of sorted values, interpolated. `place` counts them from
-  1 and `values_count` is how many they are; the share may be a column, which engines' own quantiles
-  do not take.
+  An aggregate: the value that a share (0 to 1) of all draws lies below, estimated from sorted draws
+  (Weibull's place, share x (count + 1), interpolated): what lies between two such values holds its
+  nominal share of further draws, however few there are. `place` counts the values from 1. The share
+  may be a column, which engines' own quantiles do not take.
 #}
 {% macro value_at_share(value, place, values_count, share) -%}
-    {%- set at = '(' ~ share ~ ') * (' ~ values_count ~ ' - 1)' -%}
+    {%- set at = 'least(greatest((' ~ share ~ ') * (' ~ values_count ~ ' + 1), 1e0), ' ~ values_count ~ ')' -%}
     sum(
         {{ value }} * case
-            when {{ place }} = floor({{ at }}) + 1 then 1 - ({{ at }} - floor({{ at }}))
-            when {{ place }} = floor({{ at }}) + 2 then {{ at }} - floor({{ at }})
+            when {{ place }} = floor({{ at }}) then 1 - ({{ at }} - floor({{ at }}))
+            when {{ place }} = floor({{ at }}) + 1 then {{ at }} - floor({{ at }})
             else 0e0
         end
     )

@@ -438,3 +438,65 @@ def test_the_macro_says_what_is_wrong(
 def test_the_macro_refuses_a_period_that_ends_before_it_begins(golden: Lakehouse) -> None:
     with pytest.raises(Exception, match="from_at must not lie after to_at"):
         asked(golden, "from attribution('last', 9, 7, date '2026-02-01', date '2026-01-01')")
+
+
+# ---- intervals -------------------------------------------------------------------------------
+
+SAMPLES, UNITS = 40, 300
+
+
+def test_intervals_cover_the_large_sample_value(house: Lakehouse) -> None:
+    """Samples of the golden example's units: the shares of all are those of the example itself."""
+    rng = random.Random(11)
+    kinds = [(c, amount) for c, units, amount in world.GOLDEN for _ in range(units)]
+    conversions, touches = [], []
+    for sample in range(SAMPLES):
+        for n in range(UNITS):
+            channels, amount = rng.choice(kinds)
+            name, vertical = f"{sample}-{n}", f"sample-{sample}"
+            for i, channel in enumerate(channels):
+                touches.append(
+                    {
+                        "touch_id": f"{name}-{i}",
+                        "vertical": vertical,
+                        "unit_id": name,
+                        "contact_id": name,
+                        "channel": channel,
+                        "occurred_at": ago(7 * (len(channels) - 1 - i)),
+                    }
+                )
+            if amount is not None:
+                conversions.append(
+                    {
+                        "conversion_id": name,
+                        "goal": "deal_won",
+                        "vertical": vertical,
+                        "unit_id": name,
+                        "converted_at": AT,
+                        "converted_on": AT.date(),
+                        "revenue": amount,
+                        "revenue_base": amount,
+                        "lookback_days": 90.0,
+                        "half_life_days": 7.0,
+                    }
+                )
+    house.put("intermediate.int_attribution_conversions", conversions)
+    house.put("intermediate.int_attribution_touches", touches)
+    house.rows(
+        "insert into lake.parameters by name select definition, definition_hash, collection, "
+        "'sample-' || n as key, position, value, known_at "
+        f"from lake.parameters cross join range({SAMPLES}) as r(n) "
+        "where collection = 'attribution_verticals' and key = 'medical'"
+    )
+    house.run(*world.PATHS)
+    world.fit(house)
+    house.run("attribution_credits").run("int_attribution_replicates", "attribution_intervals")
+    for model in ("linear", "position", "time_decay", "markov", "shapley"):
+        rows = house.rows(
+            "select name, share_low, share_high from marts.attribution_intervals "
+            f"where level = 'channel' and model = '{model}' and starts_with(scope, 'sample')"
+        )
+        true = dict(zip("ABC", (value / 920 for value in GOLDEN[model]), strict=True))
+        held = sum(low <= true[name] <= high for name, low, high in rows)
+        # 120 intervals at 90 %, those of one sample not independent of one another.
+        assert 0.8 <= held / len(rows) <= 0.98, (model, held, len(rows))

@@ -90,4 +90,6 @@ def test_events_are_declared_conversions(tmp_path: Path) -> None:
 
 def test_a_conversion_is_worth_something(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match=r"conversions\.Trial Started\.value"):
-        load(tmp_path, "channels.yml", "conversions: {}", "conversions: {Trial Started: {value: x}}")
+        load(
+            tmp_path, "channels.yml", "conversions: {}", "conversions: {Trial Started: {value: x}}"
+        )
