@@ -28,18 +28,14 @@ Row = dict[str, Any]
 def effects(connection: duckdb.DuckDBPyConnection, as_of: datetime, snapshot_id: str) -> pa.Table:
     """Fit both models on the warehouse's paths, with its parameters. No row without paths."""
     settings = connection.execute(
-        "select markov_order, shapley_prior, shapley_exact_channels, shapley_permutations, "
-        f"shapley_seed from {SETTINGS}"
+        "select replicates, markov_order, shapley_prior, shapley_exact_channels, "
+        f"shapley_permutations, shapley_seed from {SETTINGS}"
     ).fetchone()
     rows: list[Row] = []
     if settings is not None:
-        order, *game = settings
-        for once, replicates in read(connection):
-            rows += _of_paths(once, 0, order, tuple(game))
-            number = 1
-            for part in replicates:
-                rows += _of_paths(part, number, order, tuple(game))
-                number += part.conversions.shape[1]
+        replicates, order, *game = settings
+        for first, paths in read(connection, replicates):
+            rows += _of_paths(paths, first, order, tuple(game))
     known = {"as_of": as_of, "snapshot_id": snapshot_id, "known_at": as_of}
     schema = STREAMS[STREAM].schema
     return pa.Table.from_pylist([{**row, **known} for row in rows], schema=schema)

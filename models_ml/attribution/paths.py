@@ -5,8 +5,9 @@ Source: ``intermediate.int_attribution_path_counts``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -80,45 +81,53 @@ def from_rows(
     )
 
 
-def read(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Paths, Iterable[Paths]]]:
-    """Each vertical and goal: all its paths counted once, and parts of its replicates.
+def read(connection: duckdb.DuckDBPyConnection, replicates: int) -> Iterator[tuple[int, Paths]]:
+    """The paths of each vertical and goal with the number of the first replicate they count.
 
-    The parts have the same paths in the same order.
+    First come all paths counted once (replicate 0), then parts of the replicates: the same paths in
+    the same order, with zeros where a replicate drew none.
     """
-    places = connection.execute(
-        f"select vertical, goal, max(replicate) from {RELATION} group by 1, 2 order by 1, 2"
-    ).fetchall()
-    for vertical, goal, replicates in places:
-        once = _read(connection, vertical, goal, 0, 0)
-        yield once, _parts(connection, once, replicates)
-
-
-def _parts(connection: duckdb.DuckDBPyConnection, once: Paths, replicates: int) -> Iterator[Paths]:
-    width = max(1, CELLS // max(1, len(once.starts)))
-    for first in range(1, replicates + 1, width):
+    rows = _fetch(connection, 0, 0)
+    known: dict[Place, list[str]] = {}
+    for vertical, goal, path in zip(rows["vertical"], rows["goal"], rows["path"], strict=True):
+        known.setdefault((vertical, goal), []).append(path)
+    known = {place: sorted(paths) for place, paths in sorted(known.items())}
+    yield from _counted(rows, known, 0, 0)
+    width = max(1, CELLS // max(1, len(rows["path"])))
+    for first in range(1, replicates + 1 if known else 1, width):
         last = min(replicates, first + width - 1)
-        yield _read(connection, once.vertical, once.goal, first, last)
+        yield from _counted(_fetch(connection, first, last), known, first, last)
 
 
-def _read(
-    connection: duckdb.DuckDBPyConnection, vertical: str, goal: str, first: int, last: int
-) -> Paths:
-    """Paths that no replicate drew are there all the same, with zeros."""
-    names = connection.execute(
-        f"select path from {RELATION} where vertical = ? and goal = ? and replicate = 0 order by 1",
-        [vertical, goal],
-    ).fetchnumpy()["path"]
-    place = {path: n for n, path in enumerate(names)}
-    rows = connection.execute(
-        f"select path, replicate, conversions, nulls, revenue from {RELATION} "
-        "where vertical = ? and goal = ? and replicate between ? and ?",
-        [vertical, goal, first, last],
+Place = tuple[str, str]
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, first: int, last: int) -> dict[str, Any]:
+    return connection.execute(
+        "select vertical, goal, path, replicate, conversions, nulls, revenue "
+        f"from {RELATION} where replicate between ? and ?",
+        [first, last],
     ).fetchnumpy()
-    at = np.fromiter((place[path] for path in rows["path"]), np.int64, len(rows["path"]))
+
+
+def _counted(
+    rows: dict[str, Any], known: dict[Place, list[str]], first: int, last: int
+) -> Iterator[tuple[int, Paths]]:
+    begins = dict(zip(known, np.cumsum([0, *map(len, known.values())]), strict=False))
+    at_of = {
+        (*place, path): begins[place] + n
+        for place, paths in known.items()
+        for n, path in enumerate(paths)
+    }
+    keys = zip(rows["vertical"], rows["goal"], rows["path"], strict=True)
+    at = np.fromiter((at_of[key] for key in keys), np.int64, len(rows["path"]))
     column = rows["replicate"].astype(np.int64) - first
     counts = []
     for name in ("conversions", "nulls", "revenue"):
-        values = np.zeros((len(names), last - first + 1))
+        values = np.zeros((len(at_of), last - first + 1))
         values[at, column] = np.ma.filled(rows[name], 0.0)
         counts.append(values)
-    return from_rows(list(names), *counts, vertical=vertical, goal=goal)
+    for (vertical, goal), paths in known.items():
+        own = slice(begins[vertical, goal], begins[vertical, goal] + len(paths))
+        parts = [values[own] for values in counts]
+        yield first, from_rows(paths, *parts, vertical=vertical, goal=goal)
