@@ -96,7 +96,7 @@ def fill(path: Path, contacts: int, touches: int, conversions: int) -> None:
 
 def rules(path: Path) -> None:
     build(path, "stg_marketing__attribution_settings", "stg_marketing__attribution_models")
-    paths, _ = build(path, "attribution_touchpoints")
+    paths, _ = build(path, "int_attribution_reach", "attribution_touchpoints")
     build(path, "attribution_models")
     with duckdb.connect(str(path), config={"threads": 2}) as connection:
         for text in macros({"attribution_touchpoints", "attribution_models"}):

@@ -51,3 +51,19 @@
         end
     )
 {%- endmacro %}
+
+{# Rows to cross join with, so that everything counts once for its vertical and once for all. #}
+{% macro vertical_and_company() -%}
+    select false as is_company
+    union all
+    select true as is_company
+{%- endmacro %}
+
+{# Each model's credit as a column: `expression` with MODEL in place of its name. #}
+{% macro credit_columns(expression, markov=none) -%}
+    {%- for model in attribution_models() -%}
+    {%- set given = markov if model == 'markov' and markov else expression -%}
+    {{ given | replace('MODEL', model) }} as credit_{{ model }}
+    {%- if not loop.last %}, {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}

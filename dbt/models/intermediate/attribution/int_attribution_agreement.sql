@@ -27,7 +27,7 @@ credits as (
     inner join {{ ref('int_reporting_windows') }} as windows
         on replicates.month = windows.window_month
     cross join compared
-    cross join (select false as is_company union all select true as is_company) as scopes
+    cross join ({{ vertical_and_company() }}) as scopes
     where replicates.replicate = 0
     group by
         case when scopes.is_company then 'company' else replicates.vertical end,

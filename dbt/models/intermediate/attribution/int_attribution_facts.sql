@@ -11,7 +11,8 @@ with paths as (
 
 nobodys as (
 
-    select parameter_key as channel from ({{ parameter_rows('attribution_not_marketing') }}) as named
+    select named.parameter_key as channel
+    from ({{ parameter_rows('attribution_not_marketing') }}) as named
     union
     select 'unattributed' as channel
 

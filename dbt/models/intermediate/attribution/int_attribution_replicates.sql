@@ -1,7 +1,7 @@
-{% set models = attribution_models() -%}
--- One row per vertical, goal, month, channel, campaign and bootstrap replicate (0: as credited), with
--- each model's credit. Of rule models the credit of a conversion stays and its unit's weight changes;
--- the Markov chain is fitted anew; the Shapley shares are kept (attribution_intervals has them anew).
+-- One row per vertical, goal, month, channel, campaign and bootstrap replicate (0: as credited),
+-- with each model's credit. Of rule models the credit of a conversion stays and its unit's weight
+-- changes; the Markov chain is fitted anew; the Shapley shares are kept (int_attribution_draws has
+-- them anew).
 with credits as (
 
     select
@@ -14,10 +14,9 @@ with credits as (
         coalesce(credits.campaign_id, 'without_campaign') as campaign_id,
         count(case when credits.model = 'linear' then 1 end) as touches,
         cast(max(conversions.revenue_base) as double) as revenue,
-        {% for model in models -%}
-        cast(sum(case when credits.model = '{{ model }}' then credits.credit_base end) as double)
-            as credit_{{ model }}{{ ',' if not loop.last }}
-        {% endfor %}
+        {{ credit_columns(
+            "cast(sum(case when credits.model = 'MODEL' then credits.credit_base end) as double)"
+        ) }}
     from {{ ref('attribution_credits') }} as credits
     inner join {{ ref('int_attribution_conversions') }} as conversions
         on credits.conversion_id = conversions.conversion_id
@@ -66,9 +65,7 @@ select
     channel,
     campaign_id,
     0 as replicate,
-    {% for model in models -%}
-    sum(credit_{{ model }}) as credit_{{ model }}{{ ',' if not loop.last }}
-    {% endfor %}
+    {{ credit_columns('sum(credit_MODEL)') }}
 from credits
 group by vertical, goal, month, channel, campaign_id
 union all
@@ -79,14 +76,10 @@ select
     channel,
     campaign_id,
     replicate,
-    {% for model in models -%}
-    {% if model == 'markov' -%}
-    sum(
-        weight * case when removals > 0 then revenue * removal / removals else credit_markov end
-    ) as credit_markov{{ ',' if not loop.last }}
-    {% else -%}
-    sum(weight * credit_{{ model }}) as credit_{{ model }}{{ ',' if not loop.last }}
-    {% endif -%}
-    {% endfor %}
+    {{ credit_columns(
+        'sum(weight * credit_MODEL)',
+        markov='sum(weight * case when removals > 0 then revenue * removal / removals '
+        ~ 'else credit_markov end)'
+    ) }}
 from drawn
 group by vertical, goal, month, channel, campaign_id, replicate

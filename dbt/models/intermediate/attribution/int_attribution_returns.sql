@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 
--- One row per scope, level (channel, campaign), name and compared model: spend, credit and return of
--- the last twelve months, and the place by return. Only what was spent on; what no touch can be of
--- has no place.
+-- One row per scope, level (channel, campaign), name and compared model: spend, credit and return
+-- of the last twelve months, and the place by return. Only what was spent on; what no touch can be
+-- of has no place.
 with months as (
 
     select roi.*

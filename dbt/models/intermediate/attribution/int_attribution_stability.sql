@@ -2,92 +2,9 @@
 
 -- One row per scope, month and window with credit: 1 less the sum over channels of half the
 -- interval's width, of no channel more than its share. Small channels count as one.
-with replicates as (
+with totalled as (
 
-    select
-        vertical,
-        month,
-        channel,
-        replicate,
-        sum(
-            case settings.primary_model
-                {% for model in attribution_models() -%}
-                when '{{ model }}' then replicates.credit_{{ model }}
-                {% endfor %}
-            end
-        ) as credit
-    from {{ ref('int_attribution_replicates') }} as replicates
-    cross join {{ ref('stg_marketing__attribution_settings') }} as settings
-    group by vertical, month, channel, replicate
-
-),
-
-windowed as (
-
-    select
-        case when scopes.is_company then 'company' else replicates.vertical end as scope,
-        windows.month,
-        windows.metric_window,
-        replicates.channel,
-        replicates.replicate,
-        sum(replicates.credit) as credit
-    from replicates
-    inner join {{ ref('int_reporting_windows') }} as windows
-        on replicates.month = windows.window_month
-    cross join (select false as is_company union all select true as is_company) as scopes
-    group by
-        case when scopes.is_company then 'company' else replicates.vertical end,
-        windows.month, windows.metric_window, replicates.channel, replicates.replicate
-
-),
-
-small as (
-
-    select
-        scope,
-        month,
-        metric_window,
-        channel
-    from (
-        select
-            *,
-            sum(credit) over (partition by scope, month, metric_window) as total
-        from windowed
-        where replicate = 0
-    ) as credited
-    cross join {{ ref('stg_marketing__attribution_settings') }} as settings
-    where credited.credit < settings.pooled_share * credited.total
-
-),
-
-pooled as (
-
-    select
-        windowed.scope,
-        windowed.month,
-        windowed.metric_window,
-        windowed.replicate,
-        case when small.channel is null then windowed.channel else 'pooled' end as name,
-        sum(windowed.credit) as credit
-    from windowed
-    left join small
-        on
-            windowed.scope = small.scope
-            and windowed.month = small.month
-            and windowed.metric_window = small.metric_window
-            and windowed.channel = small.channel
-    group by
-        windowed.scope, windowed.month, windowed.metric_window, windowed.replicate,
-        case when small.channel is null then windowed.channel else 'pooled' end
-
-),
-
-totalled as (
-
-    select
-        *,
-        sum(credit) over (partition by scope, month, metric_window, replicate) as total
-    from pooled
+    select * from {{ ref('int_attribution_pooled') }}
 
 ),
 
@@ -142,8 +59,12 @@ spread as (
         placed.name,
         max(case when placed.replicate = 0 then placed.share end) as share,
         (
-            {{ value_at_share(drawn_share, 'placed.place', 'placed.replicates', '(1 + settings.level) / 2') }}
-            - {{ value_at_share(drawn_share, 'placed.place', 'placed.replicates', '(1 - settings.level) / 2') }}
+            {{ value_at_share(
+                drawn_share, 'placed.place', 'placed.replicates', '(1 + settings.level) / 2'
+            ) }}
+            - {{ value_at_share(
+                drawn_share, 'placed.place', 'placed.replicates', '(1 - settings.level) / 2'
+            ) }}
         ) / 2 as half_width
     from placed
     cross join {{ ref('stg_marketing__attribution_settings') }} as settings
