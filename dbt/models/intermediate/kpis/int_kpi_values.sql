@@ -106,16 +106,10 @@ select
     null as value_high
 from {{ ref(model) }}
 {% endfor -%}
-{% for metric, value, numerator, denominator in [
-    (
-        'attributed_revenue_share', ratio('marketing_credit', 'revenue'), 'marketing_credit',
-        'revenue',
-    ),
-    (
-        'influenced_revenue_share', ratio('influenced_revenue', 'revenue'), 'influenced_revenue',
-        'revenue',
-    ),
-    ('attribution_confidence', 'score', 'score', '100'),
+{% for metric, numerator, denominator in [
+    ('attributed_revenue_share', 'marketing_credit', 'revenue'),
+    ('influenced_revenue_share', 'influenced_revenue', 'revenue'),
+    ('attribution_confidence', 'score', '1'),
 ] -%}
 union all
 select
@@ -123,7 +117,7 @@ select
     month,
     metric_window,
     '{{ metric }}' as metric,
-    case when unknown_revenue = 0 then {{ value }} end as value,
+    case when unknown_revenue = 0 then {{ ratio(numerator, denominator) }} end as value,
     {{ numerator }} as numerator,
     {{ denominator }} as denominator,
     null as value_low,
