@@ -54,7 +54,13 @@ def build_score_assets(manifest: Manifest) -> list[AssetsDefinition]:
                     rows = effects(connection, run.as_of, snapshot)
                     run.lake.commit(ATTRIBUTION, batch, rows)
                     step.rows = rows.num_rows
-                warehouse.show(connection, run.lake, ATTRIBUTION, run.as_of)
+                # Only this run's own rows: the marts stand as long as the fit does.
+                rows_of_run = (
+                    f"select * from ({run.lake.relation_sql(ATTRIBUTION, run.as_of)}) "
+                    f"where snapshot_id = '{snapshot}' "
+                    f"and as_of = timestamp '{run.as_of:%Y-%m-%d %H:%M:%S.%f}'"
+                )
+                warehouse.show_query(connection, ATTRIBUTION, rows_of_run)
         return MaterializeResult(metadata={"dagster/row_count": step.rows or 0, "batch": batch})
 
     return [attribution_effects]
