@@ -202,9 +202,7 @@ def _channelattribution(walks, share):
     frame = pandas.DataFrame(walks, columns=["path", "won", "lost"])
     frame["path"] = frame["path"].str.replace(">", " > ")
     began = time.perf_counter()
-    found = library.markov_model(
-        frame, "path", "won", var_null="lost", order=1, flg_adv=False, verbose=False
-    )
+    found = library.markov_model(frame, "path", "won", var_null="lost", order=1)
     seconds = time.perf_counter() - began
     total = found["total_conversions"].sum()
     given = dict(zip(found["channel_name"], found["total_conversions"] / total, strict=True))
@@ -214,7 +212,7 @@ def _channelattribution(walks, share):
 
 def _mam(walks, share):
     pandas = importlib.import_module("pandas")
-    MAM = importlib.import_module("marketing_attribution_models").MAM
+    MAM = importlib.import_module("mam").MAM
     rows = [
         (text.replace(">", " > "), n < won) for text, won, lost in walks for n in range(won + lost)
     ]
