@@ -7,7 +7,15 @@ from typing import Any
 from dagster import Definitions, in_process_executor
 
 from dagster_project import jobs, output_keys, schedules, sensors
-from dagster_project.assets import lake, maintenance, models, published, segments, sources
+from dagster_project.assets import (
+    lake,
+    maintenance,
+    models,
+    published,
+    scores,
+    segments,
+    sources,
+)
 from dagster_project.resources import WorkspaceResource
 from dagster_project.translation import Manifest
 
@@ -23,6 +31,7 @@ def build_definitions(
             *lake.build_landing_specs(),
             *lake.build_lake_assets(),
             *models.build_model_assets(manifest),
+            *scores.build_score_assets(manifest),
             *segments.build_segment_assets(),
             published.build_published_asset(manifest),
             maintenance.build_maintenance_asset(),

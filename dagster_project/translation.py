@@ -17,6 +17,7 @@ PUBLISHED = ("marts", "pii")
 PHASES = ("models", "scores", "segments", "memberships", "activation")
 #: The streams a run makes, and the phase that begins when they are there.
 MADE_BY_RUNS = {
+    "attribution_effects": "scores",
     "segment_events": "segments",
     "segment_touches": "segments",
     "segment_contacts": "segments",

@@ -98,6 +98,12 @@ def commands(
             f"{found.won_deals:,}, {found.won_amount_base:,.2f} in the base currency",
             highlight=False,
         )
+        if found.credit_base is not None:
+            out.print(
+                f"credited to touches of theirs {found.credit_base:,.2f} (attribution's primary "
+                "model)",
+                highlight=False,
+            )
         if found.consents_tightened is not None:
             out.print(f"consents that would end {found.consents_tightened:,}", highlight=False)
         rows = [

@@ -1,1 +1,1 @@
-"""Features, models and scores. Empty until the first model is built."""
+"""Features, models and scores."""

@@ -808,6 +808,25 @@ _ALL = [
         occurred="occurred_at",
     ),
     _stream(
+        "models",
+        "attribution_effects",
+        "as_of snapshot_id vertical goal model path replicate channel",
+        [
+            ("as_of", TIME),
+            ("snapshot_id", TEXT),
+            ("vertical", TEXT),
+            ("goal", TEXT),
+            ("model", TEXT),
+            ("path", TEXT),
+            ("replicate", INT),
+            ("channel", TEXT),
+            ("value", FLOAT),
+        ],
+        "What data-driven attribution found: one row per run's as_of, vertical, goal, model, path, "
+        "replicate (0: all paths) and channel, with its removal effect or share of the path.",
+        decided=True,
+    ),
+    _stream(
         "system",
         "rejected_rows",
         "landing_file landing_line",

@@ -51,7 +51,11 @@ class Change:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What other limits would do. Amounts are in the base currency."""
+    """What other limits would do. Amounts are in the base currency.
+
+    ``credit_base`` is what the primary model credits to touches of contacts that change; None
+    before attribution was published.
+    """
 
     contacts_before: int
     contacts_after: int
@@ -59,6 +63,7 @@ class WhatIf:
     customer_accounts: int
     won_deals: int
     won_amount_base: Decimal
+    credit_base: Decimal | None
     consents_tightened: int | None
 
 
@@ -150,6 +155,7 @@ def what_if(paths: Paths, limits: Identifiers) -> WhatIf:
             len({contact for contact in after.values() if contact}),
             changes,
             *_money(connection, moved),
+            _credit(connection, moved),
             _tightened(connection, changes),
         )
 
@@ -193,12 +199,33 @@ def _money(connection: duckdb.DuckDBPyConnection, contacts: list[str]) -> tuple[
     return row[0], row[1], Decimal(row[2])
 
 
+def _credit(connection: duckdb.DuckDBPyConnection, contacts: list[str]) -> Decimal | None:
+    if not _is_published(connection, "attribution_credits"):
+        return None
+    row = connection.execute(
+        """
+        select coalesce(sum(credits.credit_base), 0)
+        from marts.attribution_credits as credits
+        join marts.attribution_models as models using (model)
+        join marts.attribution_touchpoints as touches using (conversion_id, touch_id)
+        where models.is_primary and touches.contact_id in (select unnest($1))
+        """,
+        [contacts],
+    ).fetchone()
+    assert row is not None
+    return Decimal(row[0])
+
+
+def _is_published(connection: duckdb.DuckDBPyConnection, view: str) -> bool:
+    row = connection.execute(
+        "select count(*) from duckdb_views() where view_name = ?", [view]
+    ).fetchone()
+    return row is not None and row[0] > 0
+
+
 def _tightened(connection: duckdb.DuckDBPyConnection, changes: list[Change]) -> int | None:
     """Consents that would end: granted to one part, refused to another of the joined contact."""
-    there = connection.execute(
-        "select count(*) from duckdb_views() where view_name = 'consent_states'"
-    ).fetchone()
-    if there is None or not there[0]:
+    if not _is_published(connection, "consent_states"):
         return None
     joined = [
         (contact, number)
@@ -229,10 +256,7 @@ def _reader(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
     if not path.exists():
         raise NothingPublished(f"nothing is published in {paths.published} yet; run first")
     with duckdb.connect(str(path), read_only=True) as connection:
-        there = connection.execute(
-            "select count(*) from duckdb_views() where view_name = 'identity_map'"
-        ).fetchone()
-        if there is None or not there[0]:
+        if not _is_published(connection, "identity_map"):
             raise NothingPublished("the published version has no identity_map; run first")
         yield connection
 

@@ -11,6 +11,9 @@ from reverse_etl.publish.catalogue import Relation
 from workspace import durable
 
 ROOT_FILE = "view_root.txt"
+#: Macros that go into the file of views: SQL files whose first line names the views they read.
+MACROS = Path(__file__).parent / "macros"
+READS = "-- reads: "
 
 
 def write_views(target: Path, root: Path, relations: list[Relation], mode: int) -> None:
@@ -36,10 +39,25 @@ def write_views(target: Path, root: Path, relations: list[Relation], mode: int) 
                     connection.execute(
                         f"comment on column {view}.{_name(column)} is {_text(description)}"
                     )
+        for macro in macros({relation.name for relation in relations}):
+            connection.execute(macro)
         connection.execute("commit")
     os.chmod(staging, mode)
     durable.replace(staging, target)
     durable.write(target.parent / ROOT_FILE, str(root).encode())
+
+
+def macros(views: set[str]) -> list[str]:
+    """The statements of the macros that can be made over these views, by file name."""
+    found = []
+    for path in sorted(MACROS.glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        first = text.partition("\n")[0]
+        if not first.startswith(READS):
+            raise ValueError(f"{path}: the first line names the views it reads: {READS}view, ...")
+        if {name.strip() for name in first.removeprefix(READS).split(",")} <= views:
+            found.append(text)
+    return found
 
 
 def stored_root(folder: Path) -> Path | None:

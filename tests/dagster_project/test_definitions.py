@@ -33,6 +33,7 @@ ORDER = [
     "staging",
     "intermediate",
     "marts",
+    "scores",
     "segments",
     "memberships",
     "activation",

@@ -180,15 +180,18 @@ class Lakehouse:
         return other
 
     def statement(self, model: str) -> str:
-        """A model's text as it is run."""
-        return self.project.statements[f"model.marketing_warehouse.{model}"]
+        """The text of a model, or of a test in dbt/tests, as it is run."""
+        name = f"test.marketing_warehouse.{model}"
+        known = self.project.statements
+        return known.get(name) or known[name.replace("test", "model", 1)]
 
     def put(self, table: str, rows: list[dict[str, Any]]) -> None:
         """Literal rows in place of what a model would have made; missing columns are NULL."""
         with duckdb.connect(str(self.path)) as connection:
             connection.execute(f"delete from {table}")
             if rows:
-                columns = {name: [row.get(name) for row in rows] for row in rows for name in row}
+                names = dict.fromkeys(name for row in rows for name in row)
+                columns = {name: [row.get(name) for row in rows] for name in names}
                 connection.register("given", pa.table(columns))
                 connection.execute(f"insert into {table} by name select * from given")
 

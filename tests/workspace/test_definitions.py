@@ -51,6 +51,13 @@ def test_the_shipped_definitions_load() -> None:
     collections = {row.collection for rows in loaded.rows().values() for row in rows}
     assert collections == {
         "field_properties",
+        "attribution_settings",
+        "attribution_verticals",
+        "attribution_touch_types",
+        "attribution_models",
+        "attribution_not_marketing",
+        "attribution_inferred_links",
+        "attribution_self_reported",
         "reporting",
         "verticals",
         "vertical_hosts",

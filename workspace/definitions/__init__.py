@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from workspace.definitions.accounts import Accounts
 from workspace.definitions.actors import Actors
+from workspace.definitions.attribution import Attribution
 from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
 from workspace.definitions.content import Content
@@ -65,6 +66,7 @@ class Definitions:
     personas: Personas
     fields: Fields
     segments: Segments
+    attribution: Attribution
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -99,6 +101,7 @@ class Definitions:
             "scoring": list(self.scoring.rows()),
             "content": list(self.content.rows()),
             "personas": list(self.personas.rows()),
+            "attribution": list(self.attribution.rows(self.verticals)),
             "consent": list(self.consent.rows()),
             "fields": list(self.fields.rows()),
         }
@@ -162,6 +165,7 @@ def load(folder: Path) -> Definitions:
         scoring=read(_own_or_shipped(folder, "scoring.yml"), Scoring),
         fields=fields,
         segments=load_segments(folder, fields, verticals.verticals),
+        attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
     )
 
 
@@ -193,7 +197,9 @@ def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:
         raise DefinitionError(faults)
 
 
-Scoped = TypeVar("Scoped", Performance, Partners, ContentCalendar, Market, Paths, Personas)
+Scoped = TypeVar(
+    "Scoped", Performance, Partners, ContentCalendar, Market, Paths, Personas, Attribution
+)
 
 
 def _of_verticals(path: Path, model: type[Scoped], verticals: Verticals) -> Scoped:

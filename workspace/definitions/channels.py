@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -100,6 +101,12 @@ class Rule(Strict):
     when: When
 
 
+class Conversion(Strict):
+    """A track event that is a conversion, worth ``value`` (base currency), else its revenue."""
+
+    value: Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4)] | None = None
+
+
 class Channels(Strict):
     """``channels.yml``."""
 
@@ -112,6 +119,7 @@ class Channels(Strict):
     click_ids: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,40}$")]] = []
     sites: dict[Key, Sites] = {}
     rules: list[Rule] = []
+    conversions: dict[Name, Conversion] = {}
 
     @field_validator("sites")
     @classmethod
@@ -160,6 +168,8 @@ class Channels(Strict):
         ):
             for n, name in enumerate(dict.fromkeys(names), 1):
                 yield Row(collection, name, n, {"name": name})
+        for n, (event, conversion) in enumerate(self.conversions.items(), 1):
+            yield Row("conversion_events", event, n, conversion.model_dump())
         yield from self._site_rows()
         for n, rule in enumerate(self.rules, 1):
             conditions = {key: _plain(x) for key, x in rule.when.model_dump().items()}

@@ -106,6 +106,24 @@ select
     null as value_high
 from {{ ref(model) }}
 {% endfor -%}
+{% for metric, numerator, denominator in [
+    ('attributed_revenue_share', 'marketing_credit', 'revenue'),
+    ('influenced_revenue_share', 'influenced_revenue', 'revenue'),
+    ('attribution_confidence', 'score', '1'),
+] -%}
+union all
+select
+    scope,
+    month,
+    metric_window,
+    '{{ metric }}' as metric,
+    case when unknown_revenue = 0 then {{ ratio(numerator, denominator) }} end as value,
+    {{ numerator }} as numerator,
+    {{ denominator }} as denominator,
+    null as value_low,
+    null as value_high
+from {{ ref('int_attribution_confidence') }}
+{% endfor -%}
 {% for metric, model, value, within, total in [
     ('ingestion_latency_p99_ms', 'int_ingestion_latency', 'p99_ms', 'requests_within', 'requests'),
     ('data_freshness_minutes', 'int_data_freshness', 'p95_minutes', 'files_within', 'files'),
@@ -113,6 +131,10 @@ from {{ ref(model) }}
     (
         'invalid_critical_fields', 'int_invalid_critical_fields',
         ratio('invalid_values', 'checked_values'), 'invalid_values', 'checked_values',
+    ),
+    (
+        'segment_accuracy', 'int_segment_accuracy',
+        ratio('correct_members', 'members'), 'correct_members', 'members',
     ),
 ] -%}
 union all

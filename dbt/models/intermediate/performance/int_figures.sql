@@ -8,6 +8,8 @@
 {% set won_month = month_of(
     'coalesce(closed_on, contract_start_on, created_on, cast(known_at as date))'
 ) -%}
+{% set primary = 'model in (select models.model from ' ~ ref('attribution_models')
+    ~ ' as models where models.is_primary)' -%}
 {% set human = "actor_class <> 'machine'" -%}
 {% set figures = [
     ('ad_spend', 'fct_ad_spend_daily', unknown_spend, month_of('spend_on'), 'true'),
@@ -24,6 +26,9 @@
     ('won_amount', 'fct_deals', unknown_won, won_month, 'is_won'),
     ('won_amount', 'channel_performance', 'sum(sourced_won_base)', 'month', 'true'),
     ('won_amount', 'campaign_performance', 'sum(sourced_won_base)', 'month', 'true'),
+    ('won_amount', 'attribution_credits',
+        'case when count(*) = count(credit_base) then sum(credit_base) end',
+        month_of('converted_on'), "goal = 'deal_won' and " ~ primary),
     ('sessions', 'fct_sessions', 'count(*)', month_of('started_on'), human),
     ('sessions', 'channel_performance', 'sum(sessions)', 'month', 'true'),
     ('sessions', 'campaign_performance', 'sum(sessions)', 'month', 'true'),
@@ -60,6 +65,10 @@
     (cost, 'budget_vs_actual', 'sum(actual_base)', 'month', 'is_in_cac_' ~ reading),
 ]) -%}
 {% endfor -%}
+{% do figures.append((
+    'marketing_cost', 'attribution_roi',
+    'case when count(*) = count(spend_base) then sum(spend_base) end', 'month', primary
+)) -%}
 -- One row per figure, mart that shows it, vertical and month. Amounts that a mart leaves undefined
 -- are empty.
 {% for figure, mart, value, month, condition in figures -%}

@@ -1,0 +1,74 @@
+{{ config(materialized='view') }}
+
+-- One row per scope, month and window with credit: 1 less the mean distance (total variation)
+-- between the channel shares of each pair of compared models.
+with compared as (
+
+    select model from {{ ref('stg_marketing__attribution_models') }} where is_compared
+
+),
+
+credits as (
+
+    select
+        case when scopes.is_company then 'company' else replicates.vertical end as scope,
+        windows.month,
+        windows.metric_window,
+        replicates.channel,
+        compared.model,
+        sum(
+            case compared.model
+                {% for model in attribution_models() -%}
+                when '{{ model }}' then replicates.credit_{{ model }}
+                {% endfor %}
+            end
+        ) as credit
+    from {{ ref('int_attribution_replicates') }} as replicates
+    inner join {{ ref('int_reporting_windows') }} as windows
+        on replicates.month = windows.window_month
+    cross join compared
+    cross join ({{ vertical_and_company() }}) as scopes
+    where replicates.replicate = 0
+    group by
+        case when scopes.is_company then 'company' else replicates.vertical end,
+        windows.month, windows.metric_window, replicates.channel, compared.model
+
+),
+
+shares as (
+
+    select
+        *,
+        credit / nullif(sum(credit) over (partition by scope, month, metric_window, model), 0)
+            as share
+    from credits
+
+),
+
+distances as (
+
+    select
+        shares.scope,
+        shares.month,
+        shares.metric_window,
+        sum(abs(shares.share - others.share)) / 2 as distance
+    from shares
+    inner join shares as others
+        on
+            shares.scope = others.scope
+            and shares.month = others.month
+            and shares.metric_window = others.metric_window
+            and shares.channel = others.channel
+            and shares.model < others.model
+    group by shares.scope, shares.month, shares.metric_window, shares.model, others.model
+
+)
+
+select
+    scope,
+    month,
+    metric_window,
+    1 - avg(distance) as agreement
+from distances
+group by scope, month, metric_window
+having avg(distance) is not null

@@ -1,0 +1,1 @@
+"""Questions about attribution, answered from what is published."""
