@@ -52,10 +52,16 @@ def show(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, as_of: da
     _note_version(connection, name, lake.version(name, as_of))
 
 
-def show_query(
+def show_query(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    """Put a SELECT that a run wrote over the lake's files into schema ``lake``, as a view."""
+    connection.execute(f"create or replace view {SCHEMA}.{name} as {query}")
+    _note_version(connection, name, hashlib.sha256(query.encode()).hexdigest()[:32])
+
+
+def show_macro(
     connection: duckdb.DuckDBPyConnection, name: str, query: str, table: str | None = None
 ) -> bool:
-    """Put a SELECT that a run wrote into schema ``lake``, as a macro without parameters.
+    """Put a SELECT over the warehouse's tables into schema ``lake``, as a macro without parameters.
 
     What it names must stand. ``table`` is where its rows will stand, as ``schema.name``, for
     later queries to name; where it has other columns it is made anew, empty, which is returned.

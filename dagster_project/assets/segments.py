@@ -73,7 +73,7 @@ def segment_queries(workspace: WorkspaceResource) -> Iterator[Any]:
         names = connection.execute("select message_type, event from marts.event_names").fetchall()
         compiled = compiler.compile_segments(segments, run.definitions.fields, names, run.as_of)
         for name, query in compiled.queries("intermediate.int_").items():
-            if warehouse.show_query(connection, name, query, f"intermediate.int_{name}"):
+            if warehouse.show_macro(connection, name, query, f"intermediate.int_{name}"):
                 standing.forget_model(connection, f"int_{name}")
         step.rows = len(segments.segments)
     for name in _QUERIES:
