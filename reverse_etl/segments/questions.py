@@ -297,7 +297,7 @@ _REACHABLE = """
     select consents.contact_id, consents.purpose, consents.channel
     from marts.consent_states as consents
     join marts.dim_contacts as contacts using (contact_id)
-    where consents.state = 'granted' and (
+    where consents.state = 'granted' and consents.is_marketing and (
         consents.channel = 'email' and contacts.email_key is not null
         or consents.channel = 'sms' and contacts.phone_key is not null
         or consents.channel = 'push'

@@ -24,7 +24,7 @@ consents as (
         purpose,
         channel
     from {{ ref('consent_states') }}
-    where state = 'granted' and contact_id is not null
+    where state = 'granted' and is_marketing and contact_id is not null
 
 ),
 
@@ -34,7 +34,7 @@ purposes as (
         purpose,
         channel
     from {{ ref('consent_states') }}
-    where channel in ('email', 'sms', 'push')
+    where is_marketing and channel in ('email', 'sms', 'push')
 
 ),
 
