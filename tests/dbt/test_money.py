@@ -55,7 +55,7 @@ def test_figures_of_two_marts_agree(money: Drawn) -> None:
     )
     figures = {figure for figure, *_ in found}
     assert figures >= {"ad_spend", "actual_cost", "budget", "leads", "mrr", "customers"}
-    assert len(found) == 41
+    assert len(found) == 43
     # The funnel of this world has no stage between lead and paid seen on its own.
     assert all(equal > 0 and unequal == 0 for _, _, equal, unequal, _ in found)
     # Nobody visits its websites: test_session_performance has these.

@@ -132,10 +132,7 @@ from {{ ref('int_attribution_confidence') }}
         'invalid_critical_fields', 'int_invalid_critical_fields',
         ratio('invalid_values', 'checked_values'), 'invalid_values', 'checked_values',
     ),
-    (
-        'segment_accuracy', 'int_segment_accuracy',
-        ratio('correct_members', 'members'), 'correct_members', 'members',
-    ),
+    ('segment_accuracy', 'int_segment_accuracy', ratio('correct', 'used'), 'correct', 'used'),
 ] -%}
 union all
 select

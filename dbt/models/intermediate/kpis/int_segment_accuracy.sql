@@ -14,8 +14,8 @@ with evaluations as (
 select
     windows.month,
     windows.metric_window,
-    sum(evaluations.sample_correct) as correct_members,
-    sum(evaluations.sample_members) as members
+    sum(evaluations.sample_correct) as correct,
+    sum(evaluations.sample_members) as used
 from evaluations
 inner join {{ ref('int_reporting_windows') }} as windows
     on evaluations.month = windows.window_month
