@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -681,3 +682,63 @@ def test_every_medical_account_is_placed(demo: Demo) -> None:
             and (departement_code is null or region_code is null)
         """
     ) == [(0,)]
+
+
+def test_attribution_misses_the_true_effects_by_what_the_docs_say(demo: Demo) -> None:
+    """Distance of each model's shares of new customers from those that channels truly brought."""
+    found = demo.ask(
+        """
+        with credited as (
+            select vertical, model, channel, sum(weight) as customers
+            from marts.attribution_credits
+            where is_new_customer and goal = 'deal_won' group by all
+        ),
+        shares as (
+            select vertical, model, channel,
+                customers / sum(customers) over (partition by vertical, model) as share
+            from credited
+        ),
+        truth as (
+            select vertical, channel, model,
+                incremental_customers / sum(incremental_customers)
+                    over (partition by vertical, model) as share
+            from memory.channel_effects cross join (select distinct model from shares)
+        )
+        select model, vertical,
+            round(sum(abs(coalesce(truth.share, 0) - coalesce(shares.share, 0))) / 2, 2)
+        from shares full join truth using (vertical, model, channel)
+        group by all
+        """
+    )
+    measured = {(model, vertical): distance for model, vertical, distance in found}
+    rows = re.findall(
+        r"\| `(\w+)` \| (0\.\d+) \| (0\.\d+) \|", (PROJECT / "docs" / "attribution.md").read_text()
+    )
+    told = {
+        (model, vertical): float(distance)
+        for model, *distances in rows
+        for vertical, distance in zip(("medical", "public"), distances, strict=True)
+    }
+    assert len(told) == 18
+    assert measured == pytest.approx(told, abs=0.011)
+    # What was fitted did reach the credits: a model that fell back would be linear's equal.
+    assert measured["markov", "medical"] != measured["linear", "medical"]
+    assert demo.ask(
+        "select count(*) from marts.attribution_credits where is_fallback and model = 'markov'"
+    ) < demo.ask("select count(*) from marts.attribution_credits where model = 'markov'")
+
+
+def test_segments_agree_with_themselves(demo: Demo) -> None:
+    """Every segment was evaluated twice, is fresh, and holds whom its history says."""
+    (told,) = demo.ask(
+        """
+        select count(*), count(*) filter (where is_stale or is_held), sum(contacts)
+        from marts.marketing_segments where is_current
+        """
+    )
+    assert told[0] >= 20 and told[1] == 0
+    assert demo.ask("select count(*) from marts.segment_memberships") == [(told[2],)]
+    assert demo.ask(
+        "select min(segment_precision), min(segment_recall), min(sampled) > 500 "
+        "from marts.segment_accuracy"
+    ) == [(1.0, 1.0, True)]
