@@ -28,11 +28,9 @@ import yaml
 from workspace import durable, settings
 from workspace.paths import PROJECT, Paths
 from workspace.settings import Environment, exported
+from workspace.warehouse import DATABASE
 
 PROJECT_FOLDER = PROJECT / "dbt"
-
-#: The name that compiled SQL has for the warehouse, whatever its file is called.
-DATABASE = "warehouse"
 
 #: States of the project that stay compiled: those of the last few branches or versions.
 KEPT_STATES = 4

@@ -21,10 +21,11 @@ from typing import Any
 import duckdb
 
 from dagster_project import standing
-from dagster_project.compiled import DATABASE, Compiled
+from dagster_project.compiled import Compiled
 from dagster_project.days import Days
 from dagster_project.standing import Built, hashed
 from workspace import warehouse
+from workspace.warehouse import DATABASE
 
 #: Status of a node that stands as it would be built, or of a test that would pass again.
 UNCHANGED = "unchanged"

@@ -46,12 +46,8 @@ def command(
         ] = None,
     ) -> None:
         """Show each model's credit side by side, as the last run made it or with other days."""
-        from reverse_etl.attribution.questions import (
-            BadQuestion,
-            NothingPublished,
-            Question,
-            side_by_side,
-        )
+        from reverse_etl.attribution.questions import BadQuestion, Question, side_by_side
+        from reverse_etl.publish import NothingPublished, TookTooLong
 
         settings = chosen(workspace)
         question = Question(
@@ -65,7 +61,7 @@ def command(
         )
         try:
             answer = side_by_side(settings.paths, question)
-        except (BadQuestion, NothingPublished) as error:
+        except (BadQuestion, NothingPublished, TookTooLong) as error:
             return refuse(str(error))
         table = Table(
             title=f"Credited revenue, {answer.currency}",

@@ -34,13 +34,13 @@ def commands(
         workspace: Option = None,
     ) -> None:
         """Show a contact's identifiers, what ties them, and what was refused and why."""
-        from reverse_etl.identity.questions import NothingPublished
         from reverse_etl.identity.questions import explain as ask
+        from reverse_etl.publish import NothingPublished, TookTooLong
 
         settings = chosen(workspace)
         try:
             found = ask(settings.paths, settings.keyring, subject)
-        except NothingPublished as error:
+        except (NothingPublished, TookTooLong) as error:
             return refuse(str(error))
         if found is None:
             return refuse("no source has named that identifier")
@@ -60,8 +60,8 @@ def commands(
         """Rebuild the graph under other limits: those of identity.yml as it is now, and --set."""
         from pydantic import ValidationError
 
-        from reverse_etl.identity.questions import NothingPublished
         from reverse_etl.identity.questions import what_if as ask
+        from reverse_etl.publish import NothingPublished, TookTooLong
         from workspace import definitions
         from workspace.definitions.identity import Identifiers
 
@@ -83,7 +83,7 @@ def commands(
         except ValidationError as error:
             fault = error.errors()[0]
             return refuse(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
-        except NothingPublished as error:
+        except (NothingPublished, TookTooLong) as error:
             return refuse(str(error))
         joined = [item for item in found.changes if item.kind == "joined"]
         out.print(

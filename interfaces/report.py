@@ -16,15 +16,6 @@ from workspace.paths import Paths
 
 STARTED = time.perf_counter()
 
-#: Steps of which only the SQL is work on the data; the rest is dbt's own.
-DBT_STEPS = (
-    "dbt_models",
-    "dbt_scores",
-    "dbt_segments",
-    "dbt_memberships",
-    "dbt_run_record",
-)
-
 #: Seconds of work on the data so far, SQL apart.
 _work: list[float] = []
 
@@ -47,7 +38,7 @@ class Steps:
         self.status = status
 
     def done(self, name: str, seconds: float, rows: int | None) -> None:
-        if name not in DBT_STEPS:
+        if not name.startswith("dbt_"):  # of these only the SQL is work on the data
             _work.append(seconds)
         shown = f"{rows:>12,} rows" if rows else ""
         self.console.print(f"  {name:<28} {seconds:6.1f} s {shown}", highlight=False)

@@ -126,14 +126,10 @@ def commands(
         from reverse_etl.segments.explain import explain as judge
 
         settings = chosen(workspace)
-        try:
-            known = identity.explain(settings.paths, settings.keyring, subject)
-        except identity.NothingPublished as error:
-            return refuse(str(error))
+        known = ask(lambda: identity.explain(settings.paths, settings.keyring, subject))
         member = known.contact_id if known is not None and known.contact_id else subject
         found = ask(lambda: judge(desk(settings), key, member))
         out.print(_tree(found))
-        return None
 
     @app.command()
     def plan(workspace: Option = None) -> None:

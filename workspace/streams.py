@@ -916,7 +916,7 @@ _ALL = [
         "segment definition_hash known_at",
         [("segment", TEXT), ("definition_hash", TEXT), ("sequence", INT)],
         "Large changes that somebody let through: one row per segment and acceptance.",
-        decided=True,
+        lineage=False,
     ),
     _stream(
         "segments",
@@ -931,7 +931,7 @@ _ALL = [
             ("members_as_of", TIME),
         ],
         "Who was in a segment when a snapshot was taken: one row per snapshot and contact.",
-        decided=True,
+        lineage=False,
     ),
 ]
 

@@ -7,6 +7,8 @@ what was not known at ``as_of`` and never names a file.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from workspace.lake import Lake
 from workspace.streams import STREAMS
 
 SCHEMA = "lake"
+#: The database that compiled statements and views name.
+DATABASE = "warehouse"
 
 
 def connect(path: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -27,6 +31,17 @@ def connect(path: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path), read_only=read_only, config=newest)
     connection.execute("set TimeZone = 'UTC'")
     return connection
+
+
+@contextmanager
+def attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse under the name by which its views know it, whatever the file is called."""
+    with duckdb.connect() as connection:
+        connection.execute("set global TimeZone = 'UTC'")
+        place = str(path).replace("'", "''")
+        connection.execute(f"attach '{place}' as {DATABASE}; use {DATABASE}")
+        yield connection
+        connection.execute(f"use memory; detach {DATABASE}")
 
 
 def prepare(path: Path, lake: Lake, as_of: datetime, tables: dict[str, pa.Table]) -> None:

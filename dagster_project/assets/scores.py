@@ -6,16 +6,10 @@ run looks with the same models and stores nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-import duckdb
 from dagster import AssetsDefinition, MaterializeResult, asset
 
 from dagster_project import translation
 from dagster_project.assets.lake import stream_key
-from dagster_project.compiled import DATABASE
 from dagster_project.resources import WorkspaceResource
 from dagster_project.translation import Manifest
 from workspace import warehouse
@@ -44,7 +38,7 @@ def build_score_assets(manifest: Manifest) -> list[AssetsDefinition]:
         run = workspace.run
         snapshot = run.lake.snapshot_id()
         batch = f"{iso(run.as_of)}:{snapshot}"
-        with run.step(ATTRIBUTION) as step, _opened(run.warehouse) as connection:
+        with run.step(ATTRIBUTION) as step, warehouse.attached(run.warehouse) as connection:
             if run.is_past:
                 rows = effects(connection, run.as_of, snapshot)
                 warehouse.store(connection, ATTRIBUTION, rows)
@@ -64,14 +58,3 @@ def build_score_assets(manifest: Manifest) -> list[AssetsDefinition]:
         return MaterializeResult(metadata={"dagster/row_count": step.rows or 0, "batch": batch})
 
     return [attribution_effects]
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse under the name by which its views know it, whatever the file is called."""
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        place = str(path).replace("'", "''")
-        connection.execute(f"attach '{place}' as {DATABASE}; use {DATABASE}")
-        yield connection
-        connection.execute(f"use memory; detach {DATABASE}")

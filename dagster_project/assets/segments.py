@@ -68,7 +68,7 @@ def segment_queries(workspace: WorkspaceResource) -> Iterator[Any]:
     from reverse_etl.segments import compiler, versions
 
     run = workspace.run
-    with run.step("segment_queries") as step, warehouse.connect(run.warehouse) as connection:
+    with run.step("segment_queries") as step, warehouse.attached(run.warehouse) as connection:
         segments = versions.in_force(run.lake, run.as_of, run.definitions.segments)
         names = connection.execute("select message_type, event from marts.event_names").fetchall()
         compiled = compiler.compile_segments(segments, run.definitions.fields, names, run.as_of)
@@ -118,7 +118,7 @@ def segment_changes(workspace: WorkspaceResource) -> Iterator[Any]:
     from reverse_etl.segments import changes, second_opinion, versions
 
     run = workspace.run
-    with run.step("segment_changes") as step, warehouse.connect(run.warehouse) as connection:
+    with run.step("segment_changes") as step, warehouse.attached(run.warehouse) as connection:
         segments = versions.in_force(run.lake, run.as_of, run.definitions.segments)
         found = changes.compare(connection, segments, run.lake, run.as_of)
         held = {e.segment for e in found.evaluations if e.status == changes.HELD}
@@ -127,12 +127,14 @@ def segment_changes(workspace: WorkspaceResource) -> Iterator[Any]:
         disagreed = {key: s.disagreed for key, s in samples.items() if s.disagreed}
         # A past run looks back: what was decided then stays as it was. Where the evaluations
         # disagree, nobody comes or goes.
-        if not run.is_past and not disagreed:
-            counts = {key: sample.counts for key, sample in samples.items()}
-            changes.commit(found, run.lake, run.as_of, run.lake.snapshot_id(), counts)
+        counts = {key: sample.counts for key, sample in samples.items()}
+        snapshot = run.lake.snapshot_id()
+        if not (run.is_past or disagreed) and changes.commit(
+            found, run.lake, run.as_of, snapshot, counts
+        ):
+            step.rows = found.changes.num_rows
         for stream in (changes.CHANGES, changes.EVALUATIONS):
             warehouse.show(connection, run.lake, stream, run.as_of)
-        step.rows = 0 if run.is_past else found.changes.num_rows
     waiting = {
         e.segment: f"{e.entered} come and {e.departed} go, of {e.members_before}"
         for e in found.evaluations

@@ -6,23 +6,19 @@ look-back or a half-life is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 import duckdb
 
+from reverse_etl.publish import need, reader
 from workspace.definitions import nearest
 from workspace.definitions.attribution import MODELS, RULE_MODELS
 from workspace.paths import Paths
 
 BY = {"channel": "channel", "campaign": "coalesce(campaign_id, 'without_campaign')"}
-
-
-class NothingPublished(LookupError):
-    """There is no published version with attribution yet."""
 
 
 class BadQuestion(ValueError):
@@ -77,7 +73,7 @@ LOOKBACK_DAYS, HALF_LIFE_DAYS = 90.0, 7.0
 
 
 def side_by_side(paths: Paths, question: Question) -> Answer:
-    """Raises :class:`BadQuestion` and :class:`NothingPublished`."""
+    """Raises :class:`BadQuestion` and :class:`~reverse_etl.publish.NothingPublished`."""
     models = question.checked_models()
     if question.by not in BY:
         raise BadQuestion(f"--by {question.by!r}: one of {', '.join(BY)}")
@@ -108,7 +104,8 @@ def side_by_side(paths: Paths, question: Question) -> Answer:
         for model, relation in relations.items()
     ]
     sums = ", ".join(f"sum(credit_base) filter (asked = '{model}')" for model in models)
-    with _reader(paths) as connection:
+    with reader(paths) as connection:
+        need(connection, "attribution_credits")
         _check_vertical(connection, question.vertical)
         try:
             found = connection.execute(
@@ -132,17 +129,3 @@ def _check_vertical(connection: duckdb.DuckDBPyConnection, vertical: str | None)
     ]
     if vertical is not None and vertical not in known:
         raise BadQuestion(f"no vertical {vertical!r}{nearest(vertical, known)}")
-
-
-@contextmanager
-def _reader(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
-    path = paths.published / "marketing.duckdb"
-    if not path.exists():
-        raise NothingPublished(f"nothing is published in {paths.published} yet; run first")
-    with duckdb.connect(str(path), read_only=True) as connection:
-        there = connection.execute(
-            "select count(*) from duckdb_views() where view_name = 'attribution_credits'"
-        ).fetchone()
-        if there is None or not there[0]:
-            raise NothingPublished("the published version has no attribution_credits; run first")
-        yield connection

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,13 +15,10 @@ from typing import Any
 import duckdb
 
 from reverse_etl.identity.resolve import Evidence, Identifier, Name, resolve
+from reverse_etl.publish import dicts, is_published, need, reader
 from workspace.definitions.identity import TYPES, Identifiers
 from workspace.identifiers import KEY_LENGTH, Keyring, normalise_email, normalise_phone
 from workspace.paths import Paths
-
-
-class NothingPublished(LookupError):
-    """There is no published version with identities yet."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +65,13 @@ class WhatIf:
 def explain(paths: Paths, keyring: Keyring, subject: str) -> Explanation | None:
     """Who a subject is: a contact id, any identifier's key, or an identifier itself.
 
-    None where no identifier of that kind is known. Raises :class:`NothingPublished`.
+    None where no identifier of that kind is known. Raises
+    :class:`~reverse_etl.publish.NothingPublished`.
     """
-    with _reader(paths) as connection:
+    with reader(paths) as connection:
+        need(connection, "identity_map")
         keys = candidates(keyring, subject)
-        found = _dicts(
+        found = dicts(
             connection,
             "select * from marts.identity_map where identifier_key in (select unnest(?))",
             [keys],
@@ -85,7 +82,7 @@ def explain(paths: Paths, keyring: Keyring, subject: str) -> Explanation | None:
         found.sort(key=lambda row: (row["contact_id"] is None, TYPES.index(row["identifier_type"])))
         contact_id = found[0]["contact_id"]
         own = (
-            _dicts(
+            dicts(
                 connection,
                 "select * from marts.identity_map where contact_id = ?",
                 [contact_id],
@@ -94,7 +91,7 @@ def explain(paths: Paths, keyring: Keyring, subject: str) -> Explanation | None:
             else found[:1]
         )
         own.sort(key=lambda row: (TYPES.index(row["identifier_type"]), row["identifier_key"]))
-        links = _dicts(
+        links = dicts(
             connection,
             """
             select links.*, weaker.verdict
@@ -126,8 +123,12 @@ def candidates(keyring: Keyring, subject: str) -> list[str]:
 
 
 def what_if(paths: Paths, limits: Identifiers) -> WhatIf:
-    """Resolve the published evidence under other limits. Raises :class:`NothingPublished`."""
-    with _reader(paths) as connection:
+    """Resolve the published evidence under other limits.
+
+    Raises :class:`~reverse_etl.publish.NothingPublished`.
+    """
+    with reader(paths) as connection:
+        need(connection, "identity_map")
         rows = connection.execute(
             "select identifier_type, identifier_key, group_key, contact_id from marts.identity_map"
         ).fetchall()
@@ -135,12 +136,10 @@ def what_if(paths: Paths, limits: Identifiers) -> WhatIf:
             "select distinct stronger_key, weaker_key from marts.identity_links"
         ).fetchall()
         pii = paths.published_pii / "marketing_pii.duckdb"
-        connection.execute(
-            f"attach '{str(pii).replace(chr(39), chr(39) * 2)}' as pii_file (read_only)"
-        )
-        names = connection.execute(
-            "select group_key, last_name, initial, first_name from pii_file.pii.identity_names"
-        ).fetchall()
+        with duckdb.connect(str(pii), read_only=True) as personal:
+            names = personal.execute(
+                "select group_key, last_name, initial, first_name from pii.identity_names"
+            ).fetchall()
         evidence = Evidence(
             tuple(Identifier(kind, key, group) for kind, key, group, _ in rows),
             tuple(links),
@@ -200,7 +199,7 @@ def _money(connection: duckdb.DuckDBPyConnection, contacts: list[str]) -> tuple[
 
 
 def _credit(connection: duckdb.DuckDBPyConnection, contacts: list[str]) -> Decimal | None:
-    if not _is_published(connection, "attribution_credits"):
+    if not is_published(connection, "attribution_credits"):
         return None
     row = connection.execute(
         """
@@ -216,16 +215,9 @@ def _credit(connection: duckdb.DuckDBPyConnection, contacts: list[str]) -> Decim
     return Decimal(row[0])
 
 
-def _is_published(connection: duckdb.DuckDBPyConnection, view: str) -> bool:
-    row = connection.execute(
-        "select count(*) from duckdb_views() where view_name = ?", [view]
-    ).fetchone()
-    return row is not None and row[0] > 0
-
-
 def _tightened(connection: duckdb.DuckDBPyConnection, changes: list[Change]) -> int | None:
     """Consents that would end: granted to one part, refused to another of the joined contact."""
-    if not _is_published(connection, "consent_states"):
+    if not is_published(connection, "consent_states"):
         return None
     joined = [
         (contact, number)
@@ -248,22 +240,3 @@ def _tightened(connection: duckdb.DuckDBPyConnection, changes: list[Change]) -> 
     ).fetchone()
     assert row is not None
     return int(row[0])
-
-
-@contextmanager
-def _reader(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
-    path = paths.published / "marketing.duckdb"
-    if not path.exists():
-        raise NothingPublished(f"nothing is published in {paths.published} yet; run first")
-    with duckdb.connect(str(path), read_only=True) as connection:
-        if not _is_published(connection, "identity_map"):
-            raise NothingPublished("the published version has no identity_map; run first")
-        yield connection
-
-
-def _dicts(
-    connection: duckdb.DuckDBPyConnection, query: str, values: list[Any]
-) -> list[dict[str, Any]]:
-    cursor = connection.execute(query, values)
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -17,7 +17,7 @@ from reverse_etl.publish.publisher import (
     published_as_of,
     rollback,
 )
-from reverse_etl.publish.reader import TookTooLong, reader
+from reverse_etl.publish.reader import TookTooLong, dicts, is_published, need, reader
 
 __all__ = [
     "Catalogue",
@@ -25,8 +25,11 @@ __all__ = [
     "Published",
     "Relation",
     "TookTooLong",
+    "dicts",
     "ensure_root",
     "fingerprints",
+    "is_published",
+    "need",
     "publish",
     "publish_as_of",
     "published_as_of",

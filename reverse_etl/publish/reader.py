@@ -1,4 +1,4 @@
-"""A connection for questions that others have a say in: what is published, and nothing else."""
+"""A connection for questions: to what is published, and to nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import duckdb
 
@@ -57,3 +58,28 @@ def reader(
             raise TookTooLong(f"no answer within {seconds:.0f} s") from error
         finally:
             timer.cancel()
+
+
+def need(connection: duckdb.DuckDBPyConnection, *views: str) -> None:
+    """Raises :class:`NothingPublished` where a view of schema ``marts`` is not published."""
+    for view in views:
+        if not is_published(connection, view):
+            raise NothingPublished(
+                f"the published version has no {view}; 'marketing run' builds and publishes it"
+            )
+
+
+def is_published(connection: duckdb.DuckDBPyConnection, view: str) -> bool:
+    row = connection.execute(
+        "select count(*) from duckdb_views() where schema_name = 'marts' and view_name = ?", [view]
+    ).fetchone()
+    return row is not None and row[0] > 0
+
+
+def dicts(
+    connection: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None = None
+) -> list[dict[str, Any]]:
+    """A query's rows, each by its columns' names."""
+    cursor = connection.execute(query, values or [])
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -7,7 +7,6 @@ large is held until somebody accepts it; the members stay as they were.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,11 +42,6 @@ class Evaluation:
     entered: int
     departed: int
 
-    @property
-    def share(self) -> float:
-        """Part of the members that came or went."""
-        return (self.entered + self.departed) / max(self.members_before, 1)
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -62,16 +56,14 @@ def compare(
     segments: Segments,
     lake: Lake,
     as_of: datetime,
-    members: str = "intermediate.int_segment_members",
-    identities: str = "marts.identity_map",
 ) -> Difference:
-    """Compare an evaluation that stands in ``members`` with the fold of the changes before it."""
+    """Compare the evaluation that stands in the warehouse with the fold of the changes before."""
     sequence = len(lake.entries(CHANGES)) + 1
     accepted = _accepted(lake)
     connection.execute(
         f"""
         create or replace temp table segment_difference as
-        with folded as ({folded_sql(lake, as_of, identities)}),
+        with folded as ({folded_sql(lake, as_of, "marts.identity_map")}),
         compared as (
             select
                 coalesce(members.segment, folded.segment) as segment,
@@ -80,7 +72,7 @@ def compare(
                 coalesce(members.account_id, folded.account_id) as account_id,
                 members.member_id is not null as is_member,
                 folded.member_id is not null as was_member
-            from {members} as members
+            from intermediate.int_segment_members as members
             full join folded
                 on members.segment = folded.segment
                 and members.member_type = folded.member_type
@@ -144,8 +136,7 @@ def commit(
     ``samples`` has, of some segments, how many were looked at twice, how many the SQL and how
     many the other evaluation put into the segment, and how many both did.
     """
-    acceptances = hashlib.sha256(str(lake.rows(ACCEPTANCES)).encode()).hexdigest()[:8]
-    batch = f"{iso(as_of)}:{snapshot_id}:{acceptances}"
+    batch = f"{iso(as_of)}:{snapshot_id}"
     sequence = len(lake.entries(EVALUATIONS)) + 1
     rows = [
         {
@@ -174,6 +165,11 @@ def commit(
     lake.commit(CHANGES, batch, difference.changes)
     schema = STREAMS[EVALUATIONS].schema
     return lake.commit(EVALUATIONS, batch, pa.Table.from_pylist(rows, schema=schema))
+
+
+def is_large(segment: Segment, before: int, entered: int, departed: int) -> bool:
+    """Whether more of the members ``before`` come and go than the segment's ``max_change``."""
+    return before >= HELD_FROM and entered + departed > segment.max_change * before
 
 
 def accept(lake: Lake, key: str, segment: Segment, now: datetime) -> None:
@@ -210,11 +206,9 @@ def _evaluation(
     key: str, segment: Segment, counts: list[int], accepted: dict[str, str]
 ) -> Evaluation:
     before, members, entered, departed = counts
-    found = Evaluation(key, segment.hash, APPLIED, before, members, entered, departed)
-    is_large = before >= HELD_FROM and found.share > segment.max_change
-    if is_large and accepted.get(key) != segment.hash:
-        return Evaluation(key, segment.hash, HELD, before, members, entered, departed)
-    return found
+    is_held = is_large(segment, before, entered, departed) and accepted.get(key) != segment.hash
+    status = HELD if is_held else APPLIED
+    return Evaluation(key, segment.hash, status, before, members, entered, departed)
 
 
 def _accepted(lake: Lake) -> dict[str, str]:

@@ -8,7 +8,7 @@ them inside (:meth:`Compiled.members_sql`). Sources are the marts of the relatio
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -158,11 +158,12 @@ class Compiled:
         query = self._members(relations or {})
         return border.checked(query, relations or {})
 
-    def verdicts_sql(self, unit: str, member_id: str) -> str:
-        """One contact or account with the truth of each leaf (:attr:`leaves`) and each verdict."""
+    def verdicts_sql(self, unit: str, member_ids: Sequence[str]) -> str:
+        """Contacts or accounts with the truth of each leaf (:attr:`leaves`) and each verdict."""
         ctes, at = self._decided({})
         query = exp.select("*").from_(exp.alias_(at[unit].copy(), "m", table=True))
-        wanted = exp.EQ(this=column("m", f"{unit}_id"), expression=exp.Literal.string(member_id))
+        asked = [exp.Literal.string(one) for one in member_ids]
+        wanted = exp.In(this=column("m", f"{unit}_id"), expressions=asked)
         return border.checked(_with(query.where(wanted), ctes), {})
 
     def truth_of(self, unit: str, leaf: Leaf) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from reverse_etl.publish import published_as_of, reader
+from reverse_etl.publish import dicts, published_as_of, reader
 from reverse_etl.segments import border, leaves
 from reverse_etl.segments.compiler import Compiled, only
-from reverse_etl.segments.questions import Desk, Unanswerable, dicts
+from reverse_etl.segments.questions import Desk, Unanswerable
 from workspace.definitions.segment_fields import ACCOUNT_FIELDS, CONTACT_FIELDS, score_field
 from workspace.definitions.segments import (
     All,
@@ -28,6 +28,7 @@ from workspace.definitions.segments import (
     ScoreLeaf,
     SegmentLeaf,
     SequenceLeaf,
+    subject_of,
 )
 
 #: Pieces of evidence shown of each condition.
@@ -93,10 +94,14 @@ class _Case:
         return Verdict(f"segment {key}: {segment.name}", is_in, [], parts)
 
     def truths(self, unit: str, member_id: str) -> dict[str, Any]:
-        if (unit, member_id) not in self.known:
-            query = self.compiled.verdicts_sql(unit, member_id)
-            self.known[unit, member_id] = dicts(self.connection, query)[0]
+        self.look_up(unit, [member_id])
         return self.known[unit, member_id]
+
+    def look_up(self, unit: str, member_ids: list[str]) -> None:
+        missing = [one for one in member_ids if (unit, one) not in self.known]
+        if missing:
+            for row in dicts(self.connection, self.compiled.verdicts_sql(unit, missing)):
+                self.known[unit, row[f"{unit}_id"]] = row
 
     def condition(self, condition: Any, unit: str, member_id: str) -> Verdict:
         if isinstance(condition, All | Any_):
@@ -152,7 +157,9 @@ class _Case:
             "select contact_id from marts.contact_features where account_id = ? order by 1",
             [account_id],
         ).fetchall()
-        return [one for (one,) in rows if self.truths("contact", one)[verdict]]
+        contacts = [one for (one,) in rows]
+        self.look_up("contact", contacts)
+        return [one for one in contacts if self.truths("contact", one)[verdict]]
 
     # ---- evidence ----------------------------------------------------------------------------
 
@@ -241,9 +248,9 @@ def _label(condition: Any) -> str:
         given = [f"{name} {bound}" for name, bound in bounds.items() if bound is not None]
         return f"{' and '.join(given) or 'at least 1'} of the account's contacts"
     plain = condition.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    first = [name for name in plain if name in _SUBJECTS]
-    rest = [name for name in plain if name not in _SUBJECTS]
-    return ", ".join(f"{name} {_words(plain[name])}" for name in [*first, *rest])
+    first = subject_of(plain)
+    rest = [name for name in plain if name != first]
+    return ", ".join(f"{name} {_words(plain[name])}" for name in [first, *rest])
 
 
 def _words(value: Any) -> str:
@@ -252,16 +259,3 @@ def _words(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{name} {_words(item)}" for name, item in value.items())
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-_SUBJECTS = (
-    "field",
-    "score",
-    "event",
-    "touch",
-    "sequence",
-    "consent",
-    "list",
-    "snapshot",
-    "contacts",
-)

@@ -14,7 +14,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from reverse_etl.publish import published_as_of, reader
+from reverse_etl.publish import (
+    NothingPublished,
+    TookTooLong,
+    dicts,
+    need,
+    published_as_of,
+    reader,
+)
 from reverse_etl.segments import changes, versions
 from reverse_etl.segments.compiler import Compiled, compile_segments, only
 from workspace.clock import iso
@@ -108,14 +115,15 @@ class Desk:
         """Who is in a segment by its file as it stands, on the published marts."""
         segment = self.segment(key)
         with reader(self.paths) as connection:
+            need(connection, "reachable_contacts")
             as_of = published_as_of(self.paths)
             compiled = self.compile_on(connection, only(self.segments, key), as_of)
             rows = _members(connection, compiled, key)
             contacts = sorted(row[1] for row in rows if row[0] == "contact")
             accounts = sum(row[0] == "account" for row in rows)
             reachable = connection.execute(
-                f"""
-                select purpose, channel, count(distinct contact_id) from ({_REACHABLE})
+                """
+                select purpose, channel, count(*) from marts.reachable_contacts
                 where contact_id in (select unnest($1)) group by all order by 3 desc, 1, 2
                 """,
                 [contacts],
@@ -155,9 +163,7 @@ class Desk:
                     rows = _members(connection, compiled, key)
                 members = frozenset(row[1] for row in rows if row[0] == "contact")
                 found.append(Reading(name, members))
-            except LookupError as error:
-                found.append(Reading(name, None, str(error)))
-            except RuntimeError as error:
+            except (Unanswerable, NothingPublished, TookTooLong) as error:
                 found.append(Reading(name, None, str(error)))
         return found
 
@@ -181,7 +187,7 @@ class Desk:
     def plan(self, lake: Lake) -> list[Planned]:
         """What the files as they stand would change against the versions in force."""
         with reader(self.paths) as connection:
-            need(connection, "marketing_segments")
+            need(connection, "segment_membership_history", "reachable_contacts")
             as_of = published_as_of(self.paths)
             before = versions.in_force(lake, as_of, Segments()).segments
             compiled = self.compile_on(connection, self.segments, as_of, anything=True)
@@ -198,7 +204,7 @@ class Desk:
                 """
             )
             rows = connection.execute(
-                f"""
+                """
                 select coalesce(planned.segment, present.segment) as segment,
                     coalesce(planned.member_type, present.member_type) as member_type,
                     count(present.member_id), count(planned.member_id),
@@ -206,7 +212,7 @@ class Desk:
                     count(*) filter (where planned.member_id is null),
                     count(*) filter (
                         where present.member_id is null
-                        and planned.member_id in (select contact_id from ({_REACHABLE}))
+                        and planned.member_id in (select contact_id from marts.reachable_contacts)
                     )
                 from planned full join present
                     using (segment, member_type, member_id)
@@ -219,17 +225,15 @@ class Desk:
             new, old = self.segments.segments.get(key), before.get(key)
             if new is not None and old is not None and new.plain == old.plain:
                 continue
-            unit = (new or old or Segment.model_construct(unit="contact")).unit
-            now, then, enter, leave, _ = known.get((key, unit), (0, 0, 0, 0, 0))
-            reachable = known.get((key, "contact"), (0,) * 5)[4]
             if new is None:
-                kind = "retired"
+                kind, unit = "retired", before[key].unit
             elif old is None:
-                kind = "new"
+                kind, unit = "new", new.unit
             else:
-                kind = "changed" if new.hash != old.hash else "renamed"
-            share = (enter + leave) / max(now, 1)
-            is_held = new is not None and now >= changes.HELD_FROM and share > new.max_change
+                kind, unit = "changed" if new.hash != old.hash else "renamed", new.unit
+            now, then, enter, leave, _ = known.get((key, unit), (0,) * 5)
+            reachable = known.get((key, "contact"), (0,) * 5)[4]
+            is_held = new is not None and changes.is_large(new, now, enter, leave)
             found.append(Planned(key, kind, now, then, enter, leave, reachable, is_held))
         return found
 
@@ -281,8 +285,7 @@ class Desk:
         anything: bool = False,
     ) -> Compiled:
         """Raises :class:`Unanswerable` for an event never seen, unless ``anything`` goes."""
-        for mart in ("contact_features", "account_features", "event_names"):
-            need(connection, mart)
+        need(connection, "contact_features", "account_features", "event_names")
         names = connection.execute("select message_type, event from marts.event_names").fetchall()
         compiled = compile_segments(segments, self.fields, names, as_of)
         for key, unseen in ({} if anything else compiled.unseen_events).items():
@@ -292,40 +295,9 @@ class Desk:
         return compiled
 
 
-#: Contacts with an address of the channel and a consent that is granted.
-_REACHABLE = """
-    select consents.contact_id, consents.purpose, consents.channel
-    from marts.consent_states as consents
-    join marts.dim_contacts as contacts using (contact_id)
-    where consents.state = 'granted' and consents.is_marketing and (
-        consents.channel = 'email' and contacts.email_key is not null
-        or consents.channel = 'sms' and contacts.phone_key is not null
-        or consents.channel = 'push'
-    )
-"""
-
-
 def _members(
     connection: duckdb.DuckDBPyConnection, compiled: Compiled, key: str
 ) -> Sequence[tuple[str, str]]:
     return connection.execute(
         f"select member_type, member_id from ({compiled.members_sql()}) where segment = ?", [key]
     ).fetchall()
-
-
-def need(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
-    there = connection.execute(
-        "select count(*) from duckdb_views() where schema_name = 'marts' and view_name = ?", [mart]
-    ).fetchone()
-    if there is None or not there[0]:
-        raise Unanswerable(
-            f"the published version has no {mart}; make it with: marketing run --select +{mart}"
-        )
-
-
-def dicts(
-    connection: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None = None
-) -> list[dict[str, Any]]:
-    cursor = connection.execute(query, values or [])
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

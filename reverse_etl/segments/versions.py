@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from workspace.clock import iso
-from workspace.definitions.segments import Segment, Segments
+from workspace.definitions.segments import Segment, Segments, subject_of
 from workspace.lake import Lake
 from workspace.streams import STREAMS
 
@@ -68,7 +68,7 @@ def conditions(lake: Lake, as_of: datetime) -> pa.Table:
         segment = Segment.model_validate_json(version["definition"])
         for position, (at, unit, negated, leaf) in enumerate(segment.leaves(), 1):
             plain = leaf.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-            kind = next(name for name in _KINDS if name in plain)
+            kind = subject_of(plain)
             subject = plain[kind]
             rows.append(
                 {
@@ -86,18 +86,6 @@ def conditions(lake: Lake, as_of: datetime) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=CONDITIONS)
 
 
-_KINDS = (
-    "contacts",
-    "field",
-    "score",
-    "sequence",
-    "segment",
-    "consent",
-    "list",
-    "snapshot",
-    "event",
-    "touch",
-)
 CONDITIONS = pa.schema(
     [
         ("segment", pa.string()),

@@ -277,64 +277,55 @@ class ContactsLeaf(Strict):
         return self
 
 
-_KINDS: dict[str, str] = {
-    "all": "all",
-    "any": "any",
-    "not": "not",
-    "contacts": "contacts",
-    "field": "field",
-    "score": "score",
-    "sequence": "sequence",
-    "segment": "segment",
-    "consent": "consent",
-    "list": "list",
-    "snapshot": "snapshot",
-    "event": "event",
-    "touch": "event",
-}
-
-
 def _kind_of(condition: Any) -> str | None:
     if isinstance(condition, Strict):
-        return next(tag for tag, model in _MODELS.items() if type(condition) is model)
+        return next(_tag(model) for model in _KINDS.values() if type(condition) is model)
     if not isinstance(condition, dict):
         return None
-    return next((f"<{_KINDS[name]}>" for name in _KINDS if name in condition), None)
+    return next((_tag(model) for name, model in _KINDS.items() if name in condition), None)
 
+
+def _tag(model: type[Strict]) -> str:
+    """Stands in a fault's location, from which the reader of definitions takes it out."""
+    return f"<{model.__name__}>"
+
+
+#: What a condition says -> its model.
+_KINDS: dict[str, type[Strict]] = {
+    "all": All,
+    "any": Any_,
+    "not": Not,
+    "contacts": ContactsLeaf,
+    "field": FieldLeaf,
+    "score": ScoreLeaf,
+    "sequence": SequenceLeaf,
+    "segment": SegmentLeaf,
+    "consent": ConsentLeaf,
+    "list": ListLeaf,
+    "snapshot": SnapshotLeaf,
+    "event": EventLeaf,
+    "touch": EventLeaf,
+}
 
 Condition = Annotated[
-    Annotated[All, Tag("<all>")]
-    | Annotated[Any_, Tag("<any>")]
-    | Annotated[Not, Tag("<not>")]
-    | Annotated[ContactsLeaf, Tag("<contacts>")]
-    | Annotated[FieldLeaf, Tag("<field>")]
-    | Annotated[ScoreLeaf, Tag("<score>")]
-    | Annotated[SequenceLeaf, Tag("<sequence>")]
-    | Annotated[SegmentLeaf, Tag("<segment>")]
-    | Annotated[ConsentLeaf, Tag("<consent>")]
-    | Annotated[ListLeaf, Tag("<list>")]
-    | Annotated[SnapshotLeaf, Tag("<snapshot>")]
-    | Annotated[EventLeaf, Tag("<event>")],
+    Annotated[All, Tag("<All>")]
+    | Annotated[Any_, Tag("<Any_>")]
+    | Annotated[Not, Tag("<Not>")]
+    | Annotated[ContactsLeaf, Tag("<ContactsLeaf>")]
+    | Annotated[FieldLeaf, Tag("<FieldLeaf>")]
+    | Annotated[ScoreLeaf, Tag("<ScoreLeaf>")]
+    | Annotated[SequenceLeaf, Tag("<SequenceLeaf>")]
+    | Annotated[SegmentLeaf, Tag("<SegmentLeaf>")]
+    | Annotated[ConsentLeaf, Tag("<ConsentLeaf>")]
+    | Annotated[ListLeaf, Tag("<ListLeaf>")]
+    | Annotated[SnapshotLeaf, Tag("<SnapshotLeaf>")]
+    | Annotated[EventLeaf, Tag("<EventLeaf>")],
     Discriminator(
         _kind_of,
         custom_error_type="condition",
         custom_error_message=f"a condition is a mapping with one of {', '.join(_KINDS)}",
     ),
 ]
-_MODELS: dict[str, type[Strict]] = {
-    "<all>": All,
-    "<any>": Any_,
-    "<not>": Not,
-    "<contacts>": ContactsLeaf,
-    "<field>": FieldLeaf,
-    "<score>": ScoreLeaf,
-    "<sequence>": SequenceLeaf,
-    "<segment>": SegmentLeaf,
-    "<consent>": ConsentLeaf,
-    "<list>": ListLeaf,
-    "<snapshot>": SnapshotLeaf,
-    "<event>": EventLeaf,
-}
 Leaf = (
     FieldLeaf
     | ScoreLeaf
@@ -347,6 +338,12 @@ Leaf = (
     | ContactsLeaf
 )
 Location = tuple[str | int, ...]
+
+
+def subject_of(plain: dict[str, Any]) -> str:
+    """Which of a written leaf's keys says what it is about: `field`, `event` and so on."""
+    return next(name for name in _KINDS if name in plain)
+
 
 for _model in (All, Any_, Not, ContactsLeaf):
     _model.model_rebuild()

@@ -13,8 +13,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from interfaces.cli import app
-from reverse_etl.attribution.questions import BadQuestion, NothingPublished, Question, side_by_side
-from reverse_etl.publish import Catalogue, Relation, ensure_root, publish
+from reverse_etl.attribution.questions import BadQuestion, Question, side_by_side
+from reverse_etl.publish import Catalogue, NothingPublished, Relation, ensure_root, publish
 from reverse_etl.publish.views import macros
 from workspace import settings
 from workspace.paths import Paths
@@ -125,7 +125,7 @@ def test_what_cannot_be_asked(workspace: Path, arguments: list[object], message:
 
 def test_before_anything_is_published(tmp_path: Path) -> None:
     result = marketing(tmp_path / "new")
-    assert result.exit_code == 2 and "run first" in result.output
+    assert result.exit_code == 2 and "marketing run" in result.output
     with pytest.raises(NothingPublished):
         side_by_side(Paths(tmp_path / "new"), Question())
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from reverse_etl.identity.questions import NothingPublished, candidates, explain, what_if
+from reverse_etl.identity.questions import candidates, explain, what_if
 from reverse_etl.identity.resolve import Evidence, Identifier, Name, resolve
+from reverse_etl.publish import Catalogue, NothingPublished, Relation, publish
+from workspace import settings
 from workspace.definitions.identity import Identifiers
 from workspace.identifiers import Keyring
 from workspace.paths import Paths
@@ -30,42 +33,49 @@ def _evidence() -> Evidence:
     return Evidence(tuple(Identifier(kind, key, key) for key, kind in kinds.items()), links, names)
 
 
+MARTS = ("identity_map", "identity_links", "dim_contacts", "dim_accounts", "fct_deals")
+CATALOGUE = Catalogue(
+    [
+        *(Relation("marts", name, f"One row per {name}.") for name in MARTS),
+        Relation("marts", "consent_states", "One row per state."),
+        Relation("pii", "identity_names", "One row per group."),
+    ]
+)
+
+
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
-    """What a run publishes of it, as tables."""
-    paths = Paths(tmp_path)
+    """A workspace in which a run published it."""
+    paths = settings.load(tmp_path / "a workspace").paths
     evidence = _evidence()
     found = resolve(evidence, LIMITS)
-    paths.published.mkdir()
-    paths.published_pii.mkdir()
-    with duckdb.connect(str(paths.published_pii / "marketing_pii.duckdb")) as pii:
-        pii.execute("create schema pii")
-        pii.execute(
+    kind = {i.key: i.type for i in evidence.identifiers}
+    with duckdb.connect(str(paths.warehouse)) as connection:
+        connection.execute("create schema marts; create schema pii")
+        connection.execute(
             "create table pii.identity_names "
             "(group_key text, last_name text, initial text, first_name text)"
         )
-        rows = [(group, *name) for group, name in evidence.names.items()]
-        pii.executemany("insert into pii.identity_names values (?, ?, ?, ?)", rows)
-    with duckdb.connect(str(paths.published / "marketing.duckdb")) as marts:
-        marts.execute("create schema marts")
-        marts.execute(
-            "create table identities (identifier_type text, identifier_key text, group_key text, "
-            "contact_id text, verdict text, evidence text, observations int, "
+        names = [(group, *name) for group, name in evidence.names.items()]
+        connection.executemany("insert into pii.identity_names values (?, ?, ?, ?)", names)
+        connection.execute(
+            "create table marts.identity_map (identifier_type text, identifier_key text, "
+            "group_key text, contact_id text, verdict text, evidence text, observations int, "
             "first_seen_at timestamp, last_seen_at timestamp)"
         )
-        rows = [
+        identifiers = [
             (i.type, i.key, i.group, *found[i.key], "crm_property", 1, None, None)
             for i in evidence.identifiers
         ]
-        marts.executemany("insert into identities values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        marts.execute("create view marts.identity_map as from identities")
-        marts.execute(
+        connection.executemany(
+            "insert into marts.identity_map values (?, ?, ?, ?, ?, ?, ?, ?, ?)", identifiers
+        )
+        connection.execute(
             "create table marts.identity_links (stronger_type text, stronger_key text, "
             "weaker_type text, weaker_key text, evidence text, is_used boolean, observations int, "
             "evidence_id text, last_seen_at timestamp)"
         )
-        kind = {i.key: i.type for i in evidence.identifiers}
-        rows = [
+        links = [
             (
                 *(kind[a], a, kind[b], b, "crm_property"),
                 found[a].contact_id == found[b].contact_id and found[a].contact_id is not None,
@@ -73,27 +83,27 @@ def paths(tmp_path: Path) -> Paths:
             )
             for a, b in evidence.links
         ]
-        marts.executemany(
-            "insert into marts.identity_links values (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+        connection.executemany(
+            "insert into marts.identity_links values (?, ?, ?, ?, ?, ?, ?, ?, ?)", links
         )
-        marts.execute(
+        connection.execute(
             "create table marts.dim_contacts as "
             f"select unnest(['{ANNE}', '{ANNA}']) as contact_id, unnest(['k', 'l']) as account_id"
         )
-        marts.execute(
+        connection.execute(
             "create table marts.dim_accounts as "
             "select unnest(['k', 'l']) as account_id, unnest([true, false]) as is_customer"
         )
-        marts.execute(
+        connection.execute(
             f"create table marts.fct_deals as select true as is_won, '{ANNE}' as contact_id, "
             "cast(100.5 as decimal(18, 4)) as amount_base"
         )
-        marts.execute(
-            "create table states as select "
+        connection.execute(
+            "create table marts.consent_states as select "
             f"unnest(['{ANNE}', '{ANNA}']) as contact_id, 'news' as purpose, 'email' as channel, "
             "unnest(['granted', 'withdrawn']) as state"
         )
-        marts.execute("create view marts.consent_states as from states")
+    publish(paths.warehouse, paths, CATALOGUE, datetime(2026, 4, 1), {})
     return paths
 
 
@@ -135,5 +145,5 @@ def test_what_other_limits_would_join(paths: Paths) -> None:
 
 
 def test_before_the_first_run(tmp_path: Path) -> None:
-    with pytest.raises(NothingPublished, match="run first"):
+    with pytest.raises(NothingPublished, match="marketing run"):
         explain(Paths(tmp_path), RING, "1")

@@ -13,18 +13,7 @@ segments as (
 
 contacts as (
 
-    select * from {{ ref('dim_contacts') }}
-
-),
-
-consents as (
-
-    select distinct
-        contact_id,
-        purpose,
-        channel
-    from {{ ref('consent_states') }}
-    where state = 'granted' and is_marketing and contact_id is not null
+    select * from {{ ref('reachable_contacts') }}
 
 ),
 
@@ -42,17 +31,12 @@ reachable as (
 
     select
         members.segment,
-        consents.purpose,
-        consents.channel,
+        contacts.purpose,
+        contacts.channel,
         count(*) as reachable_contacts
     from members
-    inner join consents on members.contact_id = consents.contact_id
     inner join contacts on members.contact_id = contacts.contact_id
-    where
-        (consents.channel = 'email' and contacts.email_key is not null)
-        or (consents.channel = 'sms' and contacts.phone_key is not null)
-        or consents.channel = 'push'
-    group by members.segment, consents.purpose, consents.channel
+    group by members.segment, contacts.purpose, contacts.channel
 
 )
 
