@@ -8,6 +8,7 @@ from dagster import Definitions, in_process_executor
 
 from dagster_project import jobs, output_keys, schedules, sensors
 from dagster_project.assets import (
+    journeys,
     lake,
     maintenance,
     models,
@@ -33,6 +34,7 @@ def build_definitions(
             *models.build_model_assets(manifest),
             *scores.build_score_assets(manifest),
             *segments.build_segment_assets(),
+            *journeys.build_journey_assets(),
             published.build_published_asset(manifest),
             maintenance.build_maintenance_asset(),
         ],

@@ -14,7 +14,7 @@ PUBLISHED = ("marts", "pii")
 
 #: The phases of a run, in order: what stands on sources alone, then what stands on what the run
 #: itself makes. A model belongs to the last phase of all it reads.
-PHASES = ("models", "scores", "segments", "memberships", "activation")
+PHASES = ("models", "scores", "segments", "memberships", "journeys", "activation")
 #: The streams a run makes, and the phase that begins when they are there.
 MADE_BY_RUNS = {
     "attribution_effects": "scores",
@@ -25,6 +25,7 @@ MADE_BY_RUNS = {
     "segment_members": "segments",
     "segment_changes": "memberships",
     "segment_evaluations": "memberships",
+    "journey_steps": "journeys",
     "run_log": "activation",
 }
 

@@ -933,6 +933,56 @@ _ALL = [
         "Who was in a segment when a snapshot was taken: one row per snapshot and contact.",
         lineage=False,
     ),
+    _stream(
+        "journeys",
+        "journey_versions",
+        "journey version known_at sequence",
+        [
+            ("journey", TEXT),
+            ("version", INT),
+            ("definition_hash", TEXT),
+            ("status", TEXT),  # active | retired
+            ("reason", TEXT),  # file | rollback
+            ("definition", TEXT),
+            ("sequence", INT),
+        ],
+        "What marketing/journeys/*.yml said: one row per journey and change of the version in "
+        "force; definition is JSON.",
+        lineage=False,
+    ),
+    _stream(
+        "journeys",
+        "journey_enrolments",
+        "journey contact_id known_at",
+        [("journey", TEXT), ("contact_id", TEXT), ("request_id", TEXT), ("actor", TEXT)],
+        "Whom somebody put into a journey by hand: one row per journey, contact and request.",
+        lineage=False,
+    ),
+    _stream(
+        "journeys",
+        "journey_steps",
+        "enrolment_id node visit",
+        [
+            ("journey", TEXT),
+            ("version", INT),
+            ("enrolment_id", TEXT),
+            ("contact_id", TEXT),
+            ("occurrence", INT),
+            ("step_number", INT),
+            ("node", TEXT),
+            ("visit", INT),
+            ("kind", TEXT),  # trigger | wait | condition | split | action | exit | watch
+            ("outcome", TEXT),
+            ("next_node", TEXT),
+            ("arrived_at", TIME),
+            ("left_at", TIME),
+            ("evidence", TEXT),
+            ("sequence", INT),
+        ],
+        "What journeys did: one row per node that an enrolment passed, and per condition of a "
+        "trigger that became true or ceased to be.",
+        decided=True,
+    ),
 ]
 
 STREAMS: dict[str, Stream] = {s.name: s for s in _ALL}

@@ -65,8 +65,10 @@ def build_lake_assets() -> list[AssetsDefinition]:
         _look_at("rejected_rows", [landing_key(kind) for kind in STREAMS_OF]),
         _look_at("segment_acceptances", []),
         _look_at("segment_snapshots", []),
+        _look_at("journey_enrolments", []),
         parameters,
         segment_definitions,
+        journey_versions,
         consent_events,
         run_context,
     ]
@@ -186,6 +188,26 @@ def segment_definitions(workspace: WorkspaceResource) -> MaterializeResult:
 
 
 @asset(
+    key=stream_key("journey_versions"),
+    group_name="lake",
+    kinds={"yaml", "parquet"},
+    owners=["team:marketing"],
+    description=STREAMS["journey_versions"].description,
+)
+def journey_versions(workspace: WorkspaceResource) -> MaterializeResult:
+    from reverse_etl.journeys import versions
+
+    run = workspace.run
+    with run.step("journey_versions") as step:
+        given, folder = run.definitions.journeys, run.definitions.folder
+        stored = [] if run.is_past else versions.store(given, run.lake, run.as_of, folder)
+        step.rows = len(given.journeys)
+    return MaterializeResult(
+        metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
+    )
+
+
+@asset(
     key=stream_key("parameters"),
     group_name="lake",
     kinds={"yaml", "parquet"},
@@ -232,12 +254,14 @@ def consent_events(workspace: WorkspaceResource) -> MaterializeResult:
             "run_context": "The run's as_of and input snapshot; made with a view for each stream.",
             "load_receipts": "One row per landed file: how each of its rows ended.",
             "segment_conditions": "One row per leaf condition of each version of a segment.",
+            "journey_nodes": "One row per node of each version of a journey.",
         }.items()
     ]
 )
 def run_context(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     from ingestion.loading import receipts
-    from reverse_etl.segments import versions
+    from reverse_etl.journeys import versions as journeys
+    from reverse_etl.segments import versions as segments
 
     run = workspace.run
     with run.step("run_context") as step:
@@ -256,7 +280,8 @@ def run_context(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
                 ),
                 "parameters": definitions.in_force(run.definitions.rows(), run.lake, run.as_of),
                 "load_receipts": loads,
-                "segment_conditions": versions.conditions(run.lake, run.as_of),
+                "segment_conditions": segments.conditions(run.lake, run.as_of),
+                "journey_nodes": journeys.nodes(run.lake, run.as_of),
                 "run_log": run.ledger.run_log(run.as_of),
             },
         )
@@ -268,6 +293,7 @@ def run_context(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
         asset_key=stream_key("load_receipts"), metadata={"dagster/row_count": loads.num_rows}
     )
     yield MaterializeResult(asset_key=stream_key("segment_conditions"))
+    yield MaterializeResult(asset_key=stream_key("journey_nodes"))
 
 
 def _freshness(run: RunState, stream: str, latest: datetime | None) -> AssetCheckResult:

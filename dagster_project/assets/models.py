@@ -46,6 +46,7 @@ _BUILDS = {
     "scores": "dbt_scores",
     "segments": "dbt_segments",
     "memberships": "dbt_memberships",
+    "journeys": "dbt_journeys",
     "activation": "dbt_run_record",
 }
 

@@ -158,13 +158,19 @@ class Compiled:
         query = self._members(relations or {})
         return border.checked(query, relations or {})
 
-    def verdicts_sql(self, unit: str, member_ids: Sequence[str]) -> str:
+    def verdicts_sql(self, unit: str, member_ids: Sequence[str] | None = None) -> str:
         """Contacts or accounts with the truth of each leaf (:attr:`leaves`) and each verdict."""
         ctes, at = self._decided({})
         query = exp.select("*").from_(exp.alias_(at[unit].copy(), "m", table=True))
-        asked = [exp.Literal.string(one) for one in member_ids]
-        wanted = exp.In(this=column("m", f"{unit}_id"), expressions=asked)
-        return border.checked(_with(query.where(wanted), ctes), {})
+        if member_ids is not None:
+            asked = [exp.Literal.string(one) for one in member_ids]
+            query = query.where(exp.In(this=column("m", f"{unit}_id"), expressions=asked))
+        return border.checked(_with(query, ctes), {})
+
+    def leaf_column(self, unit: str, leaf: Leaf) -> str | None:
+        """The column of a leaf's truth; None of those that ask for other verdicts."""
+        found = self.leaves.get(key_of(unit, leaf))
+        return found[0] if found else None
 
     def truth_of(self, unit: str, leaf: Leaf) -> str:
         """The column of :meth:`verdicts_sql` that holds a leaf's truth."""

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from reverse_etl.publish import dicts, published_as_of, reader
 from reverse_etl.segments import border, leaves
+from reverse_etl.segments.asked import label_of
 from reverse_etl.segments.compiler import Compiled, only
 from reverse_etl.segments.questions import Desk, Unanswerable
 from workspace.definitions.segment_fields import ACCOUNT_FIELDS, CONTACT_FIELDS, score_field
@@ -28,7 +29,6 @@ from workspace.definitions.segments import (
     ScoreLeaf,
     SegmentLeaf,
     SequenceLeaf,
-    subject_of,
 )
 
 #: Pieces of evidence shown of each condition.
@@ -115,7 +115,7 @@ class _Case:
             return Verdict("not", not part.is_true, [], [part])
         if isinstance(condition, SegmentLeaf):
             return self.other_segment(condition, unit, member_id)
-        label = _label(condition)
+        label = label_of(condition)
         if isinstance(condition, ContactsLeaf):
             return self.contacts(condition, member_id)
         is_true = self.truths(unit, member_id)[self.compiled.truth_of(unit, condition)]
@@ -150,7 +150,7 @@ class _Case:
         enough = low <= len(members) and (leaf.at_most is None or len(members) <= leaf.at_most)
         parts = [self.condition(leaf.contacts, "contact", one) for one in members[:1]]
         lines = [f"{len(members)} of its contacts", *(f"contact {one}" for one in members[:SHOWN])]
-        return Verdict(_label(leaf), enough, lines, parts)
+        return Verdict(label_of(leaf), enough, lines, parts)
 
     def of_contacts(self, verdict: str, account_id: str) -> list[str]:
         rows = self.connection.execute(
@@ -240,22 +240,3 @@ class _Case:
         ).fetchall()
         yield f"{len(found)} in the window"
         yield from (f"{at:%Y-%m-%d %H:%M} {ident} {one}" for at, one in found[:SHOWN])
-
-
-def _label(condition: Any) -> str:
-    if isinstance(condition, ContactsLeaf):
-        bounds = {"at least": condition.at_least, "at most": condition.at_most}
-        given = [f"{name} {bound}" for name, bound in bounds.items() if bound is not None]
-        return f"{' and '.join(given) or 'at least 1'} of the account's contacts"
-    plain = condition.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    first = subject_of(plain)
-    rest = [name for name in plain if name != first]
-    return ", ".join(f"{name} {_words(plain[name])}" for name in [first, *rest])
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_words(item) for item in value)
-    if isinstance(value, dict):
-        return "; ".join(f"{name} {_words(item)}" for name, item in value.items())
-    return str(value).lower() if isinstance(value, bool) else str(value)

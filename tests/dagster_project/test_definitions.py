@@ -36,6 +36,7 @@ ORDER = [
     "scores",
     "segments",
     "memberships",
+    "journeys",
     "activation",
     "published",
 ]

@@ -20,6 +20,8 @@ from workspace.definitions.content import Content
 from workspace.definitions.content_calendar import ContentCalendar
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
+from workspace.definitions.journey_files import load_journeys
+from workspace.definitions.journeys import Journeys
 from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
@@ -66,6 +68,7 @@ class Definitions:
     personas: Personas
     fields: Fields
     segments: Segments
+    journeys: Journeys
     attribution: Attribution
 
     def check_sources(self, known: Collection[str]) -> None:
@@ -143,12 +146,14 @@ def load(folder: Path) -> Definitions:
     _check_steps(folder / "paths.yml", paths, verticals)
     personas = _of_verticals(folder / "personas.yml", Personas, verticals)
     fields = _given(folder / "fields.yml", Fields)
+    segments = load_segments(folder, fields, verticals.verticals)
+    consent = _given(folder / "consent.yml", Consent)
     return Definitions(
         folder=folder,
         verticals=verticals,
         targets=targets,
         freshness=_given(folder / FRESHNESS, Freshness),
-        consent=_given(folder / "consent.yml", Consent),
+        consent=consent,
         identity=_given(folder / "identity.yml", Identity),
         performance=performance,
         partners=partners,
@@ -164,7 +169,8 @@ def load(folder: Path) -> Definitions:
         touchpoints=read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints),
         scoring=read(_own_or_shipped(folder, "scoring.yml"), Scoring),
         fields=fields,
-        segments=load_segments(folder, fields, verticals.verticals),
+        segments=segments,
+        journeys=load_journeys(folder, fields, segments.segments, verticals.verticals, consent),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from workspace.definitions import Definitions
+from workspace.definitions.journeys import Journey
 from workspace.definitions.market import Market, Paths
 from workspace.definitions.segment_fields import Fields
 from workspace.definitions.segments import Segment
@@ -33,7 +34,7 @@ def schemas() -> dict[str, dict[str, Any]]:
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             **model.model_json_schema(by_alias=True),
         }
-        for name, model in {**models, "segment": Segment}.items()
+        for name, model in {**models, "segment": Segment, "journey": Journey}.items()
     }
 
 

@@ -99,10 +99,10 @@ def leaf_faults(
             for fault in leaf.faults_for("number"):
                 yield (), fault
     elif isinstance(leaf, EventLeaf):
-        yield from _happening_faults(leaf, fields)
+        yield from happening_faults(leaf, fields)
     elif isinstance(leaf, SequenceLeaf):
         for number, step in enumerate(leaf.steps):
-            for place, fault in _happening_faults(step, fields):
+            for place, fault in happening_faults(step, fields):
                 yield ("sequence", number, *place), fault
     elif isinstance(leaf, SegmentLeaf):
         if leaf.segment not in keys:
@@ -114,7 +114,7 @@ def leaf_faults(
         yield (), "an account has none; ask its contacts with contacts:"
 
 
-def _happening_faults(happening: Happening, fields: Fields) -> Iterator[tuple[Location, str]]:
+def happening_faults(happening: Happening, fields: Fields) -> Iterator[tuple[Location, str]]:
     known = {**EVENT_FIELDS, **fields.event} if happening.event else TOUCH_FIELDS
     for name, comparison in happening.where.items():
         if name not in known:

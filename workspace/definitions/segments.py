@@ -384,13 +384,13 @@ class Segment(Strict):
 
     def leaves(self) -> Iterator[tuple[Location, str, bool, Leaf]]:
         """Each leaf: where it stands, of which unit it asks, whether a not is above it, and it."""
-        yield from _leaves(self.where, ("where",), self.unit, False)
+        yield from leaves_of(self.where, ("where",), self.unit, False)
 
     def references(self) -> set[str]:
         return {leaf.segment for _, _, _, leaf in self.leaves() if isinstance(leaf, SegmentLeaf)}
 
 
-def _leaves(
+def leaves_of(
     condition: Any, at: Location, unit: str, negated: bool
 ) -> Iterator[tuple[Location, str, bool, Leaf]]:
     if sum(isinstance(part, str) for part in at) > DEEPEST:
@@ -400,13 +400,13 @@ def _leaves(
             ("all", condition.all_) if isinstance(condition, All) else ("any", condition.any_)
         )
         for number, part in enumerate(parts):
-            yield from _leaves(part, (*at, word, number), unit, negated)
+            yield from leaves_of(part, (*at, word, number), unit, negated)
     elif isinstance(condition, Not):
-        yield from _leaves(condition.not_, (*at, "not"), unit, not negated)
+        yield from leaves_of(condition.not_, (*at, "not"), unit, not negated)
     else:
         yield at, unit, negated, condition
         if isinstance(condition, ContactsLeaf):
-            yield from _leaves(condition.contacts, (*at, "contacts"), "contact", False)
+            yield from leaves_of(condition.contacts, (*at, "contacts"), "contact", False)
 
 
 class Segments(Strict):

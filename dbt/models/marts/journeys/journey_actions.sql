@@ -1,0 +1,38 @@
+-- An action is asked for when an enrolment comes to its node.
+with steps as (
+
+    select * from {{ ref('stg_journeys__steps') }}
+
+),
+
+nodes as (
+
+    select * from {{ ref('stg_journeys__nodes') }}
+    where kind = 'action'
+
+)
+
+select
+    {{ key_of(["steps.enrolment_id", "nodes.node", "cast(steps.step_number as varchar)"]) }}
+        as action_id,
+    steps.enrolment_id,
+    steps.journey,
+    steps.version,
+    nodes.node,
+    row_number() over (
+        partition by steps.enrolment_id, nodes.node
+        order by steps.step_number
+    ) as visit,
+    steps.contact_id,
+    nodes.way as action,
+    nodes.subject,
+    nodes.channel,
+    steps.left_at as requested_at,
+    steps.occurrence,
+    nodes.definition
+from steps
+inner join nodes
+    on
+        steps.journey = nodes.journey
+        and steps.version = nodes.version
+        and steps.next_node = nodes.node

@@ -1,0 +1,115 @@
+with versions as (
+
+    select * from {{ ref('stg_journeys__versions') }}
+
+),
+
+nodes as (
+
+    select * from {{ ref('stg_journeys__nodes') }}
+
+),
+
+executions as (
+
+    select * from {{ ref('journey_executions') }}
+
+),
+
+in_force as (
+
+    select *
+    from versions
+    qualify row_number() over (partition by journey order by version_sequence desc) = 1
+
+),
+
+sizes as (
+
+    select
+        journey,
+        version,
+        count(*) - 1 as nodes,
+        count(*) filter (where way = 'send') as sends,
+        max(trigger_kind) as trigger_kind
+    from nodes
+    group by journey, version
+
+),
+
+begun as (
+
+    select
+        journey,
+        min(known_at) as first_in_force_at
+    from versions
+    group by journey
+
+),
+
+counted as (
+
+    select
+        journey,
+        count(*) as entered,
+        count(*) filter (where status = 'active') as active,
+        count(*) filter (where status = 'completed') as completed,
+        count(*) filter (where status = 'exited') as exited,
+        count(*) filter (where ended_by = 'goal') as reached_goal,
+        percentile_cont(0.95) within group (order by duration_days) as p95_days
+    from executions
+    group by journey
+
+),
+
+run_context as (
+
+    select * from {{ ref('stg_system__run_context') }}
+
+),
+
+matured as (
+
+    select
+        executions.journey,
+        count(*) filter (where executions.status = 'completed') as completed,
+        count(*) filter (where executions.status != 'active') as ended
+    from executions
+    inner join counted on executions.journey = counted.journey
+    cross join run_context
+    where
+        {{ seconds_between('executions.entered_at', 'run_context.as_of') }} / 86400e0
+        >= counted.p95_days
+    group by executions.journey
+
+)
+
+select
+    in_force.journey,
+    in_force.journey_name,
+    in_force.journey_description,
+    in_force.vertical,
+    in_force.journey_type,
+    in_force.version,
+    in_force.status,
+    sizes.trigger_kind,
+    sizes.trigger_kind != 'manual' as is_automated,
+    in_force.purpose,
+    in_force.message_class,
+    sizes.nodes,
+    sizes.sends,
+    begun.first_in_force_at,
+    coalesce(counted.entered, 0) as entered,
+    coalesce(counted.active, 0) as active,
+    coalesce(counted.completed, 0) as completed,
+    coalesce(counted.exited, 0) as exited,
+    coalesce(counted.reached_goal, 0) as reached_goal,
+    {{ ratio('counted.completed', 'counted.entered') }} as raw_completion,
+    {{ ratio('matured.completed', 'matured.ended') }} as matured_completion,
+    {{ ratio('counted.reached_goal', 'counted.entered') }} as goal_conversion,
+    in_force.definition
+from in_force
+inner join begun on in_force.journey = begun.journey
+left join sizes on in_force.journey = sizes.journey and in_force.version = sizes.version
+left join counted on in_force.journey = counted.journey
+left join matured on in_force.journey = matured.journey

@@ -1,0 +1,1 @@
+"""Journeys: definitions to a plan, the tick over facts and log, and rehearsals of both."""

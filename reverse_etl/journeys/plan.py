@@ -1,0 +1,266 @@
+"""Versions of journeys as tables that the tick joins: nodes by number, edges, what is asked.
+
+Happenings and conditions are numbered over all versions, so that one that recurs is looked up
+once. Node numbers are of one plan only; the log names nodes by journey, version and key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from reverse_etl.segments.asked import happening_key
+from workspace.buckets import BUCKETS
+from workspace.definitions.journeys import (
+    LAUNCH_WINDOW,
+    Ask,
+    ConditionTrigger,
+    Cooldown,
+    Exit,
+    For,
+    Happening,
+    Journey,
+    MoveTo,
+    Split,
+    Until,
+    UntilEvent,
+    Wait,
+    branches_of,
+    edges,
+)
+
+NODES = pa.schema(
+    [
+        ("nid", pa.int32()),
+        ("journey", pa.string()),
+        ("version", pa.int64()),
+        ("node", pa.string()),
+        ("kind", pa.string()),
+        ("how", pa.string()),
+        ("seconds", pa.int64()),
+        ("minute", pa.int32()),
+        ("days", pa.int32()),
+        ("number", pa.int32()),
+        ("salt", pa.string()),
+        ("outcome", pa.string()),
+        ("next", pa.int32()),
+        ("other", pa.int32()),
+        ("has_circles", pa.bool_()),
+    ]
+)
+BRANCHES = pa.schema(
+    [
+        ("nid", pa.int32()),
+        ("label", pa.string()),
+        ("from_bucket", pa.int32()),
+        ("to_bucket", pa.int32()),
+        ("next", pa.int32()),
+    ]
+)
+VERSIONS = pa.schema(
+    [
+        ("journey", pa.string()),
+        ("version", pa.int64()),
+        ("is_open", pa.bool_()),
+        ("is_newest", pa.bool_()),
+        ("from_bucket", pa.int32()),
+        ("to_bucket", pa.int32()),
+        ("first", pa.int32()),
+        ("since", pa.timestamp("us")),
+        ("where_number", pa.int32()),
+        ("exit_number", pa.int32()),
+        ("watch_number", pa.int32()),
+        ("goal_number", pa.int32()),
+        ("expires_seconds", pa.int64()),
+        ("reentry", pa.string()),
+        ("cooldown_seconds", pa.int64()),
+        ("purpose", pa.string()),
+        ("edit", pa.string()),
+        ("edit_version", pa.int64()),
+        ("edit_next", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version that somebody may be in. ``is_open`` ones take entries from ``since`` on.
+
+    ``in_force`` is the journey's newest active version, whose `on_edit` says what becomes of
+    those in older ones.
+    """
+
+    key: str
+    journey: Journey
+    since: datetime
+    is_open: bool = True
+    in_force: Journey | None = None
+
+
+@dataclass
+class Plan:
+    """The tables, and what is asked of the facts by number."""
+
+    nodes: pa.Table
+    branches: pa.Table
+    versions: pa.Table
+    happenings: dict[int, Happening]
+    conditions: dict[int, Any]
+    has_until: bool
+
+    @property
+    def is_empty(self) -> bool:
+        return self.versions.num_rows == 0
+
+
+@dataclass
+class _Numbers:
+    happenings: dict[str, tuple[int, Happening]] = field(default_factory=dict)
+    conditions: dict[str, tuple[int, Any]] = field(default_factory=dict)
+
+    def happening(self, given: Happening | None) -> int | None:
+        if given is None:
+            return None
+        plain = Happening(event=given.event, touch=given.touch, where=given.where)
+        key = happening_key(plain)
+        return self.happenings.setdefault(key, (len(self.happenings) + 1, plain))[0]
+
+    def condition(self, given: Any) -> int | None:
+        if given is None:
+            return None
+        key = given.model_dump_json(by_alias=True, exclude_defaults=True)
+        return self.conditions.setdefault(key, (len(self.conditions) + 1, given))[0]
+
+
+def plan(versions: Iterable[Version]) -> Plan:
+    """Number the nodes of these versions and what they ask."""
+    given = list(versions)
+    numbers = _Numbers()
+    nids: dict[tuple[str, int, str], int] = {}
+    for version in given:
+        for node in version.journey.nodes:
+            nids[version.key, version.journey.version, node] = len(nids)
+    nodes: list[dict[str, Any]] = []
+    branches: list[dict[str, Any]] = []
+    for version in given:
+        journey = version.journey
+
+        def to(node: str | None, version: Version = version) -> int | None:
+            return None if node is None else nids[version.key, version.journey.version, node]
+
+        for key, node in journey.nodes.items():
+            row = _node(node, numbers)
+            following = edges(node)
+            row |= {
+                "nid": to(key),
+                "journey": version.key,
+                "version": journey.version,
+                "node": key,
+                "has_circles": journey.has_circles,
+            }
+            if isinstance(node, Split):
+                row["salt"] = node.salt or f"{version.key}.{key}"
+                branches += [
+                    {
+                        "nid": row["nid"],
+                        "label": label,
+                        "from_bucket": start,
+                        "to_bucket": end,
+                        "next": to(after),
+                    }
+                    for label, start, end, after in branches_of(node)
+                ]
+            elif following:
+                ways = list(following.values())
+                row |= {"next": to(ways[0]), "other": to(ways[-1])}
+            nodes.append(row)
+    return Plan(
+        pa.Table.from_pylist(nodes, schema=NODES),
+        pa.Table.from_pylist(branches, schema=BRANCHES),
+        pa.Table.from_pylist(list(_versions(given, nids, numbers)), schema=VERSIONS),
+        {number: happening for number, happening in numbers.happenings.values()},
+        {number: condition for number, condition in numbers.conditions.values()},
+        any(row["how"] == "until" for row in nodes),
+    )
+
+
+def _node(node: Any, numbers: _Numbers) -> dict[str, Any]:
+    if isinstance(node, Exit):
+        return {"kind": "exit", "how": "exit", "outcome": node.exit}
+    if isinstance(node, Ask):
+        number = numbers.condition(node.condition)
+        return {"kind": "condition", "how": "condition", "number": number}
+    if isinstance(node, Split):
+        return {"kind": "split", "how": "split"}
+    if isinstance(node, Wait):
+        wait = node.wait
+        if isinstance(wait, For):
+            return {"kind": "wait", "how": "for", "seconds": wait.seconds}
+        if isinstance(wait, Until):
+            return {"kind": "wait", "how": "until", "minute": wait.minute, "days": wait.days}
+        assert isinstance(wait, UntilEvent)
+        number = numbers.happening(wait)
+        return {"kind": "wait", "how": "event", "number": number, "seconds": wait.timeout.seconds}
+    is_held = getattr(node, "on_failure", None) is not None
+    return {"kind": "action", "how": "hold" if is_held else "pass"}
+
+
+def _versions(
+    given: list[Version], nids: Mapping[tuple[str, int, str], int], numbers: _Numbers
+) -> Iterable[dict[str, Any]]:
+    shares = _shares(given)
+    for version in given:
+        journey, newest = version.journey, version.in_force or version.journey
+        edit, move = "stay", None
+        if newest.version != journey.version and not version.is_open:
+            rule = newest.on_edit
+            edit = "move" if isinstance(rule, MoveTo) else rule
+            if isinstance(rule, MoveTo):
+                move = nids[version.key, newest.version, rule.move_to]
+        start, end = shares.get((version.key, journey.version), (0, 0))
+        trigger, reentry = journey.trigger, journey.reentry
+        watched = trigger.becomes if isinstance(trigger, ConditionTrigger) else None
+        yield {
+            "journey": version.key,
+            "version": journey.version,
+            "is_open": version.is_open,
+            "is_newest": newest.version == journey.version,
+            "from_bucket": start,
+            "to_bucket": end,
+            "first": nids[version.key, journey.version, journey.first],
+            "since": version.since - LAUNCH_WINDOW,
+            "where_number": numbers.condition(journey.where),
+            "exit_number": numbers.condition(journey.exit_when),
+            "watch_number": numbers.condition(watched),
+            "goal_number": numbers.happening(journey.goal),
+            "expires_seconds": journey.expires_after and journey.expires_after.seconds,
+            "reentry": "cooldown" if isinstance(reentry, Cooldown) else reentry,
+            "cooldown_seconds": round(reentry.after_days * 86_400)
+            if isinstance(reentry, Cooldown)
+            else None,
+            "purpose": journey.purpose,
+            "edit": edit,
+            "edit_version": newest.version,
+            "edit_next": move,
+        }
+
+
+def _shares(given: list[Version]) -> dict[tuple[str, int], tuple[int, int]]:
+    """Which buckets of the people who come in each open version takes."""
+    found: dict[tuple[str, int], tuple[int, int]] = {}
+    for version in given:
+        if not version.is_open:
+            continue
+        newest = version.in_force or version.journey
+        if newest.version != version.journey.version:
+            assert newest.beside is not None
+            found[version.key, version.journey.version] = (0, round(newest.beside.share * 100))
+        else:
+            beside = newest.beside
+            start = 0 if beside is None else round(beside.share * 100)
+            found[version.key, version.journey.version] = (start, BUCKETS)
+    return found

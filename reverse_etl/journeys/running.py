@@ -1,0 +1,84 @@
+"""The tick of a run: versions, log and facts put together, and its steps stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from reverse_etl.journeys import facts, versions
+from reverse_etl.journeys.plan import Plan, Version, plan
+from reverse_etl.journeys.tick import STEPS, tick
+from workspace.clock import iso
+from workspace.lake import Lake
+from workspace.streams import STREAMS
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """What a tick found; ``steps`` has the stream's columns."""
+
+    steps: pa.Table
+    versions: list[Version]
+    is_stored: bool = False
+
+
+def advance(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    sources: facts.Sources,
+    as_of: datetime,
+    snapshot_id: str | None,
+) -> Ticked:
+    """Tick at ``as_of`` and store the steps, once for an ``as_of`` and input snapshot.
+
+    Without a snapshot nothing is stored: a look back. All steps are one commit.
+    """
+    load_log(connection, lake, as_of)
+    pinned = connection.execute(
+        "select distinct journey, version from journey_log where kind != 'watch'"
+    ).fetchall()
+    in_use = versions.in_use(lake, as_of, set(pinned))
+    planned = plan(in_use)
+    if planned.is_empty:
+        return Ticked(STREAMS[STEPS].schema.empty_table(), in_use)
+    steps = number(step(connection, planned, in_use, sources, as_of), lake)
+    if snapshot_id is None:
+        return Ticked(steps, in_use)
+    batch = f"{iso(as_of)}:{snapshot_id}"
+    return Ticked(steps, in_use, not lake.has(STEPS, batch) and lake.commit(STEPS, batch, steps))
+
+
+def step(
+    connection: duckdb.DuckDBPyConnection,
+    planned: Plan,
+    in_use: list[Version],
+    sources: facts.Sources,
+    as_of: datetime,
+) -> pa.Table:
+    """Facts and tick over the ``journey_log`` that stands."""
+    facts.make(connection, planned, in_use, sources, as_of)
+    return tick(connection, planned, as_of)
+
+
+def number(steps: pa.Table, lake: Lake) -> pa.Table:
+    """The steps with the commit's sequence."""
+    sequence = len(lake.entries(STEPS)) + 1
+    column = pa.array([sequence] * steps.num_rows, pa.int64())
+    schema = STREAMS[STEPS].schema
+    return steps.append_column("sequence", column).select(schema.names).cast(schema)
+
+
+def load_log(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> None:
+    """``journey_log``: the steps known at ``as_of``, of the contacts of today."""
+    connection.execute(
+        f"""
+        create or replace temp table journey_log as
+        select log.* replace (coalesce(identities.contact_id, log.contact_id) as contact_id)
+        from ({lake.relation_sql(STEPS, as_of)}) as log
+        left join (select * from marts.identity_map where contact_id is not null) as identities
+            on log.contact_id = identities.identifier_key
+        """
+    )
