@@ -6,8 +6,9 @@ are fitted anew to each replicate's paths, and each conversion's revenue is shar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import duckdb
 import numpy as np
@@ -20,18 +21,35 @@ from models_ml.attribution.paths import Codes, Floats, Ints, Paths, Walks, coded
 
 RELATION = "intermediate.int_attribution_unit_credits"
 PREFIX = "credit_"
+REFITTED = ("markov", "shapley")
 #: Replicates whose weights are held at once.
 WIDTH = 50
-#: Numbers (rows by replicates) that are shared anew at once.
-NUMBERS = 4_000_000
+#: Rows of credits that are shared anew at once.
+ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Mixes:
+    """What conversions of a place hold of each channel, each such mix once.
+
+    ``touches`` (mixes, channels) counts. A pair is a mix and one of its channels; ``of_row`` is
+    each credit row's pair, and ``part`` the row's part of that channel's touches.
+    """
+
+    place: Ints
+    touches: Ints
+    mix: Ints
+    channel: Ints
+    of_row: Ints
+    part: Floats
 
 
 @dataclass(frozen=True)
 class Credits:
     """A row a conversion, channel and campaign, sorted by unit and conversion.
 
-    ``cells`` names what replicates are summed by: vertical, month, channel and campaign. Places
-    (vertical and goal) and channels are coded alike. Money is in the base currency.
+    ``cells`` names what replicates are summed by: vertical, month, channel and campaign; ``places``
+    are verticals and goals. Money is in the base currency.
     """
 
     cells: Codes
@@ -43,25 +61,37 @@ class Credits:
     touches: Floats
     revenue: Floats
     by_model: dict[str, Floats]
-    #: Touches of the row's conversion and channel, whatever the campaign.
-    of_channel: Floats = field(init=False)
-
-    def __post_init__(self) -> None:
-        pairs = self.conversion * len(self.channels.names) + self.channels.codes
-        _, place = np.unique(pairs, return_inverse=True)
-        object.__setattr__(self, "of_channel", np.bincount(place, self.touches)[place])
 
     def matrix(self, model: str) -> csr_array:
         """Credit by cell and unit."""
         shape = (len(self.cells.names), len(self.units))
         return csr_array((self.by_model[model], (self.cells.codes, self.unit)), shape)
 
+    @cached_property
+    def mixes(self) -> Mixes:
+        width, channel = len(self.channels.names), self.channels.codes
+        count = self.conversion.max(initial=-1) + 1
+        place = np.zeros(count, np.int64)
+        place[self.conversion] = self.places.codes
+        cell = self.conversion * width + channel
+        held = np.bincount(cell, self.touches, count * width).astype(np.int64)
+        every = np.column_stack([place, held.reshape(count, width)])
+        mixes, mix = np.unique(every, axis=0, return_inverse=True)
+        pairs, of_row = np.unique(mix[self.conversion] * width + channel, return_inverse=True)
+        return Mixes(
+            place=mixes[:, 0],
+            touches=mixes[:, 1:],
+            mix=pairs // width,
+            channel=pairs % width,
+            of_row=of_row,
+            part=self.touches / held[cell],
+        )
+
 
 def read(connection: duckdb.DuckDBPyConnection) -> Credits:
     """The credit that conversions of known worth have, in one order whatever the warehouse's."""
     rows = connection.execute(
-        f"select * from {RELATION} "
-        "order by unit_number, conversion_id, vertical, goal, channel, campaign_id"
+        f"select * from {RELATION} order by unit_number, conversion_id, channel, campaign_id"
     ).to_arrow_table()
     return from_table(rows)
 
@@ -86,106 +116,73 @@ def drawn(credits: Credits, walks: list[Walks], settings: Settings) -> dict[str,
     """Each model's credit by cell and replicate: (cells, replicates)."""
     shape = (len(credits.cells.names), settings.replicates)
     found = {model: np.zeros(shape) for model in credits.by_model}
-    kept = {m: credits.matrix(m) for m in credits.by_model if m not in ("markov", "shapley")}
+    kept = {model: credits.matrix(model) for model in found if model not in REFITTED}
     for first, last in bootstrap.blocks(settings.replicates, WIDTH):
         columns = slice(first - 1, last)
         weights = bootstrap.weights(credits.units, first, last)
         for model, matrix in kept.items():
             found[model][:, columns] = matrix @ weights
-        fits = _fits(credits, walks, settings, first, last)
-        for rows in _by_conversion(credits, last - first + 1):
-            weight = weights[credits.unit[rows]]
-            cells, row = credits.cells.codes[rows], np.arange(len(weight))
-            sums = csr_array((np.ones(len(weight)), (cells, row)), (shape[0], len(weight)))
-            for model in ("markov", "shapley"):
-                if model in found:
-                    share = fits.credit(model, rows)
-                    share *= weight
-                    found[model][:, columns] += sums @ share
+        if len(kept) == len(found):
+            continue
+        again = _again(walks, first, last)
+        for model, shares in refitted(credits, again, settings).items():
+            if model in found:
+                found[model][:, columns] = credited(credits, shares, weights)
     return found
 
 
-@dataclass(frozen=True)
-class _Fits:
-    """What one block of replicates was fitted to, looked up by rows of credits.
+def _again(walks: list[Walks], first: int, last: int) -> Iterator[Paths]:
+    for walk in walks:
+        yield walk.weighted(lambda units: bootstrap.weights(units, first, last))
 
-    ``removal`` has a row a place and channel, ``shares`` one a place, set and channel; the last row
-    of each is 0. ``share_of`` holds each credit row's place in ``shares``.
+
+def credited(credits: Credits, shares: Floats, weights: Floats) -> Floats:
+    """Revenue by cell and replicate, of shares (pairs, replicates) and weights of units."""
+    mixes = credits.mixes
+    cells = len(credits.cells.names)
+    worth = credits.revenue * mixes.part
+    found = np.zeros((cells, weights.shape[1]))
+    for first in range(0, len(worth), ROWS):
+        rows = slice(first, first + ROWS)
+        part = shares[mixes.of_row[rows]]
+        part *= weights[credits.unit[rows]]
+        place = (credits.cells.codes[rows], np.arange(len(part)))
+        found += csr_array((worth[rows], place), (cells, len(part))) @ part
+    return found
+
+
+def refitted(credits: Credits, all_paths: Iterable[Paths], settings: Settings) -> dict[str, Floats]:
+    """Each data-driven model's shares of the pairs of mixes: (pairs, replicates).
+
+    ``all_paths`` are those of each place, with the same replicates. Where a fit says nothing of a
+    mix its touches share alike.
     """
-
-    credits: Credits
-    removal: Floats
-    shares: Floats
-    share_of: Ints
-
-    def credit(self, model: str, rows: slice) -> Floats:
-        """Credit of rows, which hold whole conversions; what cannot be shared stays as credited."""
-        own = self.credits
-        stays = own.by_model[model][rows, None]
-        conversion = own.conversion[rows]
-        if model == "markov":
-            key = own.places.codes[rows] * len(own.channels.names) + own.channels.codes[rows]
-            part = own.touches[rows, None] * self.removal[key]
-        else:
-            within = own.touches[rows] / own.of_channel[rows]
-            part = within[:, None] * self.shares[self.share_of[rows]]
-        begins = np.flatnonzero(np.diff(conversion, prepend=-1))
-        whole = np.add.reduceat(part, begins, axis=0) if len(begins) else part
-        whole = np.repeat(whole, np.diff([*begins, len(conversion)]), axis=0)
-        part *= own.revenue[rows, None]
-        return np.divide(
-            part, whole, out=np.broadcast_to(stays, part.shape).copy(), where=whole > 0
-        )
-
-
-def _fits(credits: Credits, walks: list[Walks], settings: Settings, first: int, last: int) -> _Fits:
-    width, channels = last - first + 1, len(credits.channels.names)
+    mixes = credits.mixes
     channel_of = {name: n for n, (name,) in enumerate(credits.channels.names)}
     place_of = {name: n for n, name in enumerate(credits.places.names)}
-    removal = np.zeros((len(place_of) * channels + 1, width))
-    shares: list[Floats] = []
-    share_of = np.full(len(credits.unit), -1)
-    begins = 0
-    for walk in walks:
-        place = place_of.get((walk.paths.vertical, walk.paths.goal))
-        if place is None:
-            continue
-        paths = walk.weighted(lambda units: bootstrap.weights(units, first, last))
-        at = np.array([channel_of.get(name, -1) for name in paths.channels])
+    linear = (mixes.touches / mixes.touches.sum(axis=1, keepdims=True))[mixes.mix, mixes.channel]
+    found: dict[str, Floats] = {}
+    for paths in all_paths:
+        if not found:
+            wide = np.repeat(linear[:, None], paths.conversions.shape[1], axis=1)
+            found = {model: wide.copy() for model in REFITTED}
+        place = place_of.get((paths.vertical, paths.goal), -1)
+        own = np.flatnonzero(mixes.place[mixes.mix] == place)
+        # The paths' channels by the credits' codes; what is in no path is last.
+        at = np.full(len(channel_of), len(paths.channels))
+        for n, name in enumerate(paths.channels):
+            if name in channel_of:
+                at[channel_of[name]] = n
         effects, _ = markov.removal_effects(paths, settings.order)
-        removal[place * channels + at[at >= 0]] = np.nan_to_num(effects[at >= 0])
+        effects = np.concatenate([np.nan_to_num(effects), np.zeros((1, effects.shape[1]))])[at]
+        whole = (mixes.touches @ effects)[mixes.mix[own]]
+        part = mixes.touches[mixes.mix[own], mixes.channel[own], None] * effects[mixes.channel[own]]
+        found["markov"][own] = np.divide(part, whole, out=found["markov"][own], where=whole > 0)
         game = shapley.shares(paths, *settings.game)
-        shares.append(game.shares.reshape(-1, width))
-        own = np.flatnonzero(credits.places.codes == place)
-        share_of[own] = _rows_of_sets(credits, own, paths, at, game.sets, begins)
-        begins += len(shares[-1])
-    shares.append(np.zeros((1, width)))
-    return _Fits(credits, removal, np.concatenate(shares), share_of)
-
-
-def _rows_of_sets(
-    credits: Credits, rows: Ints, paths: Paths, at: Ints, sets: Ints, begins: int
-) -> Ints:
-    """Each row's place among the shares of all sets and channels; -1 where its set has none."""
-    bit_of = np.full(len(credits.channels.names), -1)
-    bit_of[at[at >= 0]] = np.flatnonzero(at >= 0)
-    bit = bit_of[credits.channels.codes[rows]]
-    _, conversion = np.unique(credits.conversion[rows], return_inverse=True)
-    mask = np.zeros(conversion.max(initial=-1) + 1, np.int64)
-    np.bitwise_or.at(mask, conversion, np.where(bit >= 0, np.int64(1) << np.maximum(bit, 0), 0))
-    place = np.searchsorted(sets, mask[conversion])
-    place[place == len(sets)] = 0
-    known = (sets[place] == mask[conversion]) if len(sets) else np.zeros(len(rows), bool)
-    return np.where(known & (bit >= 0), begins + place * len(paths.channels) + bit, -1)
-
-
-def _by_conversion(credits: Credits, width: int) -> Iterator[slice]:
-    """Slices of whole conversions, of so many rows that a replicate each stays small."""
-    starts = np.flatnonzero(np.diff(credits.conversion, prepend=-1))
-    size = max(1, NUMBERS // width)
-    first = 0
-    while first < len(credits.conversion):
-        at = np.searchsorted(starts, first + size)
-        last = starts[at] if at < len(starts) else len(credits.conversion)
-        yield slice(first, int(last))
-        first = int(last)
+        if len(game.sets):
+            bits = np.append(np.int64(1) << np.arange(len(paths.channels)), 0)[at]
+            sets = ((mixes.touches > 0) @ bits)[mixes.mix[own]]
+            row = np.minimum(np.searchsorted(game.sets, sets), len(game.sets) - 1)
+            told = (game.sets[row] == sets) & (at[mixes.channel[own]] < len(paths.channels))
+            found["shapley"][own[told]] = game.shares[row[told], at[mixes.channel[own[told]]]]
+    return found
