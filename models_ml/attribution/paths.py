@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -63,13 +64,14 @@ def from_rows(
     goal: str = "",
 ) -> Paths:
     """Paths of texts such as ``email>direct``; counts: a row a path, a column a replicate."""
-    parts = [path.split(SEPARATOR) for path in paths]
-    names = sorted({channel for part in parts for channel in part})
-    place = {name: n for n, name in enumerate(names)}
-    lengths = [len(part) for part in parts]
-    steps = np.fromiter((place[c] for part in parts for c in part), np.int64, sum(lengths))
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    shape = (len(parts), -1)
+    parts = pc.split_pattern(pa.array(paths, pa.string()), SEPARATOR)
+    encoded = parts.flatten().dictionary_encode()
+    given = encoded.dictionary.to_pylist()
+    names = sorted(given)
+    places = np.array([names.index(name) for name in given], np.int64)
+    steps = places[encoded.indices.to_numpy()]
+    starts = parts.offsets.to_numpy().astype(np.int64)
+    shape = (len(paths), -1)
     counted = np.asarray(conversions, float).reshape(shape)
     return Paths(
         vertical,
