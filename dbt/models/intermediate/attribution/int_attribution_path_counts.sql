@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 -- One row per vertical, goal, path and unit: how often it walked the path, with and without a
--- conversion, and the number that its weights are drawn from. What data-driven models are fitted on.
+-- conversion, and the number that its weights are drawn from. What the models are fitted on.
 select
     paths.vertical,
     paths.goal,
