@@ -142,7 +142,7 @@ def rules(path: Path) -> None:
             "select model, channel, sum(credit_base) from marts.attribution_credits group by all"
         ).fetchall()
         told = time.perf_counter() - began
-        assert len(rows) == (1 + len(CHANNELS)) * len(MODELS), rows
+        assert len(rows) >= len(CHANNELS) * len(MODELS), rows  # and unattributed, where any is
         size = connection.execute(
             "select count(*), count(*) filter (is_in_lookback) from marts.attribution_touchpoints"
         ).fetchone()
