@@ -1,12 +1,14 @@
 """Attribution of 200,000 conversions to 20 million touches: ours, a plain way, and libraries.
 
-    python -m benchmarks.attribution [--touches N] [--contacts N] [--conversions N]
+    python -m benchmarks.attribution [rules] [fits] [bootstrap] [coverage] [--touches N] …
 
-Rules: our models from the classified touches to the credit by channel of five rule models, and the
+rules: our models from the classified touches to the credit by channel of five rule models, and the
 same from paths that stand; the plain way sorts and counts with window functions, a model a query.
-Markov and Shapley: the same distinct paths for ours and for the libraries `channelattribution` and
-`marketing-attribution-models` where they are installed, else for plain loops; a library gets a path
-a row, as it asks for. Bootstrap: our replicates over a million rows of credit. Two threads.
+fits: Markov and Shapley of the same distinct paths by ours and by the libraries
+`ChannelAttribution` (2.2.5) and `marketing-attribution-models` (2.1.1, module `mam`), where they
+can be imported: from a folder of their own on PYTHONPATH, with the metadata of what they depend on,
+which plotly reads. bootstrap: our replicates over a million rows of credit. coverage: how many
+intervals hold the large-sample share, in seeded samples. Two threads.
 """
 
 from __future__ import annotations
@@ -15,23 +17,30 @@ import argparse
 import importlib
 import itertools
 import random
+import resource
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
+from benchmarks._coverage import WORLDS, covered
 from benchmarks._models import build
-from models_ml.attribution import markov, shapley
+from models_ml.attribution import draws, markov, shapley
+from models_ml.attribution.effects import Settings
 from models_ml.attribution.paths import from_rows
+from models_ml.attribution.paths import read as read_walks
 from reverse_etl.publish.views import macros
 from workspace import definitions, warehouse
+from workspace.definitions.attribution import MODELS
 from workspace.definitions.store import table
 from workspace.paths import PROJECT
 
+PARTS = ["bootstrap", "rules", "fits", "coverage"]
 RULES = ("first", "last", "linear", "time_decay", "position")
 CHANNELS = ["direct", "email", "organic_search", "paid_search", "paid_social", "webinar", "events"]
 PLACE = "row_number() over (partition by conversion_id order by occurred_at, touch_id)"
@@ -88,6 +97,14 @@ def fill(path: Path, contacts: int, touches: int, conversions: int) -> None:
             from range({conversions}) as r(n)
             """
         )
+        # Data-driven models credit what nothing was fitted to like linear: the work is the same.
+        connection.execute(
+            "create table intermediate.int_attribution_paths as select null::varchar as "
+            "conversion_id, null::varchar as channels where false; create view "
+            "staging.stg_models__attribution_effects as select null::varchar as vertical, "
+            "null::varchar as goal, null::varchar as model, null::varchar as path, "
+            "null::varchar as channel, null::double as value where false"
+        )
         connection.execute(
             "create table intermediate.int_attribution_answers as select null::varchar as vertical,"
             " null::varchar as unit_id, null::varchar as self_reported_source where false"
@@ -98,6 +115,7 @@ def rules(path: Path) -> None:
     build(path, "stg_marketing__attribution_settings", "stg_marketing__attribution_models")
     paths, _ = build(path, "int_attribution_reach", "attribution_touchpoints")
     build(path, "attribution_models")
+    stored, _ = build(path, "int_attribution_path_touches", "attribution_credits")
     with duckdb.connect(str(path), config={"threads": 2}) as connection:
         for text in macros({"attribution_touchpoints", "attribution_models"}):
             connection.execute(text)
@@ -119,6 +137,12 @@ def rules(path: Path) -> None:
         ).fetchone()
         quarter = time.perf_counter() - began
         assert row is not None
+        began = time.perf_counter()
+        rows = connection.execute(
+            "select model, channel, sum(credit_base) from marts.attribution_credits group by all"
+        ).fetchall()
+        told = time.perf_counter() - began
+        assert len(rows) >= len(CHANNELS) * len(MODELS), rows  # and unattributed, where any is
         size = connection.execute(
             "select count(*), count(*) filter (is_in_lookback) from marts.attribution_touchpoints"
         ).fetchone()
@@ -147,6 +171,7 @@ def rules(path: Path) -> None:
     )
     print(f"one model over a quarter           {quarter:6.2f} s")
     print(f"five plain queries from touches    {straight:6.2f} s")
+    print(f"all models in one query of credits {told:6.2f} s, which took {stored:.2f} s to store")
     print(f"ratio, paths included              {straight / (paths + seconds['cold']):6.2f}")
     print(f"ratio, from paths                  {straight / seconds['warm']:6.2f}")
 
@@ -168,6 +193,11 @@ def data_driven(count: int) -> None:
     walks = draw(count)
     texts = [text for text, _, _ in walks]
     columns = np.array([[won, lost] for _, won, lost in walks], float)
+    once = from_rows(["A>B"], columns[:1, 0], columns[:1, 1])
+    (
+        shapley.shares(once),
+        markov.removal_effects(once),
+    )  # as the libraries, imported before the clock
     began = time.perf_counter()
     own = from_rows(texts, columns[:, 0], columns[:, 1])
     read = time.perf_counter() - began
@@ -212,30 +242,32 @@ def _channelattribution(walks, share):
 
 def _mam(walks, share):
     pandas = importlib.import_module("pandas")
-    MAM = importlib.import_module("mam").MAM
+    library = importlib.import_module("mam").MAM
     rows = [
-        (text.replace(">", " > "), n < won) for text, won, lost in walks for n in range(won + lost)
+        (text.replace(">", " > "), won, count)
+        for text, converted, lost in walks
+        for won, count in ((True, converted), (False, lost))
+        if count
     ]
-    frame = pandas.DataFrame(rows, columns=["path", "won"])
-    frame["id"] = range(len(frame))
-    model = MAM(
+    frame = pandas.DataFrame(rows, columns=["path", "won", "times"])
+    began = time.perf_counter()
+    model = library(
         frame,
+        format_type="grouped_journey",
         channels_colname="path",
         journey_with_conv_colname="won",
-        group_channels=False,
-        group_channels_id_list=["id"],
-        path_separator=" > ",
+        occurrences_colname="times",
     )
+    read = time.perf_counter() - began
     began = time.perf_counter()
-    model.attribution_markov(transition_to_same_state=False)
-    yield (
-        "marketing-attribution-models",
-        time.perf_counter() - began,
-        "(drops what did not convert)",
-    )
+    effects = model.run_markov().metadata["removal_effect"]["removal_effect"]
+    seconds = read + time.perf_counter() - began
+    far = max(abs(effects[name] / effects.sum() - value) for name, value in share.items())
+    yield "mam, Markov and credit by path", seconds, f"(shares differ by {far:.4f} at most)"
     began = time.perf_counter()
-    model.attribution_shapley(size=len(CHANNELS))
-    yield "the same, Shapley", time.perf_counter() - began, "(another game: sums of conversions)"
+    model.run_shapley(max_size=len(CHANNELS))
+    seconds = read + time.perf_counter() - began
+    yield "mam, Shapley of rates", seconds, "(unseen sets are worth 0)"
 
 
 def _plain_markov(walks, share) -> float:
@@ -272,74 +304,92 @@ def _plain_markov(walks, share) -> float:
 
 
 def bootstrap(path: Path, rows: int, replicates: int) -> None:
-    """Weights drawn for each unit and replicate, credits summed by channel and replicate."""
+    """Weights drawn for each unit and replicate, credits summed by cell and replicate."""
     with warehouse.connect(path) as connection:
-        connection.execute(
-            "create or replace table lake.parameters as select * replace (case when collection = "
-            "'attribution_settings' then json_merge_patch(value, "
-            f"'{{\"replicates\": {replicates}}}')::varchar else value end as value) "
-            "from lake.parameters"
-        )
-        connection.execute(
-            f"""
-            create or replace table intermediate.int_attribution_paths as
-            select 'medical' as vertical, md5((n // 5)::varchar) as unit_id
-            from range({rows}) as r(n)
-            """
-        )
-        connection.execute("delete from intermediate.int_attribution_conversions")
+        connection.execute("create schema intermediate")
         names = ", ".join(f"'{name}'" for name in CHANNELS)
+        columns = ", ".join(f"credit as credit_{model}" for model in MODELS)
         connection.execute(
             f"""
-            create or replace table credits as
-            select 'medical' as vertical, md5((n // 5)::varchar) as unit_id,
+            create table intermediate.int_attribution_unit_credits as
+            select
+                md5((n // 5)::varchar) as conversion_id, 'medical' as vertical,
+                'deal_won' as goal, date '2025-01-01' + to_months((n // 5 % 12)::integer) as month,
                 [{names}][1 + (hash(n) % {len(CHANNELS)})::integer] as channel,
-                (hash(n * 3) % 100000) / 100.0 as credit
-            from range({rows}) as r(n)
+                'c' || n % 5 as campaign_id, 1 as touches,
+                sum(credit) over (partition by n // 5) as revenue,
+                (hash(n // 5) >> 1)::bigint as unit_number, {columns}
+            from (
+                select n, (hash(n * 3) % 100000) / 100.0 as credit from range({rows}) as r(n)
+            );
+            create table intermediate.int_attribution_path_counts as
+            select
+                vertical, goal, string_agg(channel, '>' order by campaign_id) as path, unit_number,
+                1.0::double as conversions, 0.0::double as nulls, max(revenue) as revenue
+            from intermediate.int_attribution_unit_credits
+            group by vertical, goal, conversion_id, unit_number
+            union all
+            select vertical, goal, channel, unit_number + 1, 0, 1, 0
+            from intermediate.int_attribution_unit_credits
+            where campaign_id = 'c0'
             """
         )
-    build(path, "stg_marketing__attribution_settings", "int_attribution_weights")
-    with duckdb.connect(str(path), config={"threads": 2}) as connection:
-        began = time.perf_counter()
-        spread = connection.execute(
-            """
-            select channel, stddev_samp(total) from (
-                select channel, replicate, sum(weight * credit) as total
-                from (
-                    select vertical, unit_id, channel, sum(credit) as credit
-                    from credits group by all
-                ) join intermediate.int_attribution_weights using (vertical, unit_id)
-                group by all
-            ) group by 1 order by 1
-            """
-        ).fetchall()
-        seconds = time.perf_counter() - began
-        analytic = dict(
-            connection.execute(
-                "select channel, sqrt(sum(credit * credit)) from (select unit_id, channel, "
-                "sum(credit) as credit from credits group by all) group by 1"
-            ).fetchall()
-        )
-    far = max(abs(value / analytic[channel] - 1) for channel, value in spread)
-    print(f"{replicates} replicates, {rows:,} credits      {seconds:6.2f} s")
+        settings = Settings(replicates, 0.9, "markov", 0.01, 1, 5.0, 12, 2000, 7)
+        for models in (("linear",), MODELS):
+            began = time.perf_counter()
+            credits = draws.read(connection)
+            kept = replace(credits, by_model={m: credits.by_model[m] for m in models})
+            walks = [] if models == ("linear",) else read_walks(connection)
+            drawn = draws.drawn(kept, walks, settings)
+            seconds = time.perf_counter() - began
+            name = "one rule model" if len(models) == 1 else "all models, two refitted"
+            print(f"{replicates} replicates, {rows:,} credits, {name:<25} {seconds:6.2f} s")
+    cells = [name for _, _, name, _ in credits.cells.names]
+    known, place = np.unique(cells, return_inverse=True)
+    far = 0.0
+    for n in range(len(known)):
+        spread = drawn["linear"][place == n].sum(axis=0).std(ddof=1)
+        by_unit = credits.matrix("linear")[place == n].sum(axis=0)
+        far = max(far, abs(spread / np.sqrt((np.asarray(by_unit) ** 2).sum()) - 1))
     print(f"spread and the analytic one differ by {far:.1%} at most")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"peak memory of the process so far  {memory:6.2f} GB")
+
+
+def coverage(samples: int) -> None:
+    """Samples of several sizes: 90 % of the intervals are to hold the large-sample share."""
+    for world in WORLDS:
+        for units in (30, 100, 300, 1000):
+            for model, counted in covered(world, units, samples, 100, 0.9).items():
+                name = f"{world.name}, {units} conversions, {model}"
+                held, error, plain = counted
+                told = f"{held:6.1%}, give or take {error:.1%}; percentiles {plain:6.1%}"
+                print(f"{name:<42} {told}")
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=PARTS, metavar="|".join(PARTS))
     parser.add_argument("--contacts", type=int, default=1_000_000)
     parser.add_argument("--touches", type=int, default=20_000_000)
     parser.add_argument("--conversions", type=int, default=200_000)
     parser.add_argument("--walks", type=int, default=1_000_000)
     parser.add_argument("--credits", type=int, default=1_000_000)
     parser.add_argument("--replicates", type=int, default=200)
+    parser.add_argument("--samples", type=int, default=300)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "warehouse.duckdb"
-        fill(path, options.contacts, options.touches, options.conversions)
-        rules(path)
-        bootstrap(path, options.credits, options.replicates)
-    data_driven(options.walks)
+    if "bootstrap" in options.parts:  # first: the peak of memory is the process's
+        with tempfile.TemporaryDirectory() as folder:
+            bootstrap(Path(folder) / "warehouse.duckdb", options.credits, options.replicates)
+    if "rules" in options.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "warehouse.duckdb"
+            fill(path, options.contacts, options.touches, options.conversions)
+            rules(path)
+    if "fits" in options.parts:
+        data_driven(options.walks)
+    if "coverage" in options.parts:
+        coverage(options.samples)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,19 @@ PUBLISHED = ("marts", "pii")
 
 #: The phases of a run, in order: what stands on sources alone, then what stands on what the run
 #: itself makes. A model belongs to the last phase of all it reads.
-PHASES = ("models", "scores", "segments", "memberships", "journeys", "activation")
+PHASES = (
+    "models",
+    "scores",
+    "intervals",
+    "segments",
+    "memberships",
+    "journeys",
+    "activation",
+)
 #: The streams a run makes, and the phase that begins when they are there.
 MADE_BY_RUNS = {
     "attribution_effects": "scores",
+    "attribution_intervals": "intervals",
     "segment_events": "segments",
     "segment_touches": "segments",
     "segment_contacts": "segments",

@@ -823,7 +823,8 @@ _ALL = [
             ("value", FLOAT),
         ],
         "What data-driven attribution found: one row per run's as_of, vertical, goal, model, path, "
-        "replicate (0: all paths) and channel, with its removal effect or share of the path.",
+        "replicate (0: all paths) and channel, with its removal effect or share of the path; "
+        "snapshot_id names the input and what the fit was made with.",
         decided=True,
     ),
     _stream(

@@ -44,6 +44,7 @@ def build_model_assets(manifest: Manifest) -> list[AssetsDefinition]:
 _BUILDS = {
     "models": "dbt_models",
     "scores": "dbt_scores",
+    "intervals": "dbt_intervals",
     "segments": "dbt_segments",
     "memberships": "dbt_memberships",
     "journeys": "dbt_journeys",

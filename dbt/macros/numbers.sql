@@ -88,3 +88,18 @@
     where place * 100 >= all_values * 95
     group by month, metric_window, all_values
 {%- endmacro %}
+
+{# Rows of int_kpi_values: a metric's value and the two numbers it is made of, without an interval. #}
+{% macro metric_rows(metric, relation, value, numerator, denominator, scope='scope') -%}
+select
+    {{ scope }} as scope,
+    month,
+    metric_window,
+    '{{ metric }}' as metric,
+    {{ value }} as value,
+    {{ numerator }} as numerator,
+    {{ denominator }} as denominator,
+    null as value_low,
+    null as value_high
+from {{ relation }}
+{%- endmacro %}

@@ -12,6 +12,8 @@ from models_ml.attribution.paths import Floats, Ints, Paths
 
 #: Up to so many states all replicates are solved at once, as dense matrices.
 DENSE_STATES = 64
+#: Codes below this are counted by code.
+COUNTED = 1_000_000
 
 
 def removal_effects(paths: Paths, order: int = 1) -> tuple[Floats, Floats]:
@@ -38,14 +40,14 @@ class _Chain:
 
     def __init__(self, paths: Paths, order: int) -> None:
         codes = _states(paths, order)
-        known, to = np.unique(codes, return_inverse=True)
+        known, to = _ranked(codes)
         self.size = len(known) + 1
         self.last_channel = np.concatenate([[-1], known % (len(paths.channels) + 1) - 1])
-        to = to.astype(np.int64) + 1
+        to += 1
         begins = np.zeros(len(to), bool)
         begins[paths.starts[:-1]] = True
         came = np.where(begins, 0, np.roll(to, 1))
-        edges, edge_of_step = np.unique(came * self.size + to, return_inverse=True)
+        edges, edge_of_step = _ranked(came * self.size + to)
         self.came, self.to = edges // self.size, edges % self.size
         path_of_step = paths.path_of_step
         walked = paths.conversions + paths.nulls
@@ -76,6 +78,15 @@ class _Chain:
         matrices[:, came, to] = -moves.T
         matrices += np.eye(len(won))
         return np.linalg.solve(matrices, won.T[:, :, None])[:, 0, 0]
+
+
+def _ranked(codes: Ints) -> tuple[Ints, Ints]:
+    """Each code once, in order, and its place there; counted instead of sorted where few can be."""
+    if not len(codes) or codes.max() >= COUNTED:
+        known, place = np.unique(codes, return_inverse=True)
+        return known, place.astype(np.int64)
+    there = np.bincount(codes) > 0
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
 
 
 def _solve_sparse(came: Ints, to: Ints, moves: Floats, won: Floats) -> Floats:

@@ -5,21 +5,24 @@ Source: ``intermediate.int_attribution_path_counts``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SEPARATOR = ">"
 RELATION = "intermediate.int_attribution_path_counts"
-#: Replicates are read so many numbers at a time, so that memory does not grow with them.
-CELLS = 10_000_000
+#: Rows that are weighted at once.
+ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,14 @@ def from_rows(
     goal: str = "",
 ) -> Paths:
     """Paths of texts such as ``email>direct``; counts: a row a path, a column a replicate."""
-    parts = [path.split(SEPARATOR) for path in paths]
-    names = sorted({channel for part in parts for channel in part})
-    place = {name: n for n, name in enumerate(names)}
-    lengths = [len(part) for part in parts]
-    steps = np.fromiter((place[c] for part in parts for c in part), np.int64, sum(lengths))
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    shape = (len(parts), -1)
+    parts = pc.split_pattern(pa.array(paths, pa.string()), SEPARATOR)
+    encoded = parts.flatten().dictionary_encode()
+    given = encoded.dictionary.to_pylist()
+    names = sorted(given)
+    places = np.array([names.index(name) for name in given], np.int64)
+    steps = places[encoded.indices.to_numpy()]
+    starts = parts.offsets.to_numpy().astype(np.int64)
+    shape = (len(paths), -1)
     counted = np.asarray(conversions, float).reshape(shape)
     return Paths(
         vertical,
@@ -81,53 +85,88 @@ def from_rows(
     )
 
 
-def read(connection: duckdb.DuckDBPyConnection, replicates: int) -> Iterator[tuple[int, Paths]]:
-    """The paths of each vertical and goal with the number of the first replicate they count.
+@dataclass(frozen=True)
+class Walks:
+    """Who walked the paths of one vertical towards one goal: a row a unit and path.
 
-    First come all paths counted once (replicate 0), then parts of the replicates: the same paths in
-    the same order, with zeros where a replicate drew none.
+    ``path`` is a row's place among ``paths``, whose own counts are of everybody once. ``unit`` is
+    what the unit's weights are drawn from.
     """
-    rows = _fetch(connection, 0, 0)
-    known: dict[Place, list[str]] = {}
-    for vertical, goal, path in zip(rows["vertical"], rows["goal"], rows["path"], strict=True):
-        known.setdefault((vertical, goal), []).append(path)
-    known = {place: sorted(paths) for place, paths in sorted(known.items())}
-    yield from _counted(rows, known, 0, 0)
-    width = max(1, CELLS // max(1, len(rows["path"])))
-    for first in range(1, replicates + 1 if known else 1, width):
-        last = min(replicates, first + width - 1)
-        yield from _counted(_fetch(connection, first, last), known, first, last)
+
+    paths: Paths
+    path: Ints
+    unit: NDArray[np.uint64]
+    conversions: Floats
+    nulls: Floats
+    revenue: Floats
+
+    def weighted(self, weights: Callable[[NDArray[np.uint64]], Floats]) -> Paths:
+        """The paths counted with weights: a function of units that gives (units, replicates).
+
+        Replicates are the columns of what is counted. A block of rows is weighted at a time.
+        """
+        found: list[Floats] = [np.empty(0)] * 3
+        counts = (self.conversions, self.nulls, self.revenue)
+        for first in range(0, max(1, len(self.path)), ROWS):
+            part = slice(first, first + ROWS)
+            drawn = weights(self.unit[part])
+            rows = np.arange(len(drawn))
+            for n, count in enumerate(counts):
+                shape = (len(self.paths.starts) - 1, len(drawn))
+                summed = csr_array((count[part], (self.path[part], rows)), shape) @ drawn
+                found[n] = found[n] + summed if first else summed
+        return replace(self.paths, conversions=found[0], nulls=found[1], revenue=found[2])
 
 
-Place = tuple[str, str]
+def read(connection: duckdb.DuckDBPyConnection) -> list[Walks]:
+    """All walks, by vertical and goal, whatever the order in which the warehouse has them."""
+    rows = connection.execute(
+        "select vertical, goal, path, unit_number, conversions, nulls, revenue "
+        f"from {RELATION} order by vertical, goal, path, unit_number"
+    ).to_arrow_table()
+    places = coded(rows, "vertical", "goal")
+    found = []
+    for n, (vertical, goal) in enumerate(places.names):
+        own = rows.filter(pa.array(places.codes == n))
+        path = coded(own, "path")
+        counts = [numbers(own, name) for name in ("conversions", "nulls", "revenue")]
+        shape = len(path.names)
+        once = [np.bincount(path.codes, count, shape) for count in counts]
+        texts = [text for (text,) in path.names]
+        paths = from_rows(texts, *once, vertical=vertical, goal=goal)
+        unit = numbers(own, "unit_number").view(np.uint64)
+        found.append(Walks(paths, path.codes, unit, *counts))
+    return found
 
 
-def _fetch(connection: duckdb.DuckDBPyConnection, first: int, last: int) -> dict[str, Any]:
-    return connection.execute(
-        "select vertical, goal, path, replicate, conversions, nulls, revenue "
-        f"from {RELATION} where replicate between ? and ?",
-        [first, last],
-    ).fetchnumpy()
+def numbers(table: pa.Table, column: str) -> NDArray[Any]:
+    """A column without empty fields."""
+    return table[column].combine_chunks().to_numpy()
 
 
-def _counted(
-    rows: dict[str, Any], known: dict[Place, list[str]], first: int, last: int
-) -> Iterator[tuple[int, Paths]]:
-    begins = dict(zip(known, np.cumsum([0, *map(len, known.values())]), strict=False))
-    at_of = {
-        (*place, path): begins[place] + n
-        for place, paths in known.items()
-        for n, path in enumerate(paths)
-    }
-    keys = zip(rows["vertical"], rows["goal"], rows["path"], strict=True)
-    at = np.fromiter((at_of[key] for key in keys), np.int64, len(rows["path"]))
-    column = rows["replicate"].astype(np.int64) - first
-    counts = []
-    for name in ("conversions", "nulls", "revenue"):
-        values = np.zeros((len(at_of), last - first + 1))
-        values[at, column] = np.ma.filled(rows[name], 0.0)
-        counts.append(values)
-    for (vertical, goal), paths in known.items():
-        own = slice(begins[vertical, goal], begins[vertical, goal] + len(paths))
-        parts = [values[own] for values in counts]
-        yield first, from_rows(paths, *parts, vertical=vertical, goal=goal)
+@dataclass(frozen=True)
+class Codes:
+    """Values of columns, each once, in the order in which they come, and each row's place there."""
+
+    names: list[tuple[Any, ...]]
+    codes: Ints
+
+
+def coded(table: pa.Table, *columns: str) -> Codes:
+    """A number for each row's values of ``columns`` together."""
+    together = np.zeros(table.num_rows, np.int64)
+    values = []
+    for column in columns:
+        encoded = table[column].combine_chunks().dictionary_encode()
+        values.append(encoded.dictionary.to_pylist())
+        together = together * len(values[-1]) + encoded.indices.to_numpy().astype(np.int64)
+    known, first, place = np.unique(together, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    names = []
+    for code in known[order].tolist():
+        parts: list[Any] = []
+        for value in reversed(values):
+            code, at = divmod(code, len(value))
+            parts.append(value[at])
+        names.append(tuple(reversed(parts)))
+    return Codes(names, np.argsort(order)[place])

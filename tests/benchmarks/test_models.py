@@ -12,7 +12,7 @@ def test_they_run(capsys: pytest.CaptureFixture[str]) -> None:
     engagement.main(["--contacts", "500", "--touches", "4000"])
     sessions.main(["--events", "8000"])
     small = ["--contacts", "500", "--touches", "20000", "--conversions", "200", "--walks", "2000"]
-    attribution.main([*small, "--credits", "5000", "--replicates", "20"])
+    attribution.main([*small, "--credits", "5000", "--replicates", "20", "--samples", "2"])
     told = capsys.readouterr().out
     assert "links" in told and "500 contacts, 4,000 touches" in told
     assert "8,000 events" in told and "2,000 walks" in told

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from models_ml.attribution.effects import effects
+from models_ml.attribution.intervals import intervals
 from tests.dbt import worlds
 from tests.dbt.attribution_oracle import Conversion, Facts, Touch
 from tests.dbt.lakehouse import Lakehouse
@@ -19,7 +20,7 @@ Row = dict[str, Any]
 AT = datetime(2026, 3, 2, 12)
 MARTS = ["attribution_roi", "attribution_intervals", "attribution_confidence", "kpi_monthly"]
 MARTS += ["attribution_disagreement", "attribution_moves", "attribution_effects"]
-MARTS += ["int_attribution_path_counts"]
+MARTS += ["int_attribution_path_counts", "int_attribution_unit_credits"]
 #: What is built of conversions and touches, in order.
 PATHS = ["attribution_touchpoints", "int_attribution_paths"]
 CREDITS = ["attribution_credits", "attribution_roi"]
@@ -38,6 +39,12 @@ def fit(house: Lakehouse) -> None:
     with duckdb.connect(str(house.path)) as connection:
         rows = effects(connection, worlds.AS_OF, "snapshot")
         warehouse.store(connection, "attribution_effects", rows)
+
+
+def draw(house: Lakehouse) -> None:
+    """What the run does once there are credits."""
+    with duckdb.connect(str(house.path)) as connection:
+        warehouse.store(connection, "attribution_intervals", intervals(connection))
 
 
 def touch(name: str, unit: str, at: datetime, channel: str, **more: Any) -> Row:

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from dagster_project.compiled import Compiled, compiled
 from dagster_project.statements import run_statements
+from models_ml.attribution.intervals import SCHEMA as INTERVALS
 from reverse_etl.segments.versions import CONDITIONS
 from workspace.paths import Paths
 from workspace.settings import Environment
@@ -32,6 +33,7 @@ Rows = Iterable[Mapping[str, Any]]
 TIME = pa.timestamp("us")
 SYSTEM = {
     "segment_conditions": CONDITIONS,
+    "attribution_intervals": INTERVALS,
     "run_context": pa.schema(
         [
             ("run_id", pa.string()),
@@ -102,7 +104,7 @@ class Lakehouse:
             for name, stream in STREAMS.items():
                 self._table(connection, name, stream.schema, streams.pop(name, []))
             self._table(connection, "run_context", SYSTEM["run_context"], [context])
-            for name in ("load_receipts", "run_log", "segment_conditions"):
+            for name in ("load_receipts", "run_log", "segment_conditions", "attribution_intervals"):
                 self._table(connection, name, SYSTEM[name], streams.pop(name, []))
             for name, columns in NO_SEGMENTS.items():
                 connection.execute(

@@ -51,9 +51,10 @@ def everything(house: Lakehouse) -> Lakehouse:
     facts = ["int_attribution_conversions", "int_attribution_touches"]
     house.run("int_months", "int_reporting_windows", *facts, *world.PATHS)
     world.fit(house)
-    tables = ["int_attribution_replicates", "int_attribution_confidence"]
+    house.build(*world.CREDITS, "int_attribution_unit_credits", tests="cautious")
+    world.draw(house)
     marts = [mart for mart in world.MARTS if mart != "kpi_monthly"]
-    return house.build(*world.CREDITS, *tables, *marts, tests="cautious")
+    return house.build("int_attribution_confidence", *marts, tests="cautious")
 
 
 @pytest.fixture
@@ -490,7 +491,9 @@ def test_intervals_cover_the_large_sample_value(house: Lakehouse) -> None:
     )
     house.run(*world.PATHS)
     world.fit(house)
-    house.run("attribution_credits").run("int_attribution_replicates", "attribution_intervals")
+    house.run("attribution_credits", "int_attribution_unit_credits")
+    world.draw(house)
+    house.run("attribution_intervals")
     for model in ("linear", "position", "time_decay", "markov", "shapley"):
         rows = house.rows(
             "select name, share_low, share_high from marts.attribution_intervals "

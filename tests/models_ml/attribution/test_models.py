@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models_ml.attribution import markov, shapley
+from models_ml.attribution import effects, markov, shapley
 from models_ml.attribution.paths import Paths, from_rows
 from tests.dbt import attribution_oracle as oracle
 from tests.dbt.attribution_oracle import Walks
@@ -148,3 +149,23 @@ def test_what_is_below_nothing_is_cut_and_told() -> None:
 def test_an_order_that_no_chain_has() -> None:
     with pytest.raises(ValueError, match="order 1, 2 or 3, not 4"):
         markov.removal_effects(paths(GOLDEN), 4)
+
+
+def test_a_fit_is_named_by_what_it_was_made_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    def name(order: int = 1, seed: int = 7, replicates: int = 50) -> str:
+        with duckdb.connect() as connection:
+            connection.execute("create schema staging")
+            connection.execute(
+                "create table staging.stg_marketing__attribution_settings as select "
+                f"{replicates} as replicates, 0.9 as level, 'markov' as primary_model, "
+                f"0.01 as pooled_share, {order} as markov_order, 5.0 as shapley_prior, "
+                "12 as shapley_exact_channels, 2000 as shapley_permutations, "
+                f"{seed} as shapley_seed"
+            )
+            return effects.fitted_with(connection)
+
+    assert name() == name() == name(replicates=200)
+    assert len({name(), name(order=2), name(seed=8)}) == 3
+    before = name()
+    monkeypatch.setattr(effects, "VERSION", effects.VERSION + 1)
+    assert name() != before

@@ -11,27 +11,29 @@ with compared as (
 credits as (
 
     select
-        case when scopes.is_company then 'company' else replicates.vertical end as scope,
+        case when scopes.is_company then 'company' else credits.vertical end as scope,
         windows.month,
         windows.metric_window,
-        replicates.channel,
-        compared.model,
-        sum(
-            case compared.model
-                {% for model in attribution_models() -%}
-                when '{{ model }}' then replicates.credit_{{ model }}
-                {% endfor %}
-            end
-        ) as credit
-    from {{ ref('int_attribution_replicates') }} as replicates
-    inner join {{ ref('int_reporting_windows') }} as windows
-        on replicates.month = windows.window_month
-    cross join compared
+        credits.channel,
+        credits.model,
+        sum(credits.credit) as credit
+    from (
+        select
+            vertical,
+            {{ month_of('converted_on') }} as month,
+            channel,
+            model,
+            cast(sum(credit_base) as double) as credit
+        from {{ ref('attribution_credits') }}
+        group by vertical, {{ month_of('converted_on') }}, channel, model
+    ) as credits
+    inner join compared on credits.model = compared.model
+    inner join {{ ref('int_reporting_windows') }} as windows on credits.month = windows.window_month
     cross join ({{ vertical_and_company() }}) as scopes
-    where replicates.replicate = 0
+    where credits.credit is not null
     group by
-        case when scopes.is_company then 'company' else replicates.vertical end,
-        windows.month, windows.metric_window, replicates.channel, compared.model
+        case when scopes.is_company then 'company' else credits.vertical end,
+        windows.month, windows.metric_window, credits.channel, credits.model
 
 ),
 

@@ -37,6 +37,20 @@ summed as (
 
 ),
 
+-- 1 less half the width of each channel's interval, of no channel more than its share.
+stability as (
+
+    select
+        scope,
+        month,
+        metric_window,
+        1 - sum(least(share, (share_high - share_low) / 2)) as stability
+    from {{ source('lake', 'attribution_intervals') }}
+    where month is not null
+    group by scope, month, metric_window
+
+),
+
 parts as (
 
     select
@@ -47,7 +61,7 @@ parts as (
         stability.stability,
         agreement.agreement
     from summed
-    left join {{ ref('int_attribution_stability') }} as stability
+    left join stability
         on
             summed.scope = stability.scope
             and summed.month = stability.month

@@ -26,7 +26,7 @@ with touches as (
 effects as (
 
     select * from {{ ref('stg_models__attribution_effects') }}
-    where replicate = 0 and channel != ''
+    where channel != ''
 
 ),
 

@@ -25,57 +25,9 @@ from {{ ref('int_kpi_simple') }}
     ('payback_months', 'cac_full', 'arpa * gross_margin', 'acquisition_cost + customer_months'),
 ] -%}
 union all
-select
-    vertical as scope,
-    month,
-    metric_window,
-    '{{ metric }}' as metric,
-    {{ metric }} as value,
-    {{ numerator }} as numerator,
-    {{ denominator }} as denominator,
-    null as value_low,
-    null as value_high
-from economics
+{{ metric_rows(metric, 'economics', metric, numerator, denominator, scope='vertical') }}
 where {{ exists_with }} is not null
 {% endfor -%}
-{% for metric, kept in [('nrr', 'kept_mrr'), ('grr', 'kept_mrr_capped')] -%}
-union all
-select
-    scope,
-    month,
-    metric_window,
-    '{{ metric }}' as metric,
-    {{ ratio(kept, 'start_mrr') }} as value,
-    {{ kept }} as numerator,
-    start_mrr as denominator,
-    null as value_low,
-    null as value_high
-from {{ ref('int_retention') }}
-{% endfor -%}
-union all
-select
-    scope,
-    month,
-    metric_window,
-    'advocacy_rate' as metric,
-    {{ ratio('advocates', 'customers') }} as value,
-    advocates as numerator,
-    customers as denominator,
-    null as value_low,
-    null as value_high
-from {{ ref('int_advocacy') }}
-union all
-select
-    scope,
-    month,
-    metric_window,
-    'engagement_rate' as metric,
-    {{ ratio('engaged_contacts', 'reached_contacts') }} as value,
-    engaged_contacts as numerator,
-    reached_contacts as denominator,
-    null as value_low,
-    null as value_high
-from {{ ref('int_engagement_rates') }}
 union all
 select
     scope,
@@ -89,40 +41,25 @@ select
     nps + margin_95 as value_high
 from {{ ref('int_nps') }}
 {% for metric, model, numerator, denominator in [
+    ('nrr', 'int_retention', 'kept_mrr', 'start_mrr'),
+    ('grr', 'int_retention', 'kept_mrr_capped', 'start_mrr'),
+    ('advocacy_rate', 'int_advocacy', 'advocates', 'customers'),
+    ('engagement_rate', 'int_engagement_rates', 'engaged_contacts', 'reached_contacts'),
     ('content_to_meeting', 'int_content_to_meeting', 'with_meeting', 'contacts'),
     ('sales_velocity', 'int_sales_velocity', 'expected_value', 'cycle_days'),
     ('stakeholder_coverage', 'int_stakeholder_coverage', 'role_coverage', 'accounts'),
 ] -%}
 union all
-select
-    scope,
-    month,
-    metric_window,
-    '{{ metric }}' as metric,
-    {{ ratio(numerator, denominator) }} as value,
-    {{ numerator }} as numerator,
-    {{ denominator }} as denominator,
-    null as value_low,
-    null as value_high
-from {{ ref(model) }}
+{{ metric_rows(metric, ref(model), ratio(numerator, denominator), numerator, denominator) }}
 {% endfor -%}
 {% for metric, numerator, denominator in [
     ('attributed_revenue_share', 'marketing_credit', 'revenue'),
     ('influenced_revenue_share', 'influenced_revenue', 'revenue'),
     ('attribution_confidence', 'score', '1'),
 ] -%}
+{% set known = 'case when unknown_revenue = 0 then ' ~ ratio(numerator, denominator) ~ ' end' -%}
 union all
-select
-    scope,
-    month,
-    metric_window,
-    '{{ metric }}' as metric,
-    case when unknown_revenue = 0 then {{ ratio(numerator, denominator) }} end as value,
-    {{ numerator }} as numerator,
-    {{ denominator }} as denominator,
-    null as value_low,
-    null as value_high
-from {{ ref('int_attribution_confidence') }}
+{{ metric_rows(metric, ref('int_attribution_confidence'), known, numerator, denominator) }}
 {% endfor -%}
 {% for metric, model, value, within, total in [
     ('ingestion_latency_p99_ms', 'int_ingestion_latency', 'p99_ms', 'requests_within', 'requests'),
@@ -135,15 +72,5 @@ from {{ ref('int_attribution_confidence') }}
     ('segment_accuracy', 'int_segment_accuracy', ratio('correct', 'used'), 'correct', 'used'),
 ] -%}
 union all
-select
-    'company' as scope,
-    month,
-    metric_window,
-    '{{ metric }}' as metric,
-    {{ value }} as value,
-    {{ within }} as numerator,
-    {{ total }} as denominator,
-    null as value_low,
-    null as value_high
-from {{ ref(model) }}
+{{ metric_rows(metric, ref(model), value, within, total, scope="'company'") }}
 {% endfor -%}

@@ -1,7 +1,7 @@
 with effects as (
 
     select * from {{ ref('stg_models__attribution_effects') }}
-    where replicate = 0 and path = ''
+    where path = ''
 
 ),
 

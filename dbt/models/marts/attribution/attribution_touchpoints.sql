@@ -1,8 +1,8 @@
 {{ config(meta={'month_column': 'converted_on'}) }}
 
-with conversions as (
+with placed as (
 
-    select * from {{ ref('int_attribution_conversions') }}
+    select * from {{ ref('int_attribution_reach') }}
 
 ),
 
@@ -12,47 +12,44 @@ answers as (
 
 ),
 
-placed as (
+wholes as (
 
-    select * from {{ ref('int_attribution_reach') }}
+    select
+        conversion_number,
+        count(*) as touches,
+        max(case when channel != 'direct' then place end) as last_non_direct_place,
+        min(case when channel != 'direct' then age_days end) as last_non_direct_age_days,
+        min(age_days) as last_age_days
+    from placed
+    group by conversion_number
+
+),
+
+conversions as (
+
+    select
+        conversions.*,
+        {{ number_of('conversions.conversion_id') }} as conversion_number,
+        wholes.touches,
+        wholes.last_non_direct_place,
+        wholes.last_non_direct_age_days,
+        wholes.last_age_days,
+        answers.self_reported_source
+    from {{ ref('int_attribution_conversions') }} as conversions
+    left join wholes
+        on {{ number_of('conversions.conversion_id') }} = wholes.conversion_number
+    left join answers
+        on conversions.vertical = answers.vertical and conversions.unit_id = answers.unit_id
 
 ),
 
 -- What is credited where there is no touch: a row of every conversion.
-nothing as (
+touches as (
 
-    select
-        conversion_id,
-        min(age_days) as last_age_days
-    from placed
-    group by conversion_id
-
-),
-
-every as (
-
-    select
-        conversion_id,
-        touch_id,
-        touch_type,
-        contact_id,
-        channel,
-        campaign,
-        campaign_id,
-        touched_at,
-        age_days,
-        previous_age_days,
-        touches_after,
-        is_last_non_direct,
-        last_non_direct_age_days,
-        last_age_days,
-        touched_at <= lead_at and coalesce(next_at > lead_at, true) as is_lead_touch,
-        touched_at <= opportunity_at and coalesce(next_at > opportunity_at, true)
-            as is_opportunity_touch
-    from placed
+    select * from placed
     union all
     select
-        conversions.conversion_id,
+        conversion_number,
         'unattributed' as touch_id,
         'unattributed' as touch_type,
         null as contact_id,
@@ -61,44 +58,46 @@ every as (
         null as campaign_id,
         null as touched_at,
         null as age_days,
+        null as place,
         null as previous_age_days,
-        0 as touches_after,
-        false as is_last_non_direct,
-        null as last_non_direct_age_days,
-        nothing.last_age_days,
-        false as is_lead_touch,
-        false as is_opportunity_touch
+        null as next_at
     from conversions
-    left join nothing on conversions.conversion_id = nothing.conversion_id
 
 )
 
 select
-    every.conversion_id,
-    every.touch_id,
+    conversions.conversion_id,
+    touches.touch_id,
     conversions.goal,
     conversions.vertical,
     conversions.unit_id,
-    every.contact_id,
-    every.touch_type,
-    every.channel,
-    every.campaign,
-    every.campaign_id,
-    every.touched_at,
+    touches.contact_id,
+    touches.touch_type,
+    touches.channel,
+    touches.campaign,
+    touches.campaign_id,
+    touches.touched_at,
     conversions.converted_at,
     conversions.converted_on,
-    every.age_days,
-    every.previous_age_days,
-    every.last_age_days,
-    every.last_non_direct_age_days,
-    cast(every.touches_after as integer) as touches_after,
-    every.is_last_non_direct,
-    coalesce(every.is_lead_touch, false) as is_lead_touch,
-    coalesce(every.is_opportunity_touch, false) as is_opportunity_touch,
+    touches.age_days,
+    touches.previous_age_days,
+    conversions.last_age_days,
+    case when touches.place is not null then conversions.last_non_direct_age_days end
+        as last_non_direct_age_days,
+    cast(coalesce(conversions.touches - touches.place, 0) as integer) as touches_after,
+    coalesce(touches.place = conversions.last_non_direct_place, false) as is_last_non_direct,
+    coalesce(
+        touches.touched_at <= conversions.lead_at
+        and coalesce(touches.next_at > conversions.lead_at, true), false
+    ) as is_lead_touch,
+    coalesce(
+        touches.touched_at <= conversions.opportunity_at
+        and coalesce(touches.next_at > conversions.opportunity_at, true), false
+    ) as is_opportunity_touch,
     case
-        when every.age_days is null
-            then coalesce(every.last_age_days > conversions.lookback_days, true)
-        else every.age_days <= conversions.lookback_days
+        when touches.place is null
+            then coalesce(conversions.last_age_days > conversions.lookback_days, true)
+        else touches.age_days <= conversions.lookback_days
     end as is_in_lookback,
     conversions.lookback_days,
     conversions.half_life_days,
@@ -106,8 +105,6 @@ select
     conversions.currency,
     conversions.revenue_base,
     conversions.is_new_customer,
-    answers.self_reported_source
-from every
-inner join conversions on every.conversion_id = conversions.conversion_id
-left join answers
-    on conversions.vertical = answers.vertical and conversions.unit_id = answers.unit_id
+    conversions.self_reported_source
+from touches
+inner join conversions on touches.conversion_number = conversions.conversion_number

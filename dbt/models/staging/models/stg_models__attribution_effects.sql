@@ -4,8 +4,8 @@ select
     goal,
     model,
     path,
-    cast(replicate as integer) as replicate,
     channel,
     value
 from {{ source('lake', 'attribution_effects') }}
+where replicate = 0
 qualify dense_rank() over (order by as_of desc, snapshot_id asc) = 1
