@@ -955,7 +955,7 @@ _ALL = [
         "journeys",
         "journey_enrolments",
         "journey contact_id known_at",
-        [("journey", TEXT), ("contact_id", TEXT), ("request_id", TEXT), ("actor", TEXT)],
+        [("journey", TEXT), ("contact_id", TEXT), ("request_id", TEXT)],
         "Whom somebody put into a journey by hand: one row per journey, contact and request.",
         lineage=False,
     ),

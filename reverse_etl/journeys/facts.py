@@ -45,6 +45,7 @@ class Sources:
     changes: str = "lake.segment_changes"
     enrolments: str = "lake.journey_enrolments"
     outcomes: str | None = None
+    only_by_hand: bool = False
 
 
 def make(
@@ -116,6 +117,8 @@ def _triggers(version: Version, sources: Sources, as_of: datetime) -> list[tuple
         [],
     )
     found = [by_hand]
+    if sources.only_by_hand:
+        return found
     if isinstance(trigger, EventTrigger):
         rows = leaves.event_rows(0, trigger, sources.fields, list(sources.names), as_of)
         ident = "message_id" if trigger.event is not None else "touch_id"

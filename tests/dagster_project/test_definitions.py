@@ -238,6 +238,7 @@ def test_a_selection_runs_with_its_own_facts(tmp_path: Path) -> None:
         "lake/run_context",
         "lake/load_receipts",
         "lake/segment_conditions",
+        "lake/journey_nodes",
     }
     for bad in ("nonsense::", "key:nothing"):
         with pytest.raises(runs.SelectionError):

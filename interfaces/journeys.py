@@ -1,0 +1,283 @@
+"""`marketing journeys`: what the journeys are, what they did, and what a change would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from workspace.settings import Settings
+
+Option = Annotated[
+    Path | None, typer.Option("--workspace", help="The folder that holds everything.")
+]
+Key = Annotated[str, typer.Argument(help="Key of the journey: the name of its file.")]
+Answers = Annotated[
+    str, typer.Option(help="recorded: people answer as they did; none: nobody does.")
+]
+
+
+def commands(
+    out: Console, chosen: Callable[[Path | None], Settings], refuse: Callable[[str], None]
+) -> typer.Typer:
+    """The sub-commands, printing to ``out``."""
+    app = typer.Typer(
+        no_args_is_help=True, help="What journeys do, did, and would do over past days."
+    )
+
+    def loaded(settings: Settings) -> Any:
+        from workspace import definitions
+
+        try:
+            return definitions.load(settings.definitions)
+        except definitions.DefinitionError as error:
+            return refuse(str(error))
+
+    def stage(settings: Settings) -> Any:
+        from reverse_etl.journeys.rehearsal import Stage
+
+        found = loaded(settings)
+        zone = found.verticals.reporting.time_zone
+        return Stage(settings.paths, found.fields, found.segments, found.journeys, zone)
+
+    def ask(question: Callable[[], Any]) -> Any:
+        """The answer, or the reason why there is none, and exit."""
+        from reverse_etl.journeys.enrolment import BadFile
+        from reverse_etl.journeys.rehearsal import Unanswerable
+        from reverse_etl.journeys.versions import NoSuchVersion
+        from reverse_etl.publish import NothingPublished, TookTooLong
+        from workspace.locks import RunInProgress
+
+        try:
+            return question()
+        except (
+            BadFile,
+            Unanswerable,
+            NoSuchVersion,
+            NothingPublished,
+            TookTooLong,
+            RunInProgress,
+        ) as error:
+            return refuse(str(error))
+
+    @app.command("list")
+    def list_(workspace: Option = None) -> None:
+        """The journeys as last run and published."""
+        from reverse_etl.publish import dicts, need, reader
+
+        def rows() -> list[dict[str, Any]]:
+            with reader(chosen(workspace).paths) as connection:
+                need(connection, "journeys")
+                return dicts(connection, "select * from marts.journeys order by journey")
+
+        table = _table(
+            "journey", "version", "trigger", "entered", "active", "completed", "exited", ""
+        )
+        for row in ask(rows):
+            counts = (row[name] for name in ("entered", "active", "completed", "exited"))
+            state = "" if row["status"] == "active" else row["status"]
+            table.add_row(
+                row["journey"],
+                str(row["version"]),
+                row["trigger_kind"],
+                *(f"{count:,}" for count in counts),
+                state,
+            )
+        out.print(table)
+
+    @app.command()
+    def validate(workspace: Option = None) -> None:
+        """Check every file; exit 2 with file, line and field where one is wrong."""
+        from reverse_etl.journeys import versions
+        from workspace.lake import Lake
+
+        settings = chosen(workspace)
+        found = loaded(settings)
+        lake = Lake(settings.paths.lake)
+        faults = list(versions.faults_of(found.journeys, lake, settings.present(), found.folder))
+        if faults:
+            refuse("\n".join(faults))
+        out.print(f"{len(found.journeys.journeys)} journeys are valid", highlight=False)
+
+    @app.command()
+    def draw(
+        key: Key,
+        file: Annotated[
+            Path | None, typer.Option("--out", help="Where the picture goes (SVG).")
+        ] = None,
+        workspace: Option = None,
+    ) -> None:
+        """Draw a journey, with what its nodes did where it ran."""
+        from reverse_etl.journeys.drawing import draw as picture
+        from reverse_etl.publish import NothingPublished, is_published, reader
+
+        settings = chosen(workspace)
+        journey = ask(lambda: stage(settings).journey(key))
+        counts = None
+        try:
+            with reader(settings.paths) as connection:
+                if is_published(connection, "journey_nodes"):
+                    rows = connection.execute(
+                        "select node, arrived, departed, waiting from marts.journey_nodes "
+                        "where journey = ? and version = ?",
+                        [key, journey.version],
+                    ).fetchall()
+                    counts = {node: tuple(rest) for node, *rest in rows}
+        except NothingPublished:
+            pass  # a journey is drawn before it ever ran
+        target = file or Path(f"{key}.svg")
+        target.write_text(picture(journey, counts), encoding="utf-8")
+        out.print(f"drawn to {target}", highlight=False, markup=False)
+
+    @app.command()
+    def backtest(
+        key: Key,
+        from_: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+        to: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day after the last.")],
+        responses: Answers = "recorded",
+        workspace: Option = None,
+    ) -> None:
+        """Run the file as it stands over past days: entries, sends, where people would wait."""
+        if responses not in ("recorded", "none"):
+            refuse(f"--responses {responses!r}: recorded or none")
+        settings = chosen(workspace)
+        found = ask(
+            lambda: stage(settings).backtest(key, from_.date(), to.date(), responses)  # type: ignore[arg-type]
+        )
+        _show(out, found)
+
+    @app.command()
+    def simulate(
+        key: Key,
+        contact: Annotated[list[str], typer.Option(help="Contact ids; may be repeated.")],
+        days: Annotated[int, typer.Option(min=1, max=400, help="How far to go on.")] = 30,
+        workspace: Option = None,
+    ) -> None:
+        """Put chosen people into a journey and say what it would do with them."""
+        settings = chosen(workspace)
+        found = ask(lambda: stage(settings).simulate(key, contact, days))
+        table = _table("contact", "node", "outcome", "left at", "next")
+        for row in found.steps.to_pylist():
+            table.add_row(
+                row["contact_id"][:12],
+                row["node"],
+                row["outcome"],
+                f"{row['left_at']:%Y-%m-%d %H:%M}",
+                row["next_node"] or "",
+            )
+        out.print(table)
+
+    @app.command()
+    def plan(workspace: Option = None) -> None:
+        """Say what the files as they stand would do to the journeys that run."""
+        from workspace.lake import Lake
+
+        settings = chosen(workspace)
+        found = ask(lambda: stage(settings).plan(Lake(settings.paths.lake)))
+        if not found:
+            out.print("the files say what is in force")
+            return
+        table = _table("journey", "", "version", "active", "would move", "would end")
+        for row in found:
+            counts = (str(n) for n in (row.version, row.active, row.moved, row.ended))
+            table.add_row(row.journey, row.kind, *counts)
+        out.print(table)
+
+    @app.command("versions")
+    def versions_(key: Key, workspace: Option = None) -> None:
+        """Which versions were in force, and since when."""
+        from reverse_etl.journeys import versions
+        from workspace.lake import Lake
+
+        settings = chosen(workspace)
+        rows = versions.history(Lake(settings.paths.lake), settings.present())
+        table = _table("version", "since", "", "by", "definition")
+        for row in rows:
+            if row["journey"] == key:
+                table.add_row(
+                    str(row["version"]),
+                    f"{row['known_at']:%Y-%m-%d %H:%M}",
+                    row["status"],
+                    row["reason"],
+                    row["definition_hash"],
+                )
+        if not table.row_count:
+            refuse(f"no journey {key!r} ever ran")
+        out.print(table)
+
+    @app.command()
+    def rollback(
+        key: Key,
+        to: Annotated[int, typer.Option(help="The version to go back to.")],
+        workspace: Option = None,
+    ) -> None:
+        """Bring an earlier version in force again, from the next run on."""
+        from reverse_etl.journeys import versions
+        from workspace.lake import Lake
+        from workspace.locks import run_lock
+
+        settings = chosen(workspace)
+
+        def change() -> None:
+            with run_lock(settings.paths.run_lock, 60.0, f"rollback {key}"):
+                versions.rollback(Lake(settings.paths.lake), key, to, settings.present())
+
+        ask(change)
+        out.print(f"{key} is at version {to} from the next run on", highlight=False)
+
+    @app.command()
+    def enroll(
+        key: Key,
+        file: Annotated[Path, typer.Argument(help="CSV with a column contact_id.")],
+        workspace: Option = None,
+    ) -> None:
+        """Put the contacts of a CSV file into a journey, at the next run."""
+        from reverse_etl.journeys import enrolment
+        from workspace.lake import Lake
+        from workspace.locks import run_lock
+
+        settings = chosen(workspace)
+
+        def store() -> int:
+            stage(settings).journey(key)
+            with run_lock(settings.paths.run_lock, 60.0, f"enroll {key}"):
+                lake = Lake(settings.paths.lake)
+                return enrolment.enroll(lake, key, file, settings.present())
+
+        count = ask(store)
+        out.print(f"{count:,} contacts enter {key} at the next run", highlight=False)
+
+    return app
+
+
+def _show(out: Console, found: Any) -> None:
+    table = _table("day", "enter", "sends", "end", "waiting")
+    for day in found.days:
+        if day.entered or day.sends or day.ended:
+            counts = (day.entered, day.sends, day.ended, day.waiting)
+            table.add_row(f"{day.at:%Y-%m-%d}", *(f"{count:,}" for count in counts))
+    out.print(table)
+    table = _table("node", "way out", "times")
+    for node, outcome, count in found.outcomes:
+        table.add_row(node, outcome, f"{count:,}")
+    out.print(table)
+    for node, count in found.waiting:
+        out.print(f"{count:,} wait at {node}", highlight=False)
+    sends = sum(count for _, _, count in found.sends)
+    out.print(
+        f"{sends:,} messages; {found.double_days:,} times several to one contact in a day; "
+        f"{found.to_unsubscribed:,} to people who have since unsubscribed",
+        highlight=False,
+    )
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table

@@ -1,0 +1,346 @@
+"""Journeys rehearsed on what is published: over past days, on chosen people, before a change.
+
+Nothing here writes or sends. Over the past the same tick runs day by day over the facts known on
+each day; what people answered is taken as recorded, or nobody answers (``responses``). Fields and
+scores are as published, since no mart keeps their past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+
+from reverse_etl.journeys import facts, running, versions
+from reverse_etl.journeys.plan import Plan, Version, plan
+from reverse_etl.journeys.tick import STEPS
+from reverse_etl.publish import need, published_as_of, reader
+from workspace.definitions import nearest
+from workspace.definitions.journeys import LAUNCH_WINDOW, Journey, Journeys, Send
+from workspace.definitions.segment_fields import Fields
+from workspace.definitions.segments import Segments
+from workspace.lake import Lake
+from workspace.paths import Paths
+from workspace.streams import STREAMS
+
+Responses = Literal["recorded", "none"]
+#: Marts that facts are made of.
+READ = (
+    "dim_contacts",
+    "fct_events",
+    "fct_touchpoints",
+    "contact_features",
+    "account_features",
+    "consent_states",
+    "identity_map",
+    "event_names",
+    "segment_membership_history",
+)
+#: What people do with what they were sent, by the names of events and touches.
+ANSWERS = ("email", "sms", "push")
+LONGEST = 400  # days
+
+
+class Unanswerable(LookupError):
+    """A question that what is published cannot answer; the message says what would help."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """One tick of a rehearsal; ``waiting`` is after it."""
+
+    at: datetime
+    entered: int
+    sends: int
+    ended: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What would have happened. ``double_days`` are contacts and days with several sends;
+    ``to_unsubscribed`` sends to people who had no consent by the time of the published facts."""
+
+    days: list[Day]
+    outcomes: list[tuple[str, str, int]]
+    waiting: list[tuple[str, int]]
+    sends: list[tuple[str, str, int]]
+    double_days: int
+    to_unsubscribed: int
+    steps: pa.Table
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a file would do to a journey when it is applied: ``kind`` is new, changed or retired."""
+
+    journey: str
+    kind: str
+    version: int
+    active: int
+    moved: int
+    ended: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A workspace's published marts and the definitions as their files stand."""
+
+    paths: Paths
+    fields: Fields
+    segments: Segments
+    journeys: Journeys
+    time_zone: str
+
+    def journey(self, key: str) -> Journey:
+        if key not in self.journeys.journeys:
+            raise Unanswerable(f"no journey {key!r}{nearest(key, self.journeys.journeys)}")
+        return self.journeys.journeys[key]
+
+    def backtest(
+        self,
+        key: str,
+        from_on: date,
+        to_on: date,
+        responses: Responses = "recorded",
+        every: timedelta = timedelta(days=1),
+        journey: Journey | None = None,
+    ) -> Rehearsed:
+        """Run a version over [from_on, to_on), a tick at each day's end. Raises
+        :class:`Unanswerable`."""
+        given = journey or self.journey(key)
+        start, end = _midnight(from_on), _midnight(to_on)
+        if not start < end <= start + timedelta(days=LONGEST):
+            raise Unanswerable(f"--from before --to, and no more than {LONGEST} days")
+        moments = []
+        at = start + every
+        while at <= end:
+            moments.append(at)
+            at += every
+        return self._rehearse(key, given, moments, start, responses, None)
+
+    def simulate(
+        self, key: str, contacts: Sequence[str], days: int, responses: Responses = "none"
+    ) -> Rehearsed:
+        """Put people into the journey on the published day and go on day by day."""
+        start = published_as_of(self.paths)
+        moments = [start + timedelta(days=number) for number in range(days + 1)]
+        return self._rehearse(key, self.journey(key), moments, start, responses, contacts)
+
+    def _rehearse(
+        self,
+        key: str,
+        journey: Journey,
+        moments: list[datetime],
+        start: datetime,
+        responses: Responses,
+        contacts: Sequence[str] | None,
+    ) -> Rehearsed:
+        given = [
+            Version(key, journey, start + (LAUNCH_WINDOW if contacts is None else timedelta()))
+        ]
+        planned = plan(given)
+        with self._opened() as connection:
+            enrolled = [(key, one, start) for one in contacts or []]
+            _relation(connection, "rehearsed_enrolments", enrolled)
+            sources = self._sources(connection, is_by_hand=contacts is not None)
+            empty = STREAMS[STEPS].schema.empty_table()
+            connection.register("no_steps", empty)
+            connection.execute("create temp table journey_log as from no_steps")
+            days = []
+            for at in moments:
+                steps = self._tick(connection, planned, given, sources, at, responses)
+                days.append(_day(connection, steps, at, journey))
+            return _summary(connection, days, key, journey)
+
+    def _tick(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        planned: Plan,
+        given: list[Version],
+        sources: facts.Sources,
+        at: datetime,
+        responses: Responses,
+    ) -> pa.Table:
+        facts.make(connection, planned, given, sources, at)
+        if responses == "none":
+            answered = [
+                str(number)
+                for number, happening in planned.happenings.items()
+                if happening.name.lower().startswith(ANSWERS)
+            ]
+            if answered:
+                connection.execute(
+                    f"delete from journey_events where number in ({', '.join(answered)})"
+                )
+        steps = running.tick(connection, planned, at)
+        connection.register("new_rows", steps)
+        connection.execute("insert into journey_log by name select * from new_rows")
+        connection.unregister("new_rows")
+        return steps
+
+    # ---- before a change is applied ------------------------------------------------------------
+
+    def plan(self, lake: Lake) -> list[Change]:
+        """What the files would change against the versions in force."""
+        as_of = published_as_of(self.paths)
+        faults = list(versions.faults_of(self.journeys, lake, as_of, self.paths.root))
+        if faults:
+            raise Unanswerable("\n".join(faults))
+        before = {}
+        for row in versions.history(lake, as_of):
+            before[row["journey"]] = row
+        with self._opened() as connection:
+            need(connection, "journey_executions")
+            active = dict(
+                connection.execute(
+                    "select journey, count(*) from marts.journey_executions "
+                    "where status = 'active' group by 1"
+                ).fetchall()
+            )
+        found = []
+        for key in sorted({*before, *self.journeys.journeys}):
+            journey, known = self.journeys.journeys.get(key), before.get(key)
+            count = active.get(key, 0)
+            if journey is None:
+                assert known is not None
+                if known["status"] == versions.ACTIVE:
+                    found.append(Change(key, "retired", known["version"], count, 0, 0))
+            elif known is None or journey.version > known["version"]:
+                moves = not isinstance(journey.on_edit, str)
+                found.append(
+                    Change(
+                        key,
+                        "new" if known is None else "changed",
+                        journey.version,
+                        count,
+                        count if moves else 0,
+                        count if journey.on_edit == "exit" else 0,
+                    )
+                )
+        return found
+
+    # ---- facts from what is published ----------------------------------------------------------
+
+    @contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with reader(self.paths, seconds=600) as connection:
+            need(connection, *READ)
+            yield connection
+
+    def _sources(self, connection: duckdb.DuckDBPyConnection, is_by_hand: bool) -> facts.Sources:
+        """Changes of segments are told back from the published spells."""
+        connection.execute(
+            """
+            create temp table published_changes as
+            select segment, member_type, member_id, 'entered' as change,
+                dense_rank() over (partition by segment order by entered_at) as sequence,
+                entered_at as known_at
+            from marts.segment_membership_history
+            union all
+            select segment, member_type, member_id, 'left', 0, left_at
+            from marts.segment_membership_history where left_at is not null
+            """
+        )
+        names = connection.execute("select message_type, event from marts.event_names").fetchall()
+        return facts.Sources(
+            self.fields,
+            self.segments,
+            names,
+            self.time_zone,
+            changes="published_changes",
+            enrolments="rehearsed_enrolments",
+            only_by_hand=is_by_hand,
+        )
+
+
+def _relation(
+    connection: duckdb.DuckDBPyConnection, name: str, rows: list[tuple[str, str, datetime]]
+) -> None:
+    table = pa.table(
+        {
+            "journey": pa.array([row[0] for row in rows], pa.string()),
+            "contact_id": pa.array([row[1] for row in rows], pa.string()),
+            "known_at": pa.array([row[2] for row in rows], pa.timestamp("us")),
+            "request_id": pa.array(["rehearsal"] * len(rows), pa.string()),
+        }
+    )
+    connection.register("given_rows", table)
+    connection.execute(f"create temp table {name} as from given_rows")
+    connection.unregister("given_rows")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)
+
+
+def _day(
+    connection: duckdb.DuckDBPyConnection, steps: pa.Table, at: datetime, journey: Journey
+) -> Day:
+    sends = {key for key, node in journey.nodes.items() if isinstance(node, Send)}
+    rows = steps.select(["kind", "next_node", "outcome"]).to_pylist()
+    waiting = connection.execute(
+        "select count(*) from (select arg_max({n: next_node}, step_number) as last "
+        "from journey_log where kind != 'watch' group by enrolment_id) where last.n is not null"
+    ).fetchone()
+    assert waiting is not None
+    mine = [row for row in rows if row["kind"] != "watch"]
+    return Day(
+        at,
+        sum(row["kind"] == "trigger" for row in mine),
+        sum(row["next_node"] in sends for row in mine),
+        sum(row["next_node"] is None for row in mine),
+        waiting[0],
+    )
+
+
+def _summary(
+    connection: duckdb.DuckDBPyConnection, days: list[Day], key: str, journey: Journey
+) -> Rehearsed:
+    sends = {name: node for name, node in journey.nodes.items() if isinstance(node, Send)}
+    connection.execute(
+        "create temp table rehearsed_sends (node varchar, purpose varchar, channel varchar)"
+    )
+    for name, node in sends.items():
+        values = [name, node.purpose or journey.purpose, node.channel]
+        connection.execute("insert into rehearsed_sends values (?, ?, ?)", values)
+    outcomes = connection.execute(
+        "select node, outcome, count(*) from journey_log where kind != 'watch' "
+        "group by all order by min(step_number), 1, 2"
+    ).fetchall()
+    waiting = connection.execute(
+        "select last.n, count(*) from (select arg_max({n: next_node}, step_number) as last "
+        "from journey_log where kind != 'watch' group by enrolment_id) "
+        "where last.n is not null group by 1 order by 2 desc, 1"
+    ).fetchall()
+    connection.execute(
+        "create temp table sent as select log.contact_id, s.*, log.left_at "
+        "from journey_log as log join rehearsed_sends as s on log.next_node = s.node"
+    )
+    sent = connection.execute(
+        "select node, channel, count(*) from sent group by all order by 1, 2"
+    ).fetchall()
+    row = connection.execute(
+        """
+        select
+            (select count(*) from (
+                select 1 from sent group by contact_id, cast(left_at as date) having count(*) > 1
+            )),
+            (select count(*) from sent where exists (
+                select 1 from marts.consent_states as c
+                where c.contact_id = sent.contact_id and c.purpose = sent.purpose
+                    and c.channel = sent.channel
+                    and c.state in ('withdrawn', 'objection', 'suppressed')
+            ))
+        """
+    ).fetchone()
+    assert row is not None
+    steps = connection.execute(
+        "select * from journey_log where kind != 'watch' order by enrolment_id, step_number"
+    ).to_arrow_table()
+    return Rehearsed(days, outcomes, waiting, sent, row[0], row[1], steps)
