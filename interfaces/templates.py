@@ -16,6 +16,9 @@ Option = Annotated[
     Path | None, typer.Option("--workspace", help="The folder that holds everything.")
 ]
 Name = Annotated[str, typer.Argument(help="Key of the template: the name of its folder.")]
+Model = Annotated[
+    bool, typer.Option("--model", help="Ask the model that MARKETING_ANTHROPIC_KEY is for.")
+]
 
 CHECK_FAILED = 1
 
@@ -130,4 +133,71 @@ def commands(
         if found.sample:
             out.print(f"made up: {', '.join(found.sample)}", markup=False, highlight=False)
 
+    @app.command()
+    def analyze(
+        name: Name,
+        workspace: Option = None,
+        language: Annotated[str | None, typer.Option("--language", help="Such as fr.")] = None,
+        model: Model = False,
+    ) -> None:
+        """Say what a template is about, and how long it is to read."""
+        from reverse_etl.content.drafts import DraftError, KeywordAnalyzer, text_of
+
+        loaded = library(chosen(workspace))
+        if name not in loaded.entries:
+            refuse(f"no template {name!r}")
+        entry = loaded.entries[name]
+        asked = language or entry.template.language
+        others = [text_of(e, asked) for e in loaded.entries.values() if e.key != name]
+        try:
+            analyzer: Any = KeywordAnalyzer(others)
+            if model:
+                from reverse_etl.content.claude import ClaudeAnalyzer
+
+                analyzer = ClaudeAnalyzer(_client())
+            found = analyzer.analyze(text_of(entry, asked))
+        except DraftError as error:
+            refuse(str(error))
+        out.print(
+            f"{found.language}, {found.words} words, {found.reading_seconds} s to read; the longest "
+            f"sentence has {found.longest_sentence_words} words",
+            highlight=False,
+        )
+        out.print(", ".join(word for word, _ in found.keywords), markup=False, highlight=False)
+
+    @app.command()
+    def draft(
+        name: Name,
+        brief: Annotated[str, typer.Option("--brief", help="What the message is for.")],
+        vertical: Annotated[str, typer.Option("--vertical")],
+        workspace: Option = None,
+        language: Annotated[str, typer.Option("--language", help="Such as fr.")] = "fr",
+        purpose: Annotated[str, typer.Option("--purpose", help="Of consent.yml.")] = "marketing",
+        model: Model = False,
+    ) -> None:
+        """Begin a template: a copy of the nearest one, or a model's. It is not sent until approved."""
+        from reverse_etl.content import drafts
+
+        settings = chosen(workspace)
+        loaded = library(settings)
+        wanted = drafts.Brief(brief, vertical, language, purpose=purpose)
+        try:
+            drafter: Any = drafts.NearestTemplate(loaded)
+            if model:
+                from reverse_etl.content.claude import ClaudeDrafter
+
+                drafter = ClaudeDrafter(_client(), loaded.senders)
+            drafts.land(settings.definitions, name, drafter.draft(wanted))
+        except drafts.DraftError as error:
+            refuse(str(error))
+        folder = settings.definitions / "templates" / name
+        out.print(f"drafted in {folder}; to send it, set approved: true", highlight=False)
+
     return app
+
+
+def _client() -> Any:
+    from reverse_etl.content.claude import VARIABLES, Claude
+    from workspace import settings
+
+    return Claude(settings.variables(VARIABLES))

@@ -231,9 +231,7 @@ class _Reader:
                 names.setdefault(name, set()).add(piece)
         return reading
 
-    def _needs(
-        self, names: Mapping[str, set[str]], language: str, channel: str
-    ) -> Iterator[Need]:
+    def _needs(self, names: Mapping[str, set[str]], language: str, channel: str) -> Iterator[Need]:
         constants = self.sender.values
         for name in sorted(names):
             given = self.template.fields.get(name)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import jinja2
 from jinja2 import nodes
 
-FILTERS = frozenset("upper lower capitalize title trim urlencode".split())
-COMPARISONS = frozenset("eq ne in notin".split())
+FILTERS = frozenset(["upper", "lower", "capitalize", "title", "trim", "urlencode"])
+COMPARISONS = frozenset(["eq", "ne", "in", "notin"])
 MOST_CHARACTERS = 200_000
 LONGEST_LITERAL = 200
 LONGEST_LIST = 50

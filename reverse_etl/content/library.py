@@ -302,9 +302,7 @@ def finished(entry: Entry, part: Part, texts: list[str]) -> Rendered | Refused:
             "content": content,
         }
     )
-    return Rendered(
-        entry.key, entry.version, part.channel, part.language, content, payload, size
-    )
+    return Rendered(entry.key, entry.version, part.channel, part.language, content, payload, size)
 
 
 def _failed(entry: Entry, part: Part, detail: str) -> Refused:

@@ -54,7 +54,7 @@ def lint(
     found: list[Finding] = []
     for entry in entries:
         found += _unused(entry)
-        for (channel, language), part in sorted(entry.parts.items()):
+        for (channel, _), part in sorted(entry.parts.items()):
             look = _Part(entry, part, next(answers), rules, known)
             found += getattr(look, channel)()
     return found

@@ -14,13 +14,18 @@ _WHOLE_TAG = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)\s*\}\}")
 _ENCODED_TAG = re.compile(r"\{\{[^{}]*\|\s*urlencode\s*\}\}")
 _ATTRIBUTE_URL = re.compile(r"\b(href|src)=\"\{\{\s*([a-z][a-z0-9_]*)\s*\}\}\"")
 
-LINKING = frozenset("href src action formaction background poster cite data srcset".split())
-READ_OUT = frozenset("alt title aria-label".split())
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+LINKING = _words("href src action formaction background poster cite data srcset")
+READ_OUT = _words("alt title aria-label")
 LINK_BEGINNINGS = ("https://", "mailto:", "tel:", "#")
-FORBIDDEN = frozenset("script iframe object embed form base applet frame frameset link".split())
-VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+FORBIDDEN = _words("script iframe object embed form base applet frame frameset link")
+VOID = _words("area base br col embed hr img input link meta source track wbr")
 DEEPEST = 60
-BLOCKS = frozenset("p div tr table h1 h2 h3 h4 ul ol li section article header footer".split())
+BLOCKS = _words("p div tr table h1 h2 h3 h4 ul ol li section article header footer")
 
 #: Under this name stands a link that is escaped already (`values.escaped`).
 ESCAPED = "__href"
@@ -146,12 +151,12 @@ class _Depth(HTMLParser):
 
 
 #: The compiler drops an element it does not know without a word.
-ELEMENTS = frozenset(
-    "mjml mj-head mj-body mj-title mj-preview mj-attributes mj-all mj-class mj-style mj-font "
-    "mj-breakpoint mj-section mj-column mj-group mj-wrapper mj-text mj-button mj-image mj-divider "
-    "mj-spacer mj-table mj-raw mj-hero mj-navbar mj-navbar-link mj-social mj-social-element "
-    "mj-accordion mj-accordion-element mj-accordion-title mj-accordion-text mj-carousel "
-    "mj-carousel-image".split()
+ELEMENTS = _words(
+    "mjml mj-head mj-body mj-title mj-preview mj-attributes mj-all mj-class mj-style mj-font mj- "
+    "breakpoint mj-section mj-column mj-group mj-wrapper mj-text mj-button mj-image mj-divider "
+    "mj-spacer mj-table mj-raw mj-hero mj-navbar mj-navbar-link mj-social mj-social-element mj- "
+    "accordion mj-accordion-element mj-accordion-title mj-accordion-text mj-carousel mj-carousel- "
+    "image"
 )
 
 

@@ -95,10 +95,7 @@ class Part:
         """What the engine is given for one person. Raises :class:`Incomplete`."""
         found: dict[str, str] = {}
         for need in self.needs:
-            if need.is_constant:
-                text = need.fallback or ""
-            else:
-                text = self._one(need, given)
+            text = (need.fallback or "") if need.is_constant else self._one(need, given)
             found[need.name] = text
             if need.in_html_link:
                 found[need.name + ESCAPED] = values.escaped(text)

@@ -56,9 +56,7 @@ def people(
     if not contacts:
         return {}
     found = {row["contact_id"]: row for row in dicts(marts, _marts_query(marts), [list(contacts)])}
-    names = {
-        row["contact_id"]: row for row in dicts(pii or marts, _NAMES_QUERY, [list(contacts)])
-    }
+    names = {row["contact_id"]: row for row in dicts(pii or marts, _NAMES_QUERY, [list(contacts)])}
     recommended = _recommendations(marts, contacts, approved_items)
     return {
         contact: Person(
@@ -151,9 +149,7 @@ def _recommendations(
     return found
 
 
-def _values(
-    area: str, row: Mapping[str, Any], names: Collection[str]
-) -> dict[str, Primitive]:
+def _values(area: str, row: Mapping[str, Any], names: Collection[str]) -> dict[str, Primitive]:
     return {f"{area}.{name}": _plain(row.get(name)) for name in sorted(names)}
 
 

@@ -123,7 +123,8 @@ def page(library: Library, folder: Path, found: Preview) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(message.template)}</title><style>"
         "body{font:15px sans-serif;margin:1.5rem;max-width:60rem}th{text-align:left;"
-        "padding-right:1rem;vertical-align:top}iframe{width:100%;height:46rem;border:1px solid #ccc;"
-        "margin:1rem 0}pre{white-space:pre-wrap;border:1px solid #ccc;padding:1rem}"
+        "padding-right:1rem;vertical-align:top}"
+        "iframe{width:100%;height:46rem;border:1px solid #ccc;margin:1rem 0}"
+        "pre{white-space:pre-wrap;border:1px solid #ccc;padding:1rem}"
         f"</style></head><body><table>{head}</table>{body}</body></html>\n"
     )

@@ -5,7 +5,7 @@ memory or processor time than it may; `pool` then finds out whose fault it was. 
 writes frames of a length (4 bytes, big-endian) and msgpack:
 
     ["define", part, {piece: [source, is_html]}]  ->  null, or an error
-    ["render", part, [{name: value}, …]]          ->  one [text, …] in the pieces' order, or error, each
+    ["render", part, [{name: value}, …]]          ->  of each its pieces' texts, or an error
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ MOST_CHARACTERS = 1_000_000
 
 #: Everything the engine brings besides what `language` allows, and ``safe`` for values that were
 #: escaped before. An unknown name is no error, so newer engines' filters may stand here, too.
-REMOVED_FILTERS = (
-    "abs attr batch bool chain count d default dictsort e escape filesizeformat first float format "
-    "groupby indent int items join last length lines list map max min pluralize pprint random "
-    "reject rejectattr replace reverse round select selectattr slice sort split string striptags "
-    "sum tojson truncate unique urlize wordcount wordwrap xmlattr zip"
-).split()
+REMOVED_FILTERS = """
+    abs attr batch bool chain count d default dictsort e escape filesizeformat first float format
+    groupby indent int items join last length lines list map max min pluralize pprint random
+    reject rejectattr replace reverse round select selectattr slice sort split string striptags
+    sum tojson truncate unique urlize wordcount wordwrap xmlattr zip
+""".split()  # noqa: SIM905
 
 
 def environment() -> minijinja.Environment:

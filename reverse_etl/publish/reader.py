@@ -61,9 +61,7 @@ def pii_reader(paths: Paths, seconds: float = SECONDS) -> Iterator[duckdb.DuckDB
 
 
 @contextmanager
-def _locked(
-    file: Path, folders: set[Path], seconds: float
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def _locked(file: Path, folders: set[Path], seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(str(file), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"set memory_limit = '{MEMORY}'")

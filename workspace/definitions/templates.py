@@ -25,22 +25,25 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")]
 Url = Annotated[str, Field(pattern=r"^https://[^\s\"'<>\\]+$", max_length=2000)]
 Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\r\n]*$")]
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 #: What a field may be filled from. ``event`` holds what the occasion of the message says, under
 #: any name; ``message`` and ``sender`` are known of every message.
 SOURCES: dict[str, frozenset[str]] = {
-    "contact": frozenset(
+    "contact": _words(
         "first_name last_name job_title organisation city role persona language country "
-        "lifecycle_stage buyer_stage lead_band".split()
+        "lifecycle_stage buyer_stage lead_band"
     ),
-    "account": frozenset(
+    "account": _words(
         "name city postal_code departement_code region_code account_type population employees "
-        "buyer_stage contract_ends_on".split()
+        "buyer_stage contract_ends_on"
     ),
-    "recommendation": frozenset("title url content_type topic".split()),
-    "message": frozenset("unsubscribe_url preferences_url view_url sent_on".split()),
-    "sender": frozenset(
-        "name organisation postal_address website_url app_url reply_to sms_stop".split()
-    ),
+    "recommendation": _words("title url content_type topic"),
+    "message": _words("unsubscribe_url preferences_url view_url sent_on"),
+    "sender": _words("name organisation postal_address website_url app_url reply_to sms_stop"),
 }
 MOST_RECOMMENDATIONS = 5
 _EVENT = re.compile(r"^event\.[a-z][a-z0-9_]{0,62}$")
@@ -68,9 +71,7 @@ class MergeField(Strict):
         else:
             area, _, name = source.partition(".")
             if area == "recommendation":
-                raise ValueError(
-                    f"recommendation.<rank>.<what>, ranks 1 to {MOST_RECOMMENDATIONS}"
-                )
+                raise ValueError(f"recommendation.<rank>.<what>, ranks 1 to {MOST_RECOMMENDATIONS}")
         if area not in SOURCES:
             raise ValueError(f"no source {area!r}{nearest(area, [*SOURCES, 'event'])}")
         if name not in SOURCES[area]:
@@ -249,7 +250,10 @@ def _faults(
         yield ("vertical",), f"no vertical {template.vertical!r} in verticals.yml{near}"
     purpose = template.purpose
     if purpose is not None and purpose not in consent.purposes:
-        yield ("purpose",), f"no purpose {purpose!r} in consent.yml{nearest(purpose, consent.purposes)}"
+        yield (
+            ("purpose",),
+            f"no purpose {purpose!r} in consent.yml{nearest(purpose, consent.purposes)}",
+        )
     fields = {**shared, **template.fields}
     for block, variants in template.blocks.items():
         if block in shared:
