@@ -67,7 +67,7 @@ def commands(
         name: Annotated[str | None, typer.Argument(help="One template; all by default.")] = None,
         workspace: Option = None,
     ) -> None:
-        """Say what is wrong with templates, by file and line; exit 1 where one should not be sent."""
+        """Say what is wrong with templates, by file and line; exit 1 where an error is."""
         from reverse_etl.content.lint import ERROR
         from reverse_etl.content.lint import lint as look
         from workspace.definitions.reading import read
@@ -159,8 +159,8 @@ def commands(
         except DraftError as error:
             refuse(str(error))
         out.print(
-            f"{found.language}, {found.words} words, {found.reading_seconds} s to read; the longest "
-            f"sentence has {found.longest_sentence_words} words",
+            f"{found.language}, {found.words} words, {found.reading_seconds} s to read; "
+            f"the longest sentence has {found.longest_sentence_words} words",
             highlight=False,
         )
         out.print(", ".join(word for word, _ in found.keywords), markup=False, highlight=False)
@@ -175,7 +175,7 @@ def commands(
         purpose: Annotated[str, typer.Option("--purpose", help="Of consent.yml.")] = "marketing",
         model: Model = False,
     ) -> None:
-        """Begin a template: a copy of the nearest one, or a model's. It is not sent until approved."""
+        """Begin a template: a copy of the nearest one, or a model's. Nothing is sent of it."""
         from reverse_etl.content import drafts
 
         settings = chosen(workspace)

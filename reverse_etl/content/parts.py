@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from reverse_etl.content import values
@@ -62,6 +63,20 @@ class Part:
     blocks: tuple[tuple[str, tuple[Variant, ...]], ...] = ()
     deciding: tuple[Need, ...] = ()  # fields that blocks ask about
 
+    @cached_property
+    def _constants(self) -> dict[str, str]:
+        found = {}
+        for need in self.needs:
+            if need.is_constant:
+                found[need.name] = need.fallback or ""
+                if need.in_html_link:
+                    found[need.name + ESCAPED] = values.escaped(found[need.name])
+        return found
+
+    @cached_property
+    def _asked(self) -> tuple[Need, ...]:
+        return tuple(need for need in self.needs if not need.is_constant)
+
     @property
     def plain(self) -> dict[str, Any]:
         return {
@@ -93,9 +108,9 @@ class Part:
 
     def filled(self, given: Values, segments: Collection[str]) -> dict[str, str]:
         """What the engine is given for one person. Raises :class:`Incomplete`."""
-        found: dict[str, str] = {}
-        for need in self.needs:
-            text = (need.fallback or "") if need.is_constant else self._one(need, given)
+        found = dict(self._constants)
+        for need in self._asked:
+            text = self._one(need, given)
             found[need.name] = text
             if need.in_html_link:
                 found[need.name + ESCAPED] = values.escaped(text)

@@ -12,10 +12,9 @@ Primitive = str | int | float | bool | Decimal | date | None
 
 _URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?#][!-~]*)?")
 _URL_FORBIDS = re.compile(r"[\s\"'<>\\^`{|}]")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 #: What ends a line or turns the direction of what is read.
 _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 MONTHS = {
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
@@ -39,10 +38,8 @@ def written(value: Primitive, kind: str, language: str, decimals: int | None = N
     if isinstance(value, str):
         if len(value) > LONGEST:
             raise BadValue(f"is longer than {LONGEST:,} characters")
-        if _SURROGATE.search(value):
-            raise BadValue("is no Unicode text")
-        if _CONTROLS.search(value):
-            raise BadValue("holds a control character")
+        if _NO_TEXT.search(value):
+            raise BadValue("holds a control character, or half of one")
     if kind == "number":
         return _number(value, language, decimals)
     if kind == "date":

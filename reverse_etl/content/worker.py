@@ -69,12 +69,12 @@ class Engine:
         found: list[list[str] | str] = []
         for its in values:
             try:
-                texts = [render(name, **its) for name in names]
+                found.append([render(name, **its) for name in names])
             except minijinja.TemplateError as error:
                 found.append(told(error))
-                continue
-            too_long = sum(map(len, texts)) > MOST_CHARACTERS
-            found.append(f"more than {MOST_CHARACTERS:,} characters" if too_long else texts)
+        for place, texts in enumerate(found):
+            if isinstance(texts, list) and sum(map(len, texts)) > MOST_CHARACTERS:
+                found[place] = f"more than {MOST_CHARACTERS:,} characters"
         return found
 
 

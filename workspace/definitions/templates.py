@@ -250,10 +250,8 @@ def _faults(
         yield ("vertical",), f"no vertical {template.vertical!r} in verticals.yml{near}"
     purpose = template.purpose
     if purpose is not None and purpose not in consent.purposes:
-        yield (
-            ("purpose",),
-            f"no purpose {purpose!r} in consent.yml{nearest(purpose, consent.purposes)}",
-        )
+        near = nearest(purpose, consent.purposes)
+        yield ("purpose",), f"no purpose {purpose!r} in consent.yml{near}"
     fields = {**shared, **template.fields}
     for block, variants in template.blocks.items():
         if block in shared:
