@@ -15,6 +15,7 @@ from reverse_etl.content.assets import Asset
 from reverse_etl.content.language import Reading, read_source
 from reverse_etl.content.markup import Link, Markup, MarkupError
 from reverse_etl.content.parts import LINES, Need, Part
+from reverse_etl.content.values import BadValue, check_line, written
 from workspace.definitions.reading import DefinitionError, Strict, nearest, read
 from workspace.definitions.templates import Sender, Template
 
@@ -239,10 +240,14 @@ class _Reader:
                 continue
             constant = constants.get(given.from_)
             fallback = constant if constant is not None else given.fallback_in(language)
-            if given.kind == "url" and fallback and not fallback.startswith("https://"):
-                self._fault(
-                    self.folder / "template.yml", 1, f"fields.{name}.fallback: is no https:// link"
-                )
+            in_line = bool(names[name] & LINES)
+            try:
+                written(fallback, "url" if given.kind == "url" else "text", language)
+                if in_line and fallback:
+                    check_line(fallback)
+            except BadValue as error:
+                fault = f"fields.{name}.fallback: {error}"
+                self._fault(self.folder / "template.yml", 1, fault)
             yield Need(
                 name=name,
                 source=given.from_,
@@ -250,7 +255,7 @@ class _Reader:
                 decimals=given.decimals,
                 fallback=fallback,
                 is_constant=constant is not None,
-                in_line=bool(names[name] & LINES),
+                in_line=in_line,
                 in_html_link=given.kind == "url" and "html" in names[name],
             )
 

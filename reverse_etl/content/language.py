@@ -8,6 +8,7 @@ engine's own limits (`worker`) stand behind it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ LONGEST_LITERAL = 200
 LONGEST_LIST = 50
 DEEPEST = 20
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PARSER = jinja2.Environment(keep_trailing_newline=True)
 
 
@@ -39,10 +41,16 @@ def read_source(text: str) -> Reading:
     if len(text) > MOST_CHARACTERS:
         found.faults.append((1, f"longer than {MOST_CHARACTERS:,} characters"))
         return found
-    if "\0" in text:
-        found.faults.append((text.count("\n", 0, text.index("\0")) + 1, "holds a NUL"))
+    control = _CONTROL.search(text)
+    if control:
+        line = text.count("\n", 0, control.start()) + 1
+        found.faults.append((line, "holds a control character"))
         return found
     try:
+        kinds = {kind: line for line, kind, _ in _PARSER.lex(text)}
+        if "raw_begin" in kinds:
+            found.faults.append((kinds["raw_begin"], "raw is no part of the template language"))
+            return found
         tree = _PARSER.parse(text)
     except jinja2.TemplateSyntaxError as error:
         found.faults.append((error.lineno, error.message or "is no template"))

@@ -31,6 +31,7 @@ from workspace.definitions.templates import Sender, Template, load_senders, load
 from workspace.definitions.verticals import Verticals
 
 BATCH = 200
+LONGEST = 1_000_000
 REASONS = (
     "no_template",  # none of that name
     "no_part",  # it has no such channel
@@ -293,6 +294,8 @@ def finished(entry: Entry, part: Part, texts: list[str]) -> Rendered | Refused:
             content[name] = content[name].strip()
         if not content[name] and name != "preheader":
             return _failed(entry, part, f"{name} is empty")
+        if len(content[name]) > LONGEST:
+            return _failed(entry, part, f"{name} has more than {LONGEST:,} characters")
     payload = _CANONICAL.encode(
         {
             "template": entry.key,

@@ -21,6 +21,8 @@ from typing import Any
 
 import msgspec
 
+from reverse_etl.content.skeleton import Skeleton, skeleton
+
 WORKERS = 2
 MEMORY_BYTES = 192 << 20
 CPU_SECONDS = 0.5
@@ -129,6 +131,7 @@ class Pool:
     def __init__(self, workers: int = WORKERS) -> None:
         self.most = workers
         self.idle: list[Worker] = []
+        self._skeletons: dict[str, dict[str, Skeleton]] = {}
 
     def __enter__(self) -> Pool:
         return self
@@ -162,7 +165,7 @@ class Pool:
                     worker = self._take()
                     busy[worker.out] = (worker, number, batch)
                     try:
-                        worker.start(batch.part, batch.pieces, batch.values)
+                        worker.start(batch.part, self._pieces(batch), batch.values)
                     except Died:
                         del busy[worker.out]
                         worker.close()
@@ -172,7 +175,7 @@ class Pool:
                     for descriptor in ready:
                         worker, number, batch = busy[descriptor]
                         try:
-                            outcomes[number] = worker.answer()
+                            outcomes[number] = self._whole(batch, worker.answer())
                             self.idle.append(worker)
                             del busy[descriptor]
                         except Died:
@@ -187,6 +190,23 @@ class Pool:
     def _take(self) -> Worker:
         return self.idle.pop() if self.idle else Worker()
 
+    def _pieces(self, batch: Batch) -> dict[str, tuple[str, bool]]:
+        """What of the pieces a worker is given."""
+        known = self._skeletons.get(batch.part)
+        if known is None:
+            known = {name: skeleton(source) for name, (source, _) in batch.pieces.items()}
+            self._skeletons[batch.part] = known
+        return {name: (known[name].source, html) for name, (_, html) in batch.pieces.items()}
+
+    def _whole(self, batch: Batch, answers: list[Outcome]) -> list[Outcome]:
+        fills = [known.filled for known in self._skeletons[batch.part].values()]
+        return [
+            [fill(text) for fill, text in zip(fills, answer, strict=True)]
+            if isinstance(answer, list)
+            else answer
+            for answer in answers
+        ]
+
     def _one_by_one(self, batch: Batch) -> list[Outcome]:
         found: list[Outcome] = []
         deaths = 0
@@ -196,8 +216,8 @@ class Pool:
                 continue
             worker = self._take()
             try:
-                worker.start(batch.part, batch.pieces, [values])
-                found += worker.answer()
+                worker.start(batch.part, self._pieces(batch), [values])
+                found += self._whole(batch, worker.answer())
                 self.idle.append(worker)
             except Died:
                 worker.close()
