@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.content.lint import ERROR, WARNING, lint
 from reverse_etl.content.library import Library, Rendered, Request
+from reverse_etl.content.lint import ERROR, WARNING, lint
 from reverse_etl.content.preview import preview, samples
 from reverse_etl.content.sms import EXTENSION, GSM_7
-from tests.reverse_etl.content.folders import FOOTER, TEMPLATE, folder, mjml
+from tests.reverse_etl.content.folders import TEMPLATE, folder, mjml
 from workspace.definitions.reading import read
 from workspace.definitions.templates import ENDED_BY_UNSUBSCRIBING, Rules, load_rules
 from workspace.definitions.verticals import Verticals
@@ -207,8 +207,3 @@ def test_a_preview_says_what_is_made_up(shipped: Library) -> None:
     nobody = preview(shipped, "public_weekly_digest", "email", "fr", Person("c", {}))
     assert nobody.reason == "missing_value" and nobody.field == "title_1"  # type: ignore[union-attr]
     shipped.close()
-
-
-def test_footers_are_read(tmp_path: Path) -> None:
-    """What the lint looks for is what the helper of these tests writes."""
-    assert "unsubscribe_url" in FOOTER and "postal_address" in FOOTER

@@ -58,7 +58,7 @@ def test_places_where_nothing_may_stand(tmp_path: Path, body: str) -> None:
     [
         '<a href="{{ link }}">{{ first_name }}</a>',
         '<a href="{{link}}" title="{{ first_name }}">x</a>',
-        '<a href="https://a.example/{{ first_name|urlencode }}?x={{ first_name | urlencode }}">x</a>',
+        '<a href="https://a.example/{{ first_name|urlencode }}?x={{ link | urlencode }}">x</a>',
         '<a href="mailto:a@example.org">x</a>',
         '<a href="tel:+33100000000">x</a>',
         '<img src="{{ link }}" alt="{{ first_name }}" />',

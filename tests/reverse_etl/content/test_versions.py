@@ -79,7 +79,7 @@ def test_a_version_is_stored_once_and_when_it_changes(world: World) -> None:
     ],
 )
 def test_what_a_version_is(world: World, old: str, new: str, is_other_bytes: bool | None) -> None:
-    """A name is stored, too, and leaves the hash that messages carry; blanks of YAML are nothing."""
+    """A name is stored and leaves the hash that messages carry; blanks of YAML are nothing."""
     world.run()
     world.write("template.yml", TEMPLATE.replace(old, new))
     assert world.run() == ([] if is_other_bytes is None else ["t"])
