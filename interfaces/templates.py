@@ -106,6 +106,7 @@ def commands(
         from reverse_etl.content.library import Refused
         from reverse_etl.content.people import published_person
         from reverse_etl.publish import NothingPublished, TookTooLong
+        from workspace import durable
 
         settings = chosen(workspace)
         with library(settings, name) as loaded:
@@ -123,7 +124,8 @@ def commands(
                 out.print(f"{found.reason}: {found.detail}", markup=False, highlight=False)
                 raise typer.Exit(CHECK_FAILED)
             if to is not None:
-                to.write_text(previews.page(loaded, settings.definitions, found), "utf-8")
+                shown = previews.page(loaded, settings.definitions, found)
+                durable.write(to.absolute(), shown.encode(), mode=0o600)  # it may name somebody
                 out.print(f"written to {to}", highlight=False)
                 return
         for piece, text in found.message.content.items():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import jinja2
 from jinja2 import nodes
@@ -35,8 +36,9 @@ class Reading:
     has_conditions: bool = False
 
 
+@lru_cache(maxsize=512)  # what templates share is read for each of them
 def read_source(text: str) -> Reading:
-    """Read one source. Faults are pairs of line and text."""
+    """Read one source. Faults are pairs of line and text. The reading is not to be changed."""
     found = Reading()
     if len(text) > MOST_CHARACTERS:
         found.faults.append((1, f"longer than {MOST_CHARACTERS:,} characters"))

@@ -21,6 +21,7 @@ from reverse_etl.content.library import Entry
 from reverse_etl.content.markup import TAG
 from reverse_etl.content.parts import Part
 from workspace.clock import iso
+from workspace.definitions.templates import Template
 from workspace.lake import Lake
 from workspace.streams import STREAMS
 
@@ -85,16 +86,33 @@ def store_assets(assets: Mapping[str, Asset], lake: Lake, as_of: datetime) -> li
     return [row["asset"] for row in rows]
 
 
-def stored_part(
-    lake: Lake, template: str, version: str, channel: str, language: str
-) -> Part | None:
-    """The part of a stored version, or None where no such version was ever stored."""
-    names = ["template", "template_version", "channel", "language", "part"]
-    wanted = (template, version, channel, language)
-    for row in lake.read(TEMPLATES, names).to_pylist():
-        if tuple(row[name] for name in names[:4]) == wanted:
-            return Part.of(json.loads(row["part"]))
-    return None
+def stored_entry(lake: Lake, template: str, version: str) -> Entry | None:
+    """A stored version, ready for a `Library`; None where no such version was ever stored.
+
+    It renders as it did then, whatever became of its files, and whether it was approved or not:
+    that is for whoever asks.
+    """
+    rows = [
+        row
+        for row in lake.read(TEMPLATES).to_pylist()
+        if (row["template"], row["template_version"]) == (template, version)
+    ]
+    if not rows:
+        return None
+    parts = {(row["channel"], row["language"]): Part.of(json.loads(row["part"])) for row in rows}
+    head = rows[0]
+    definition = Template.model_validate(
+        {
+            "name": head["template_name"],
+            "vertical": head["vertical"],
+            "class": head["message_class"],
+            "purpose": head["purpose"],
+            "channels": sorted({channel for channel, _ in parts}),
+            "language": head["default_language"],
+            "drafted_by": head["drafted_by"],
+        }
+    )
+    return Entry(template, definition, version, parts)
 
 
 def rows_of(entry: Entry) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def test_preview(home: Path, tmp_path: Path) -> None:
     assert shown.exit_code == 0 and "subject: Bonjour Camille" in shown.output
     page = tmp_path / "page.html"
     assert marketing("preview", "t", "--out", page).exit_code == 0
-    assert "Bonjour Camille" in page.read_text()
+    assert "Bonjour Camille" in page.read_text() and page.stat().st_mode & 0o077 == 0
     assert marketing("preview", "tt").exit_code == 2
     assert "did you mean 't'" in marketing("preview", "tt").output
     assert marketing("preview", "t", "--channel", "sms").exit_code == 1

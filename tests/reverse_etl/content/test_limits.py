@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reverse_etl.content.language import DEEPEST, FILTERS, read_source
@@ -259,6 +259,7 @@ _SOURCES = st.recursive(
 )
 
 
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_SOURCES, st.sampled_from(["", "x", "<é>", "{{ a }}"]), st.sampled_from(["y", "&"]))
 def test_what_is_always_there_is_put_back(source: str, a: str, b: str) -> None:
     """The engine on the whole source is the oracle for the engine on its skeleton."""

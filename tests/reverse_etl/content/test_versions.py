@@ -11,7 +11,7 @@ import pytest
 
 from reverse_etl.content import versions
 from reverse_etl.content.assets import load_assets
-from reverse_etl.content.library import Entry, Library, Request
+from reverse_etl.content.library import Library, Request
 from tests.reverse_etl.content.folders import TEMPLATE, VALUES, folder, mjml
 from workspace.definitions.reading import DefinitionError
 from workspace.lake import Lake
@@ -121,17 +121,15 @@ def test_a_stored_version_gives_the_same_bytes(world: World) -> None:
     world.run()
     request = Request("t", "email", "fr-CA", VALUES)
     with Library.load(world.root) as library:
-        entry = library.entries["t"]
         (sent,) = library.render([request])
     shutil.rmtree(world.template)
     world.run()
-    part = versions.stored_part(world.lake, "t", sent.template_version, "email", "fr")
-    assert part is not None
-    again = Entry("t", entry.template, sent.template_version, {("email", "fr"): part})
-    with Library([again]) as library:
+    stored = versions.stored_entry(world.lake, "t", sent.template_version)
+    assert stored is not None
+    with Library([stored]) as library:
         (rendered,) = library.render([request])
     assert rendered.payload == sent.payload
-    assert versions.stored_part(world.lake, "t", "0" * 32, "email", "fr") is None
+    assert versions.stored_entry(world.lake, "t", "0" * 32) is None
 
 
 def test_assets(tmp_path: Path, world: World) -> None:
