@@ -12,7 +12,8 @@ import jinja2
 
 #: Around the number of a text that is always there. Values and sources with it are refused.
 MARK = "\x1f"
-_SHORTEST = 24  # what is shorter goes along
+#: Shorter texts go along: the engine copies them faster than they are put back.
+SHORTEST = 256
 
 _LEXER = jinja2.Environment(keep_trailing_newline=True)
 
@@ -31,12 +32,12 @@ class Skeleton:
         return "".join(bits)
 
 
-def skeleton(source: str) -> Skeleton:
+def skeleton(source: str, shortest: int = SHORTEST) -> Skeleton:
     """Split a source that `language.read_source` found no fault in."""
     bits: list[str] = []
     texts: dict[str, str] = {}
     for _, kind, text in _LEXER.lex(source):
-        if kind == "data" and len(text) >= _SHORTEST:
+        if kind == "data" and len(text) >= shortest:
             number = str(len(texts))
             texts[number] = text
             bits.append(f"{MARK}{number}{MARK}")
