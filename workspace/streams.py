@@ -984,6 +984,57 @@ _ALL = [
         "trigger that became true or ceased to be.",
         decided=True,
     ),
+    _stream(
+        "content",
+        "template_versions",
+        "template channel language known_at",
+        [
+            ("template", TEXT),
+            ("template_version", TEXT),  # hash of all that decides what is sent
+            ("channel", TEXT),
+            ("language", TEXT),
+            ("status", TEXT),  # active | draft | retired
+            ("template_name", TEXT),
+            ("description", TEXT),
+            ("vertical", TEXT),
+            ("message_class", TEXT),
+            ("purpose", TEXT),
+            ("default_language", TEXT),
+            ("drafted_by", TEXT),
+            ("subject", TEXT),  # of a push message its title
+            ("preheader", TEXT),
+            ("html", TEXT),
+            ("text", TEXT),
+            ("link", TEXT),
+            ("required_sources", TEXT),  # separated by commas, sorted
+            ("optional_sources", TEXT),
+            ("least_segments", INT),  # of a text message, without its merge tags
+            ("part", TEXT),  # JSON that renders it again
+            ("file_hash", TEXT),  # of this row's content
+            ("sequence", INT),
+        ],
+        "What marketing/templates said: one row per template, channel and language, and change of "
+        "the template.",
+        lineage=False,
+    ),
+    _stream(
+        "content",
+        "assets",
+        "asset known_at",
+        [
+            ("asset", TEXT),
+            ("content_hash", TEXT),
+            ("status", TEXT),  # active | retired
+            ("media_type", TEXT),
+            ("size_bytes", INT),
+            ("width_px", INT),
+            ("height_px", INT),
+            ("published_name", TEXT),
+            ("sequence", INT),
+        ],
+        "What lay in marketing/assets: one row per file and change of its content.",
+        lineage=False,
+    ),
 ]
 
 STREAMS: dict[str, Stream] = {s.name: s for s in _ALL}

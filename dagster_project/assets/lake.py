@@ -69,6 +69,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         parameters,
         segment_definitions,
         journey_versions,
+        templates,
         consent_events,
         run_context,
     ]
@@ -185,6 +186,42 @@ def segment_definitions(workspace: WorkspaceResource) -> MaterializeResult:
     return MaterializeResult(
         metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
     )
+
+
+@multi_asset(
+    specs=[
+        AssetSpec(
+            stream_key(name),
+            group_name="lake",
+            kinds={"yaml", "parquet"},
+            owners=["team:marketing"],
+            description=STREAMS[name].description,
+        )
+        for name in ("template_versions", "assets")
+    ]
+)
+def templates(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
+    from reverse_etl.content import versions
+    from reverse_etl.content.library import Library
+
+    run = workspace.run
+    stored: dict[str, list[str]] = {versions.TEMPLATES: [], versions.ASSETS: []}
+    with run.step("templates") as step:
+        library = Library.load(run.definitions.folder)
+        if not run.is_past:
+            stored[versions.TEMPLATES] = versions.store(
+                library.entries.values(), run.lake, run.as_of
+            )
+            stored[versions.ASSETS] = versions.store_assets(library.assets, run.lake, run.as_of)
+        step.rows = len(library.entries)
+    for name, changed in stored.items():
+        yield MaterializeResult(
+            asset_key=stream_key(name),
+            metadata={
+                "dagster/row_count": run.lake.rows(name),
+                "new_versions": MetadataValue.json(changed),
+            },
+        )
 
 
 @asset(

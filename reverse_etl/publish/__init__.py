@@ -17,7 +17,7 @@ from reverse_etl.publish.publisher import (
     published_as_of,
     rollback,
 )
-from reverse_etl.publish.reader import TookTooLong, dicts, is_published, need, reader
+from reverse_etl.publish.reader import TookTooLong, dicts, is_published, need, pii_reader, reader
 
 __all__ = [
     "Catalogue",
@@ -30,6 +30,7 @@ __all__ = [
     "fingerprints",
     "is_published",
     "need",
+    "pii_reader",
     "publish",
     "publish_as_of",
     "published_as_of",

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -42,10 +43,29 @@ def reader(
             )
     elif not (folder / CURRENT).is_symlink():
         raise NothingPublished(f"nothing is published in {folder} yet; 'marketing run' publishes")
-    with duckdb.connect(str(folder / "marketing.duckdb"), read_only=True) as connection:
+    with _locked(folder / "marketing.duckdb", {folder, files}, seconds) as connection:
+        yield connection
+
+
+@contextmanager
+def pii_reader(paths: Paths, seconds: float = SECONDS) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same for what identifies people: schema ``pii``, for who may read the file.
+
+    Raises :class:`NothingPublished`, and :class:`TookTooLong` after ``seconds``.
+    """
+    folder = paths.published_pii
+    if not (folder / CURRENT).is_symlink():
+        raise NothingPublished(f"nothing is published in {folder} yet; 'marketing run' publishes")
+    with _locked(folder / "marketing_pii.duckdb", {folder}, seconds) as connection:
+        yield connection
+
+
+@contextmanager
+def _locked(file: Path, folders: set[Path], seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(file), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"set memory_limit = '{MEMORY}'")
-        allowed = ", ".join("'" + f"{path}/".replace("'", "''") + "'" for path in {folder, files})
+        allowed = ", ".join("'" + f"{path}/".replace("'", "''") + "'" for path in folders)
         connection.execute(f"set allowed_directories = [{allowed}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")

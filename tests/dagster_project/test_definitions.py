@@ -72,6 +72,10 @@ MARTS = [
     "segment_memberships",
     "segment_membership_history",
     "segment_snapshots",
+    "email_templates",
+    "sms_templates",
+    "assets",
+    "template_versions",
 ]
 
 

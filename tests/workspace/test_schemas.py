@@ -43,6 +43,25 @@ def test_what_is_shipped_fits(path: Path) -> None:
     assert not list(validator(path.stem).iter_errors(read(path)))
 
 
+def test_templates_fit_and_faults_do_not() -> None:
+    check = validator("template")
+    folder = MARKETING / "templates"
+    for path in sorted(folder.glob("[!_]*/template.yml")):
+        assert check.is_valid(read(path)), path.parent.name
+    assert validator("template_fields").is_valid(read(folder / "_shared" / "fields.yml"))
+    good = {"name": "x", "vertical": "medical", "class": "marketing", "channels": ["email"]}
+    assert check.is_valid(good)
+    for fault in (
+        {"class": "spam"},
+        {"channels": []},
+        {"channels": ["fax"]},
+        {"colour": "red"},
+        {"fields": {"a": {"fallback": "x"}}},
+        {"blocks": {"a": []}},
+    ):
+        assert not check.is_valid({**good, **fault}), fault
+
+
 def test_segments_fit_and_faults_do_not() -> None:
     check = validator("segment")
     for path in sorted((MARKETING / "segments").glob("*.yml")):

@@ -17,8 +17,16 @@ from workspace.definitions.journeys import Journey
 from workspace.definitions.market import Market, Paths
 from workspace.definitions.segment_fields import Fields
 from workspace.definitions.segments import Segment
+from workspace.definitions.templates import Rules, Senders, SharedFields, Template
 from workspace.paths import PROJECT
 
+#: Kinds of files that lie in folders of their own.
+OF_FOLDERS: dict[str, type[BaseModel]] = {
+    "journey": Journey,
+    "segment": Segment,
+    "template": Template,
+    "template_fields": SharedFields,
+}
 FOLDER = PROJECT / "marketing" / "schemas"
 
 
@@ -34,8 +42,11 @@ def schemas() -> dict[str, dict[str, Any]]:
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             **model.model_json_schema(by_alias=True),
         }
-        for name, model in {**models, "segment": Segment, "journey": Journey}.items()
+        for name, model in {**models, **OF_FOLDERS}.items()
     }
+
+
+_OF_TEMPLATES = {"senders": Senders, "template_rules": Rules}
 
 
 def _models() -> dict[str, type[BaseModel]]:
@@ -43,7 +54,7 @@ def _models() -> dict[str, type[BaseModel]]:
 
     hints = get_type_hints(Definitions)
     found = {name: kind for name, kind in hints.items() if _is_model(kind)}
-    return {**found, "market": Market, "paths": Paths, "fields": Fields}
+    return {**found, "market": Market, "paths": Paths, "fields": Fields, **_OF_TEMPLATES}
 
 
 def _is_model(kind: Any) -> bool:
