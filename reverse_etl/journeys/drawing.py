@@ -8,7 +8,7 @@ from typing import Any
 
 from workspace.definitions.journeys import Journey, edges, kind_of, way_of
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 190, 64, 40, 54, 24
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN, SIDE = 190, 64, 40, 54, 70, 60
 _FILL = {
     "trigger": "#dbeafe",
     "wait": "#fef3c7",
@@ -51,34 +51,51 @@ def draw(journey: Journey, counts: Mapping[str, tuple[int, int, int]] | None = N
 
 
 def _layers(journey: Journey) -> list[list[str]]:
-    """Nodes by their distance from the trigger."""
-    found = [["trigger"], [journey.first]]
-    seen = {"trigger", journey.first}
-    while found[-1]:
-        following: list[str] = []
-        for key in found[-1]:
-            for to in edges(journey.nodes[key]).values():
-                if to not in seen:
-                    seen.add(to)
-                    following.append(to)
-        found.append(following)
-    rest = [key for key in journey.nodes if key not in seen]
-    return [*found[:-1], *([rest] if rest else [])]
+    """Nodes in rows, each below all that lead to it, but for edges that lead back."""
+    depth = {"trigger": 0, journey.first: 1}
+    order: list[str] = []
+    back: set[tuple[str, str]] = set()
+    seen: dict[str, bool] = {}  # False while the node's followers are being walked
+    stack = [(journey.first, iter(edges(journey.nodes[journey.first]).values()))]
+    seen[journey.first] = False
+    while stack:
+        key, following = stack[-1]
+        to = next(following, None)
+        if to is None:
+            stack.pop()
+            seen[key] = True
+            order.append(key)
+        elif to not in seen:
+            seen[to] = False
+            stack.append((to, iter(edges(journey.nodes[to]).values())))
+        elif not seen[to]:
+            back.add((key, to))
+    for key in reversed(order):
+        for to in edges(journey.nodes[key]).values():
+            if (key, to) not in back:
+                depth[to] = max(depth.get(to, 0), depth[key] + 1)
+    for key in journey.nodes:  # only an edit leads there
+        depth.setdefault(key, 1)
+    rows: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
+    for key in ["trigger", *journey.nodes]:
+        rows[depth[key]].append(key)
+    return [row for row in rows if row]
 
 
 def _edge(start: tuple[float, float], end: tuple[float, float], way: str) -> list[str]:
     x1, y1 = start[0] + WIDTH / 2, start[1] + HEIGHT
     x2, y2 = end[0] + WIDTH / 2, end[1]
-    if y2 > y1:
+    if 0 < y2 - y1 <= GAP_Y:  # to the next row
         bend = (y2 - y1) / 2
         path = f"M{x1:g} {y1:g} C{x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}"
         label = ((x1 + x2) / 2, (y1 + y2) / 2)
-    else:  # back, along the side
-        x1, x2 = start[0], end[0]
+    else:  # past other rows, or back: along a side of both
+        is_right = x2 > x1
+        x1, x2 = (x + WIDTH if is_right else x for x in (start[0], end[0]))
         y1, y2 = start[1] + HEIGHT / 2, end[1] + HEIGHT / 2
-        side = min(x1, x2) - 18
+        side = max(x1, x2) + SIDE if is_right else min(x1, x2) - SIDE
         path = f"M{x1:g} {y1:g} C{side:g} {y1:g} {side:g} {y2:g} {x2:g} {y2:g}"
-        label = (side + 8, (y1 + y2) / 2)
+        label = ((side + (x1 + x2) / 2) / 2, (y1 + y2) / 2)
     lines = [f'<path d="{path}" fill="none" stroke="#374151" marker-end="url(#to)"/>']
     if way:
         lines.append(
@@ -131,7 +148,12 @@ def _text(node: Any) -> str:
     if way == "for":
         return "wait " + " ".join(f"{count:g} {unit}" for unit, count in plain["wait"].items())
     if way == "condition":
-        return ", ".join(f"{k} {v}" for k, v in plain["condition"].items())
+        (first, *_) = plain["condition"].items()
+        return (
+            f"{first[0]} of {len(first[1])}"
+            if isinstance(first[1], list)
+            else " ".join(str(part) for part in first)
+        )
     if way == "split":
         return " / ".join(f"{b['share']:g} %" for b in plain["split"].values())
     return f"{way} {subject}" if subject else way
