@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -139,7 +140,7 @@ def test_spans_are_what_a_clock_on_the_wall_says(
     until = since + timedelta(days=4)
     spans = allowed_spans(rules, CAPS.holidays["FR"], zone, since, until)
     assert all(a < b for a, b in spans)
-    assert all(first[1] < second[0] for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first[1] < second[0] for first, second in pairwise(spans))
     step = timedelta(minutes=15)
     moment = since
     where = ZoneInfo(zone)
