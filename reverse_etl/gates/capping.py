@@ -20,22 +20,26 @@ _WEEK = (
     "timezone('UTC', timezone({zone}, date_trunc('week', timezone({zone}, timezone('UTC', {at})))"
     " + to_days({days})))"
 )
-_ORDER = (
-    "priority desc, expected_value desc nulls last, planned_at, source_key, step, occurrence, "
-    "channel, intent_id"
-)
 
 
-def admit(connection: duckdb.DuckDBPyConnection, facts: Facts, caps: Caps, as_of: datetime) -> None:
+def admit(
+    connection: duckdb.DuckDBPyConnection,
+    intents: str,
+    facts: Facts,
+    caps: Caps,
+    as_of: datetime,
+) -> None:
     """Answer in ``gate_asked`` for those that a cap stops: with the cap, the moment at which it
     has room again (NULL: never) and the message that took the last place."""
     _tabulate(connection, caps)
-    _who_is_concerned(connection, facts, as_of)
+    _who_is_concerned(connection, intents, facts, as_of)
     rounds = connection.execute("select coalesce(max(place), 0) from gate_tight").fetchone()
+    connection.execute(_STOPPED)
     for place in range(1, (rounds[0] if rounds else 0) + 1):
         connection.execute(_ROUND, [place])
         connection.execute(_COUNT)
         connection.execute(_STOP)
+    connection.execute(_ANSWER)
 
 
 def _tabulate(connection: duckdb.DuckDBPyConnection, caps: Caps) -> None:
@@ -68,65 +72,90 @@ def _tabulate(connection: duckdb.DuckDBPyConnection, caps: Caps) -> None:
     connection.unregister("gate_given")
 
 
-def _who_is_concerned(connection: duckdb.DuckDBPyConnection, facts: Facts, as_of: datetime) -> None:
-    """Tables ``gate_counted`` (what counts, by person and cap) and ``gate_tight`` (the messages of
-    people who may not get all). A person is a number: texts are slow to join by."""
-    connection.execute(
-        """
-        create or replace temp table gate_people as
-        select contact_id, any_value(time_zone) as time_zone, min(number) as person
-        from gate_asked where answer is null and not skips_cap
-        group by contact_id
-        """
-    )
-    begin = _WEEK.format(zone="people.time_zone", at="sent.sent_at", days=0)
-    end = _WEEK.format(zone="people.time_zone", at="sent.sent_at", days=7)
+def _who_is_concerned(
+    connection: duckdb.DuckDBPyConnection, intents: str, facts: Facts, as_of: datetime
+) -> None:
+    """Tables ``gate_tight``, the messages of people who may not get all, and ``gate_counted``,
+    what counts already against which cap. A person is a number: texts are slow to join by."""
     connection.execute(
         f"""
-        create or replace temp table gate_counted as
-        with counted as (
-            select
-                people.person, caps.cap, sent.message_id as intent_id, sent.sent_at as due_at,
-                cast(0 as bigint) as place,
-                case when caps.micros is null then {begin}
-                    else timestamp '-infinity' end as enters_at,
-                case when caps.micros is null then {end}
-                    else sent.sent_at + to_microseconds(caps.micros) end as leaves_at
-            from {facts.sent} as sent
-            inner join gate_people as people on sent.contact_id = people.contact_id
-            inner join gate_caps as caps
-                on sent.message_class = caps.message_class and sent.channel = caps.channel
-        )
-        select * from counted where leaves_at > $1
+        create or replace temp table gate_candidates as
+        select asked.number, intents.contact_id, asked.message_class, asked.channel,
+            asked.due_at, asked.time_zone
+        from gate_asked as asked
+        inner join {intents} as intents on asked.number = intents.rowid
+        where asked.gate is null and not asked.skips_cap;
+        create or replace temp table gate_people as
+        select contact_id, any_value(time_zone) as time_zone, min(number) as person
+        from gate_candidates group by contact_id
+        """
+    )
+    begin = _WEEK.format(zone="sent.time_zone", at="sent.sent_at", days=0)
+    end = _WEEK.format(zone="sent.time_zone", at="sent.sent_at", days=7)
+    connection.execute(
+        f"""
+        create or replace temp table gate_sent as
+        select
+            people.person, people.time_zone, caps.cap, caps.micros, sent.message_id, sent.sent_at
+        from {facts.sent} as sent
+        inner join gate_people as people on sent.contact_id = people.contact_id
+        inner join gate_caps as caps
+            on sent.message_class = caps.message_class and sent.channel = caps.channel
+        -- Local weeks end no later than eight days from any moment in them.
+        where sent.sent_at + to_microseconds(coalesce(caps.micros, 691200000000)) > $1
         """,
         [as_of],
     )
     connection.execute(
         f"""
         create or replace temp table gate_tight as
-        with demand as (
-            select people.person, caps.cap, min(caps.places) as places, count(*) as wanted
-            from gate_asked as asked
-            inner join gate_people as people on asked.contact_id = people.contact_id
+        with wanted as (
+            select people.person, caps.cap
+            from gate_candidates as candidates
+            inner join gate_people as people on candidates.contact_id = people.contact_id
             inner join gate_caps as caps
-                on asked.message_class = caps.message_class and asked.channel = caps.channel
-            where asked.answer is null and not asked.skips_cap
-            group by all
+                on candidates.message_class = caps.message_class
+                and candidates.channel = caps.channel
+            union all
+            select person, cap from gate_sent
         ),
-        used as (select person, cap, count(*) as used from gate_counted group by all),
+        places as (select distinct cap, places from gate_caps),
         tight as (
-            select distinct demand.person
-            from demand left join used using (person, cap)
-            where demand.wanted + coalesce(used.used, 0) > demand.places
+            select distinct wanted.person
+            from (select person, cap, count(*) as wanted from wanted group by all) as wanted
+            inner join places on wanted.cap = places.cap
+            where wanted.wanted > places.places
+        ),
+        concerned as (
+            select candidates.*, people.person
+            from tight
+            inner join gate_people as people on tight.person = people.person
+            inner join gate_candidates as candidates on people.contact_id = candidates.contact_id
         )
         select
-            asked.number, asked.intent_id, asked.due_at, asked.message_class, asked.channel,
-            people.person, people.time_zone,
-            row_number() over (partition by people.person order by {_ORDER}) as place
-        from gate_asked as asked
-        inner join gate_people as people on asked.contact_id = people.contact_id
-        inner join tight on people.person = tight.person
-        where asked.answer is null and not asked.skips_cap
+            concerned.* exclude (contact_id), intents.intent_id,
+            row_number() over (
+                partition by concerned.person
+                order by
+                    coalesce(intents.priority, 0) desc, intents.expected_value desc nulls last,
+                    intents.scheduled_at, intents.source_key, intents.step, intents.occurrence,
+                    intents.channel, intents.intent_id
+            ) as place
+        from concerned
+        inner join {intents} as intents on concerned.number = intents.rowid
+        """
+    )
+    connection.execute(
+        f"""
+        create or replace temp table gate_counted as
+        select
+            sent.person, sent.cap, sent.message_id as intent_id, sent.sent_at as due_at,
+            cast(0 as bigint) as place,
+            case when sent.micros is null then {begin} else timestamp '-infinity' end as enters_at,
+            case when sent.micros is null then {end}
+                else sent.sent_at + to_microseconds(sent.micros) end as leaves_at
+        from gate_sent as sent
+        where sent.person in (select person from gate_tight)
         """
     )
 
@@ -191,11 +220,23 @@ _COUNT = f"""
     where admitted.stopped_by is null
 """
 
+_STOPPED = """
+    create or replace temp table gate_stopped (
+        number bigint, stopped_by varchar, free_at timestamp, winner varchar
+    )
+"""
+
 _STOP = """
+    insert into gate_stopped
+    select number, stopped_by, free_at, winner from gate_round where stopped_by is not null
+"""
+
+_ANSWER = """
     update gate_asked as asked set
-        answer = {'gate': 'cap', 'detail': stopped.stopped_by},
+        gate = 'cap',
+        detail = stopped.stopped_by,
         held_until = stopped.free_at,
         winner = stopped.winner
-    from gate_round as stopped
-    where asked.number = stopped.number and stopped.stopped_by is not null
+    from gate_stopped as stopped
+    where asked.number = stopped.number
 """

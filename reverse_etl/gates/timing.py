@@ -20,7 +20,11 @@ _TIME = pa.timestamp("us")
 
 
 def set_times(
-    connection: duckdb.DuckDBPyConnection, facts: Facts, caps: Caps, as_of: datetime
+    connection: duckdb.DuckDBPyConnection,
+    intents: str,
+    facts: Facts,
+    caps: Caps,
+    as_of: datetime,
 ) -> None:
     """Set ``due_at`` in ``gate_asked`` to when a message goes out; answer for those that wait."""
     _open_hours(connection, caps)
@@ -38,7 +42,7 @@ def set_times(
                 and asked.message_class = calendars.message_class
                 and asked.time_zone = calendars.time_zone
                 and asked.country is not distinct from calendars.country
-            where asked.answer is null
+            where asked.gate is null
         ) as asked
         asof left join gate_spans as spans
             on asked.calendar = spans.calendar and asked.due_at < spans.ends_at
@@ -50,23 +54,22 @@ def set_times(
         update gate_asked as asked set
             due_at = coalesce(quiet.due_at, asked.due_at),
             held_until = quiet.due_at,
-            answer = case
+            gate = case
                 when quiet.due_at is null or quiet.due_at > {limit}
-                    or quiet.due_at >= asked.not_after
-                    then {{'gate': 'quiet_hours', 'detail': cast(null as varchar)}}
+                    or quiet.due_at >= asked.not_after then 'quiet_hours'
             end
         from gate_quiet as quiet
         where asked.number = quiet.number and quiet.due_at is distinct from asked.due_at
         """
     )
     if caps.send_time.choose:
-        _choose_hours(connection, facts, caps)
+        _choose_hours(connection, intents, facts, caps)
     connection.execute(
         f"""
         update gate_asked set
             held_until = due_at,
-            answer = {{'gate': 'scheduled', 'detail': cast(null as varchar)}}
-        where answer is null and due_at > {limit}
+            gate = 'scheduled'
+        where gate is null and due_at > {limit}
         """
     )
 
@@ -76,7 +79,7 @@ def _open_hours(connection: duckdb.DuckDBPyConnection, caps: Caps) -> None:
     kinds = connection.execute(
         """
         select channel, message_class, country, time_zone, min(due_at), max(due_at)
-        from gate_asked where answer is null group by all order by all
+        from gate_asked where gate is null group by all order by all
         """
     ).fetchall()
     calendars, spans = [], []
@@ -107,7 +110,9 @@ def _open_hours(connection: duckdb.DuckDBPyConnection, caps: Caps) -> None:
     )
 
 
-def _choose_hours(connection: duckdb.DuckDBPyConnection, facts: Facts, caps: Caps) -> None:
+def _choose_hours(
+    connection: duckdb.DuckDBPyConnection, intents: str, facts: Facts, caps: Caps
+) -> None:
     """Move ``due_at`` to the best hour within a day, where that is allowed and in time."""
     default = caps.send_time.default_hour
     connection.execute(
@@ -121,15 +126,16 @@ def _choose_hours(connection: duckdb.DuckDBPyConnection, facts: Facts, caps: Cap
                 date_trunc('day', timezone(asked.time_zone, timezone('UTC', asked.due_at)))
                     as local_day
             from gate_asked as asked
+            inner join {intents} as intents on asked.number = intents.rowid
             left join {facts.send_times} as send_times
-                on asked.contact_id = send_times.contact_id
+                on intents.contact_id = send_times.contact_id
                 and asked.channel = send_times.channel
             left join gate_calendars as calendars
                 on asked.channel = calendars.channel
                 and asked.message_class = calendars.message_class
                 and asked.time_zone = calendars.time_zone
                 and asked.country is not distinct from calendars.country
-            where asked.answer is null and not asked.skips_send_time
+            where asked.gate is null and not asked.skips_send_time
         ),
         days as (
             select *, local_day + to_days(ahead) as day
