@@ -25,6 +25,9 @@ MADE_BY_RUNS = {
     "segment_members": "segments",
     "segment_changes": "memberships",
     "segment_evaluations": "memberships",
+    "message_intents": "activation",
+    "message_decisions": "activation",
+    "message_states": "activation",
     "run_log": "activation",
 }
 

@@ -218,7 +218,8 @@ class Caps(Strict):
             yield Row("message_classes", key, n, {**value, "not_after_hours": kind.not_after_hours})
         for n, cap in enumerate(self.caps, 1):
             value = cap.model_dump(exclude={"classes", "channels"})
-            yield Row("frequency_caps", cap.id, n, value)
+            listed = {"classes": ", ".join(cap.classes), "channels": ", ".join(cap.channels)}
+            yield Row("frequency_caps", cap.id, n, {**value, **listed})
             for name in cap.classes:
                 for channel in cap.channels:
                     scope = {"cap": cap.id, "message_class": name, "channel": channel}

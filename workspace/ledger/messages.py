@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,9 +72,9 @@ class Message:
     def __post_init__(self) -> None:
         if not _KEY.fullmatch(self.destination_key):
             raise ValueError("destination_key: a keyed hash is wanted, not the address")
-        for name, length in _LENGTHS.items():
-            value = getattr(self, name, None)
-            if value is not None and len(value) > length:
+        for name in (given.name for given in fields(self)):
+            value, length = getattr(self, name), _LENGTHS.get(name)
+            if length is not None and value is not None and len(value) > length:
                 raise ValueError(f"{name}: longer than {length} characters")
         for name in ("scheduled_at", "not_after"):
             value = getattr(self, name)
@@ -110,9 +110,8 @@ def enqueue(
     """
     found = Enqueued([], [])
     for chunk in _chunks(messages):
-        new = _enqueue(ledger, chunk, at, tenant)
-        found.new.extend(m.message_id for m in chunk if m.message_id in new)
-        found.already.extend(m.message_id for m in chunk if m.message_id not in new)
+        for message, is_new in zip(chunk, _enqueue(ledger, chunk, at, tenant), strict=True):
+            (found.new if is_new else found.already).append(message.message_id)
     return found
 
 
@@ -127,8 +126,10 @@ def _chunks(messages: Iterable[Message]) -> Iterator[list[Message]]:
         yield chunk
 
 
-def _enqueue(ledger: Ledger, chunk: Sequence[Message], at: datetime, tenant: str) -> set[str]:
-    rows: dict[str, dict[str, Any]] = {}
+def _enqueue(ledger: Ledger, chunk: Sequence[Message], at: datetime, tenant: str) -> list[bool]:
+    """Whether each message is new."""
+    rows: list[dict[str, Any]] = []
+    answers = []
     with ledger.writing() as connection:
         if connection.dialect.name == "postgresql":
             # One at a time, as on SQLite: two could not see one another's aliases. Whoever sends
@@ -136,24 +137,22 @@ def _enqueue(ledger: Ledger, chunk: Sequence[Message], at: datetime, tenant: str
             connection.execute(sa.text(f"select pg_advisory_xact_lock({_ENQUEUEING})"))
         taken = _known(connection, chunk)
         ids = [message.message_id for message in chunk]
-        known = set(_in(connection, _TABLE.c.message_id, [_TABLE.c.message_id], ids))
-        known_ids = {row[0] for row in known}
+        known_ids = {row[0] for row in _in(connection, _TABLE.c.message_id, ids, ())}
         for message in chunk:
-            key = message.dedup_key(tenant)
             people = {message.contact_id, message.destination_key, *message.aliases}
-            if message.message_id in known_ids or any(
+            is_new = message.message_id not in known_ids and not any(
                 (message.place, person) in taken for person in people
-            ):
-                continue
-            known_ids.add(message.message_id)
-            # Not the aliases: a second person who shares one is somebody else.
-            taken |= {
-                (message.place, person) for person in (message.contact_id, message.destination_key)
-            }
-            rows[message.message_id] = _row(message, key, at)
+            )
+            answers.append(is_new)
+            if is_new:
+                known_ids.add(message.message_id)
+                # Not the aliases: somebody else may share one.
+                taken.add((message.place, message.contact_id))
+                taken.add((message.place, message.destination_key))
+                rows.append(_row(message, message.dedup_key(tenant), at))
         if rows:
-            connection.execute(_TABLE.insert(), list(rows.values()))
-    return set(rows)
+            connection.execute(_TABLE.insert(), rows)
+    return answers
 
 
 def _known(connection: sa.Connection, chunk: Sequence[Message]) -> set[tuple[tuple[str, ...], str]]:
@@ -164,7 +163,7 @@ def _known(connection: sa.Connection, chunk: Sequence[Message]) -> set[tuple[tup
     ]
     found: set[tuple[tuple[str, ...], str]] = set()
     for column in (_TABLE.c.contact_id, _TABLE.c.destination_key):
-        for *where, key in _in(connection, column, [*place, column], keys):
+        for key, *where in _in(connection, column, keys, place):
             found.add((tuple(where), key))
     return found
 
@@ -172,12 +171,13 @@ def _known(connection: sa.Connection, chunk: Sequence[Message]) -> set[tuple[tup
 def _in(
     connection: sa.Connection,
     column: sa.ColumnElement[Any],
-    columns: Sequence[sa.ColumnElement[Any]],
     values: Sequence[str],
+    others: Sequence[sa.ColumnElement[Any]],
 ) -> Iterator[tuple[Any, ...]]:
+    """Rows that hold one of the values: that column and the others."""
     for start in range(0, len(values), _KEYS_A_QUERY):
         some = values[start : start + _KEYS_A_QUERY]
-        for row in connection.execute(sa.select(*columns).where(column.in_(some))):
+        for row in connection.execute(sa.select(column, *others).where(column.in_(some))):
             yield tuple(row)
 
 
