@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from interfaces import attribution, identity, report, segments
+from interfaces import attribution, identity, report, segments, stopping
 from workspace import definitions, settings
 from workspace.settings import Settings, SettingsError
 
@@ -323,6 +323,7 @@ def _refuse(message: str) -> None:
 app.add_typer(identity.commands(out, _settings, _refuse), name="identity")
 app.add_typer(segments.commands(out, _settings, _refuse), name="segments")
 app.command("attribution")(attribution.command(out, _settings, _refuse))
+app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 
 def main() -> None:
