@@ -213,9 +213,6 @@ class Caps(Strict):
         return max((cap.days or 7 for cap in self.caps if cap.limit is not None), default=0)
 
     def rows(self) -> Iterator[Row]:
-        for n, (key, kind) in enumerate(self.classes.items(), 1):
-            value = {"message_class": key, "name": kind.name}
-            yield Row("message_classes", key, n, {**value, "not_after_hours": kind.not_after_hours})
         for n, cap in enumerate(self.caps, 1):
             value = cap.model_dump(exclude={"classes", "channels"})
             listed = {"classes": ", ".join(cap.classes), "channels": ", ".join(cap.channels)}
