@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -157,35 +156,3 @@ def test_spans_are_what_a_clock_on_the_wall_says(
         found = next_allowed(spans, moment)
         assert (found == moment) == allowed
         moment += step
-
-
-def test_a_fault_names_file_line_and_field(tmp_path: Path) -> None:
-    from workspace.definitions import DefinitionError
-
-    path = tmp_path / "caps.yml"
-    path.write_text(
-        "classes:\n  marketing: {name: x, bands: [warn]}\n"
-        "caps:\n  - {id: a, classes: [marketign], channels: [email], limit: 3, days: 7}\n"
-        "  - {id: a, classes: [marketing], channels: [email], limit: null, calendar: week}\n"
-    )
-    with pytest.raises(DefinitionError) as caught:
-        read(path, Caps, lambda caps: caps.faults(["warm", "cold"]))
-    assert [fault.removeprefix(str(path)) for fault in caught.value.faults] == [
-        ":2: classes.marketing.bands.0: no band 'warn'; did you mean 'warm'?",
-        ":4: caps.0.classes.0: no class 'marketign'; did you mean 'marketing'?",
-        ":5: caps.1.id: cap 'a' is given twice",
-    ]
-    for wrong in (
-        "caps: [{id: a, classes: [m], channels: [email], limit: 3}]",
-        "caps: [{id: a, classes: [m], channels: [email], limit: 3, days: 1, calendar: week}]",
-        "caps: [{id: a, classes: [m], channels: [email], limit: -1, days: 1}]",
-        "quiet_hours: [{from: '22:00'}]",
-        "quiet_hours: [{from: '22:00', to: '22:00'}]",
-        "quiet_hours: [{channels: [sms]}]",
-        "time_zones: {FR: Europe/Pari}",
-        "holdout: {share: 0.6}",
-        "classes: {m: {name: x, skips: [erased]}}",
-    ):
-        path.write_text(wrong)
-        with pytest.raises(DefinitionError):
-            read(path, Caps)

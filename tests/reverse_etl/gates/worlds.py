@@ -86,6 +86,7 @@ def some(draw: random.Random, people: int, most: int = 6) -> World:
     made["pauses"] = [
         {"scope": "campaign", "source_key": "paused", "event": "pause"},
         {"scope": "campaign", "source_key": "stopped", "event": "stop"},
+        {"scope": "campaign", "source_key": "stopped", "event": "pause"},
         {"scope": "journey", "source_key": "spring", "event": "pause"},
     ]
     if draw.random() < 0.1:
