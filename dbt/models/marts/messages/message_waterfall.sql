@@ -70,10 +70,12 @@ select
     sources.intended,
     coalesce(counted.messages, 0) as messages,
     coalesce(counted.deferred, 0) as deferred,
-    sources.intended - sum(coalesce(counted.messages, 0)) over (
-        partition by sources.source_kind, sources.source_key
-        order by stages.position asc
-        rows between unbounded preceding and current row
+    sources.intended - cast(
+        sum(coalesce(counted.messages, 0)) over (
+            partition by sources.source_kind, sources.source_key
+            order by stages.position asc
+            rows between unbounded preceding and current row
+        ) as bigint
     ) as remaining
 from sources
 cross join stages
