@@ -236,3 +236,15 @@ def test_tables_that_cannot_be_taken_are_named(workspace: Path, tmp_path: Path) 
     ):
         refused = marketing(workspace, "import", *arguments)
         assert refused.exit_code == 2 and said in refused.output
+
+
+def test_everything_is_held_back_and_let_go(workspace: Path) -> None:
+    stopped = marketing(workspace, "stop-all", "--by", "ann", "--reason", "a wrong price")
+    assert stopped.exit_code == 0, stopped.output
+    assert "everything is held back" in stopped.output
+    assert "all: pause by ann at" in stopped.output
+    again = marketing(workspace, "stop-all", "--by", "bob")
+    assert "held back already" in again.output and "by ann" in again.output
+    resumed = marketing(workspace, "stop-all", "--resume")
+    assert resumed.exit_code == 0 and "go out again" in resumed.output
+    assert "by ann" not in resumed.output

@@ -14,6 +14,7 @@ from typing import TypeVar
 from workspace.definitions.accounts import Accounts
 from workspace.definitions.actors import Actors
 from workspace.definitions.attribution import Attribution
+from workspace.definitions.caps import Caps
 from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
 from workspace.definitions.content import Content
@@ -70,6 +71,7 @@ class Definitions:
     segments: Segments
     journeys: Journeys
     attribution: Attribution
+    caps: Caps
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -107,6 +109,7 @@ class Definitions:
             "attribution": list(self.attribution.rows(self.verticals)),
             "consent": list(self.consent.rows()),
             "fields": list(self.fields.rows()),
+            "caps": list(self.caps.rows()),
         }
 
 
@@ -114,8 +117,8 @@ def load(folder: Path) -> Definitions:
     """Read and validate ``verticals.yml`` and, where they are there, the other definitions.
 
     A file that is missing means its defaults; without ``channels.yml``, ``actors.yml``,
-    ``touchpoints.yml`` or ``scoring.yml`` the project's own are taken, since most of them holds
-    for anyone. Raises :class:`DefinitionError`.
+    ``touchpoints.yml``, ``scoring.yml`` or ``caps.yml`` the project's own are taken, since most of
+    them holds for anyone. Raises :class:`DefinitionError`.
     """
     verticals = read(folder / "verticals.yml", Verticals)
     path = folder / "targets.yml"
@@ -148,6 +151,7 @@ def load(folder: Path) -> Definitions:
     fields = _given(folder / "fields.yml", Fields)
     segments = load_segments(folder, fields, verticals.verticals)
     consent = _given(folder / "consent.yml", Consent)
+    scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -167,11 +171,12 @@ def load(folder: Path) -> Definitions:
         content=_given(folder / "content.yml", Content),
         personas=personas,
         touchpoints=read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints),
-        scoring=read(_own_or_shipped(folder, "scoring.yml"), Scoring),
+        scoring=scoring,
         fields=fields,
         segments=segments,
         journeys=load_journeys(folder, fields, segments.segments, verticals.verticals, consent),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
+        caps=_caps(folder, scoring),
     )
 
 
@@ -184,6 +189,15 @@ def _given(path: Path, model: type[Optional]) -> Optional:
 
 def _own_or_shipped(folder: Path, name: str) -> Path:
     return folder / name if (folder / name).exists() else PROJECT / "marketing" / name
+
+
+def _caps(folder: Path, scoring: Scoring) -> Caps:
+    """Bands are held to those of ``scoring.yml`` where the file is the folder's own."""
+    path = _own_or_shipped(folder, "caps.yml")
+    if path.parent != folder:
+        return read(path, Caps)
+    bands = [band.band for band in scoring.lead.bands]
+    return read(path, Caps, lambda caps: caps.faults(bands))
 
 
 def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:

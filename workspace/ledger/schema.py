@@ -126,6 +126,7 @@ suppressions = sa.Table(
     sa.UniqueConstraint("identifier_key", "channel", "reason"),
 )
 
+#: `workspace.ledger.messages` writes it. ``message_id`` is the intent's id.
 messages = sa.Table(
     "messages",
     metadata,
@@ -133,25 +134,35 @@ messages = sa.Table(
     sa.Column("dedup_key", sa.String(64), nullable=False, unique=True),
     sa.Column("contact_id", sa.String(64), nullable=False),
     sa.Column("destination_key", sa.String(64), nullable=False),
-    sa.Column("campaign", sa.String(64), nullable=False),
+    sa.Column("source_kind", sa.String(16), nullable=False),
+    sa.Column("source_key", sa.String(64), nullable=False),
     sa.Column("step", sa.String(64), nullable=False),
     sa.Column("occurrence", sa.String(64), nullable=False),
     sa.Column("channel", sa.String(32), nullable=False),
+    sa.Column("message_class", sa.String(64), nullable=False),
+    sa.Column("purpose", sa.String(64), nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("provider", sa.String(32)),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.String(64)),
     sa.Column("payload", sa.LargeBinary),
     sa.Column("payload_hash", sa.String(64)),
+    sa.Column("template", sa.String(64)),
     sa.Column("template_version", sa.String(64)),
-    sa.Column("consent_event_id", _ID),
+    sa.Column("consent_evidence_id", sa.String(64)),
+    sa.Column("approval", sa.String(64)),
     sa.Column("planned_at", sa.DateTime, nullable=False),
     sa.Column("scheduled_at", sa.DateTime, nullable=False),
     sa.Column("not_after", sa.DateTime),
+    sa.Column("sent_at", sa.DateTime),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("lease_epoch", sa.BigInteger),
     sa.Column("updated_at", sa.DateTime, nullable=False),
     sa.Index("ix_messages_due", "state", "scheduled_at"),
     sa.Index("ix_messages_destination", "destination_key", "channel"),
+    sa.Index("ix_messages_contact", "contact_id", "channel"),
+    sa.Index("ix_messages_updated", "updated_at"),
+    _one_of("source_kind", ("campaign", "journey")),
     _one_of("state", MESSAGE_STATES),
 )
 
@@ -206,6 +217,25 @@ approvals = sa.Table(
     sa.Column("note", sa.Text),
     sa.Index("ix_approvals_subject", "subject", "subject_hash"),
     _one_of("decision", ("approved", "rejected", "withdrawn")),
+)
+
+PAUSE_SCOPES = ("all", "campaign", "journey")
+PAUSE_EVENTS = ("pause", "resume", "stop")
+
+#: Append-only, as consent events are: who held what back, and when. `workspace.ledger.pauses`.
+pauses = sa.Table(
+    "pauses",
+    metadata,
+    sa.Column("pause_id", _ID, primary_key=True),
+    sa.Column("scope", sa.String(16), nullable=False),
+    sa.Column("source_key", sa.String(64), nullable=False),
+    sa.Column("event", sa.String(16), nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Index("ix_pauses_scope", "scope", "source_key"),
+    _one_of("scope", PAUSE_SCOPES),
+    _one_of("event", PAUSE_EVENTS),
 )
 
 tombstones = sa.Table(

@@ -1,0 +1,104 @@
+with intents as (
+
+    select * from {{ ref('stg_messages__intents') }}
+
+),
+
+decisions as (
+
+    select *
+    from {{ ref('stg_messages__decisions') }}
+    qualify row_number() over (partition by intent_id order by decision_sequence desc) = 1
+
+),
+
+states as (
+
+    select *
+    from {{ ref('stg_messages__states') }}
+    qualify row_number() over (
+        partition by message_id order by state_sequence desc, updated_at desc, state asc
+    ) = 1
+
+),
+
+contacts as (
+
+    select
+        identifier_key,
+        contact_id
+    from {{ ref('identity_map') }}
+    where contact_id is not null
+
+),
+
+gates as (
+
+    select * from {{ ref('stg_marketing__message_gates') }}
+
+),
+
+joined as (
+
+    select
+        intents.intent_id,
+        intents.source_kind,
+        intents.source_key,
+        intents.source_version,
+        intents.step,
+        intents.occurrence,
+        coalesce(contacts.contact_id, intents.contact_id) as contact_id,
+        intents.account_id,
+        intents.vertical,
+        intents.channel,
+        intents.message_class,
+        intents.purpose,
+        intents.template,
+        states.template_version,
+        intents.priority,
+        intents.expected_value,
+        intents.experiment,
+        intents.variant,
+        coalesce(states.state, decisions.decision, 'planned') as status,
+        -- What the sender blocks by asking again is told by the gate it names.
+        case
+            when states.state = 'blocked' then coalesce(gates.gate, 'provider')
+            when states.state in ('failed', 'failed_unknown') then 'provider'
+            when states.state is null then decisions.gate
+        end as gate,
+        case when states.state is null then decisions.detail else states.reason end as detail,
+        case when states.state is null then decisions.deferred_until_at end as deferred_until_at,
+        decisions.winner_intent_id,
+        decisions.value_lost,
+        coalesce(states.consent_evidence_id, decisions.consent_evidence_id) as consent_evidence_id,
+        states.provider,
+        coalesce(states.attempts, 0) as attempts,
+        intents.planned_for_at,
+        coalesce(states.scheduled_at, decisions.scheduled_at) as scheduled_at,
+        intents.not_after_at,
+        intents.known_at as intended_at,
+        decisions.known_at as decided_at,
+        states.queued_at,
+        states.sent_at
+    from intents
+    left join decisions on intents.intent_id = decisions.intent_id
+    left join states on intents.intent_id = states.message_id
+    left join contacts on intents.contact_id = contacts.identifier_key
+    left join gates on states.reason = gates.gate
+
+),
+
+final as (
+
+    select
+        *,
+        case
+            when status = 'accepted' then 'sent'
+            when status in ('planned', 'queued', 'pending', 'sending', 'unknown') then 'underway'
+            else 'not_sent'
+        end as outcome
+    from joined
+
+)
+
+select * from final

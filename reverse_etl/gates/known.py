@@ -1,0 +1,240 @@
+"""The gates' facts, from the marts as a run built them and from the ledger as it stands.
+
+The warehouse knows what was known at the run's ``as_of``. What the ledger says since then can
+hold a message back and never lets one through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import sqlalchemy as sa
+
+from reverse_etl.gates.deciding import time_sql
+from reverse_etl.gates.facts import COLUMNS as FACT_COLUMNS
+from reverse_etl.gates.facts import Facts, empty
+from workspace.definitions.caps import Caps
+from workspace.lake import Lake
+from workspace.ledger import Ledger, consent, messages, pauses, schema
+
+#: Reasons of suppressions that say that the address does not want or take mail, or that its owner
+#: left; any other reason is a suppression by itself.
+BOUNCED = ("hard_bounce", "complaint")
+UNSUBSCRIBED = ("unsubscribed", "stop")
+#: States of the outbox in which a message was sent, may have been, or will be.
+COUNTED = ("pending", "sending", "accepted", "unknown", "failed_unknown")
+
+_STOP = pa.schema(
+    [(name, pa.string()) for name in ("identifier_key", "channel", "purpose", "gate", "detail")]
+)
+
+
+def facts(
+    connection: duckdb.DuckDBPyConnection,
+    ledger: Ledger,
+    lake: Lake,
+    caps: Caps,
+    as_of: datetime,
+    incomplete: str | None = None,
+    send_times: str | None = None,
+) -> Facts:
+    """What holds now. ``connection`` sees the schema ``marts``; temporary tables ``known_…`` of it
+    are replaced.
+
+    What was sent is read from the lake: `workspace.ledger.messages.export` goes before.
+    ``incomplete`` and ``send_times`` are relations as `Facts` says, empty where not given.
+    """
+    with ledger.reading() as reading:
+        stops = [*_suppressed(reading), *_erased(reading), *_refused(reading, lake, as_of)]
+        approvals = _approvals(reading)
+    _table(connection, "known_stops", stops, _STOP)
+    _table(
+        connection,
+        "known_approvals",
+        approvals,
+        pa.schema([("subject_hash", pa.string()), ("decision", pa.string())]),
+    )
+    _table(
+        connection,
+        "known_pauses",
+        [held._asdict() for held in pauses.held(ledger)],
+        pa.schema([(name, pa.string()) for name in ("scope", "source_key", "event")]),
+    )
+    for name, query in {
+        "known_contacts": _contacts_sql(caps),
+        "known_consents": _CONSENTS,
+        "known_stops_of_contacts": _STOPS,
+        "known_sent": _sent_sql(lake, caps, as_of),
+    }.items():
+        connection.execute(f"create or replace temp table {name} as {query}")
+    return Facts(
+        contacts="known_contacts",
+        consents="known_consents",
+        stops="known_stops_of_contacts",
+        approvals="known_approvals",
+        pauses="known_pauses",
+        incomplete=incomplete or empty(FACT_COLUMNS["incomplete"]),
+        sent="known_sent",
+        send_times=send_times or empty(FACT_COLUMNS["send_times"]),
+    )
+
+
+def _contacts_sql(caps: Caps) -> str:
+    zones = " ".join(f"when '{country}' then '{zone}'" for country, zone in caps.time_zones.items())
+    zone = f"case country {zones} end" if zones else "cast(null as varchar)"
+    # Who has no device that is known is reached by the contact's own key.
+    return f"""
+        select
+            contacts.contact_id, contacts.email_key, contacts.phone_key,
+            coalesce(contacts.user_key, contacts.contact_id) as push_key,
+            contacts.country, {zone} as time_zone, scores.band
+        from marts.dim_contacts as contacts
+        left join marts.lead_scores as scores on contacts.contact_id = scores.contact_id
+    """
+
+
+#: A grant of any brand will do; else what is said by the first piece of evidence.
+_CONSENTS = """
+    select
+        contact_id, purpose, channel, decided.state, decided.reason, decided.evidence_id
+    from (
+        select contact_id, purpose, channel,
+            min({
+                'rank': case when state = 'granted' then 0 else 1 end,
+                'evidence_id': evidence_id, 'state': state, 'reason': reason
+            }) as decided
+        from marts.consent_states
+        where contact_id is not null
+        group by contact_id, purpose, channel
+    )
+"""
+
+#: An address that several people share is no one's identifier, and still the address of each.
+_STOPS = f"""
+    with keys as (
+        select identifier_key, contact_id from marts.identity_map
+        where contact_id is not null
+            and identifier_key in (select identifier_key from known_stops)
+        union
+        select email_key, contact_id from marts.dim_contacts
+        where email_key in (select identifier_key from known_stops)
+        union
+        select phone_key, contact_id from marts.dim_contacts
+        where phone_key in (select identifier_key from known_stops)
+        union
+        -- An intent may still name somebody of whom nothing else is left.
+        select identifier_key, identifier_key from known_stops
+    )
+    select keys.contact_id, stops.channel, stops.purpose, stops.gate, stops.detail
+    from known_stops as stops inner join keys on stops.identifier_key = keys.identifier_key
+    union
+    select contact_id, channel, cast(null as varchar) as purpose,
+        case when reason in {BOUNCED} then 'bounced' else 'suppressed' end as gate,
+        reason as detail
+    from marts.consent_records
+    where contact_id is not null and is_standing
+        and (reason in {BOUNCED} or state = 'suppressed')
+        and state in ('withdrawn', 'objection', 'suppressed')
+"""
+
+
+def _sent_sql(lake: Lake, caps: Caps, as_of: datetime) -> str:
+    since = time_sql(as_of - timedelta(days=max(caps.longest_days, 8)))
+    states = ", ".join(f"'{state}'" for state in COUNTED)
+    return f"""
+        with messages as (
+            select
+                message_id,
+                arg_max(contact_id, sequence) as contact_id,
+                arg_max(message_class, sequence) as message_class,
+                arg_max(channel, sequence) as channel,
+                arg_max(state, (sequence, updated_at)) as state,
+                arg_max(coalesce(sent_at, scheduled_at), (sequence, updated_at)) as sent_at
+            from ({lake.relation_sql(messages.STREAM)}) group by message_id
+        )
+        select
+            messages.message_id, coalesce(contacts.contact_id, messages.contact_id) as contact_id,
+            messages.message_class, messages.channel, messages.sent_at
+        from messages
+        left join (select * from marts.identity_map where contact_id is not null) as contacts
+            on messages.contact_id = contacts.identifier_key
+        where messages.state in ({states}) and messages.sent_at > {since}
+    """
+
+
+def _suppressed(connection: sa.Connection) -> list[dict[str, Any]]:
+    table = schema.suppressions
+    query = sa.select(table.c.identifier_key, table.c.channel, table.c.reason)
+    return [
+        {
+            "identifier_key": key,
+            "channel": channel,
+            "gate": "bounced"
+            if reason in BOUNCED
+            else "unsubscribed"
+            if reason in UNSUBSCRIBED
+            else "suppressed",
+            "detail": reason,
+        }
+        for key, channel, reason in connection.execute(query)
+    ]
+
+
+def _erased(connection: sa.Connection) -> list[dict[str, Any]]:
+    return [
+        {"identifier_key": key, "channel": "all", "gate": "erased", "detail": "erased"}
+        for key in connection.execute(sa.select(schema.tombstones.c.identifier_key)).scalars()
+    ]
+
+
+def _refused(connection: sa.Connection, lake: Lake, as_of: datetime) -> list[dict[str, Any]]:
+    """Withdrawals and objections that the warehouse has not folded: not exported, or after
+    ``as_of``. One about everything is an unsubscribe, one about a purpose takes its consent."""
+    table = schema.consent_events
+    entries = lake.entries(consent.STREAM)
+    exported = entries[-1].meta["last"] if entries else 0
+    query = sa.select(
+        table.c.identifier_key, table.c.channel, table.c.purpose, table.c.state
+    ).where(
+        table.c.state.in_(("withdrawn", "objection")),
+        sa.or_(
+            table.c.consent_event_id > exported,
+            table.c.occurred_at >= as_of,
+            table.c.known_at > as_of,
+        ),
+    )
+    return [
+        {
+            "identifier_key": key,
+            "channel": channel,
+            "purpose": None if purpose == consent.ALL else purpose,
+            "gate": "unsubscribed" if purpose == consent.ALL else "consent",
+            "detail": f"{state}: since_the_run",
+        }
+        for key, channel, purpose, state in connection.execute(query)
+    ]
+
+
+def _approvals(connection: sa.Connection) -> list[dict[str, Any]]:
+    table = schema.approvals
+    last = sa.select(sa.func.max(table.c.approval_id)).group_by(table.c.subject_hash)
+    query = sa.select(table.c.subject_hash, table.c.decision).where(table.c.approval_id.in_(last))
+    return [
+        {"subject_hash": digest, "decision": decision}
+        for digest, decision in connection.execute(query)
+    ]
+
+
+def _table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    columns: pa.Schema,
+) -> None:
+    connection.register("known_given", pa.Table.from_pylist(list(rows), schema=columns))
+    connection.execute(f"create or replace temp table {name} as from known_given")
+    connection.unregister("known_given")
