@@ -1,15 +1,17 @@
 """Journeys: the tick of a run, after the segments and before the marts over its log."""
 
-from __future__ import annotations
+from collections.abc import Iterator
 
 from dagster import (
     AssetCheckResult,
     AssetCheckSpec,
     AssetKey,
     AssetsDefinition,
+    AssetSpec,
     MaterializeResult,
     MetadataValue,
     asset,
+    multi_asset,
 )
 
 from dagster_project.assets.lake import stream_key
@@ -82,4 +84,57 @@ def build_journey_assets() -> list[AssetsDefinition]:
             check_results=[AssetCheckResult(check_name=ONCE, passed=repeated[0] == 0)],
         )
 
-    return [journey_steps]
+    return [journey_steps, messages]
+
+
+_MESSAGES = ("message_intents", "message_decisions", "message_states")
+
+
+@multi_asset(
+    name="messages",
+    specs=[
+        AssetSpec(
+            stream_key(name),
+            deps=[stream_key(STEPS), stream_key("template_versions")],
+            group_name="journeys",
+            kinds={"duckdb", "parquet"},
+            owners=["team:marketing"],
+            description=STREAMS[name].description,
+        )
+        for name in _MESSAGES
+    ],
+)
+def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
+    from reverse_etl import queueing
+    from reverse_etl.content.library import Library
+    from reverse_etl.journeys import intents, running
+
+    run = workspace.run
+    with run.step("messages") as step, warehouse.attached(run.warehouse) as connection:
+        done = None
+        # A past run looks back: nothing is decided and nothing queued.
+        if not run.is_past:
+            running.load_log(connection, run.lake, run.as_of)
+            intents.store(connection, run.lake, run.as_of)
+            with Library.load(run.definitions.folder) as library:
+                done = queueing.queue(
+                    connection,
+                    run.ledger,
+                    run.lake,
+                    run.definitions.caps,
+                    library,
+                    run.settings.keyring,
+                    run.as_of,
+                    run.definitions.verticals.reporting.time_zone,
+                )
+            step.rows = done.queued
+        for name in _MESSAGES:
+            warehouse.show(connection, run.lake, name, run.as_of)
+    for name in _MESSAGES:
+        yield MaterializeResult(
+            asset_key=stream_key(name),
+            metadata={
+                "dagster/row_count": run.lake.rows(name),
+                "decisions": MetadataValue.json(done.decisions if done else {}),
+            },
+        )

@@ -16,9 +16,9 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
-from reverse_etl.journeys import facts, running, versions
+from reverse_etl.journeys import facts, versions
 from reverse_etl.journeys.plan import Plan, Version, plan
-from reverse_etl.journeys.tick import STEPS
+from reverse_etl.journeys.tick import STEPS, tick
 from reverse_etl.publish import need, published_as_of, reader
 from workspace.definitions import nearest
 from workspace.definitions.journeys import LAUNCH_WINDOW, Journey, Journeys, Send
@@ -178,7 +178,7 @@ class Stage:
                 connection.execute(
                     f"delete from journey_events where number in ({', '.join(answered)})"
                 )
-        steps = running.tick(connection, planned, at)
+        steps = tick(connection, planned, at)
         connection.register("new_rows", steps)
         connection.execute("insert into journey_log by name select * from new_rows")
         connection.unregister("new_rows")

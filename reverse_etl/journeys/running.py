@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 import pyarrow as pa
 
-from reverse_etl.journeys import facts, versions
-from reverse_etl.journeys.plan import Plan, Version, plan
+from reverse_etl.journeys import facts, intents, versions
+from reverse_etl.journeys.plan import Version, plan
 from reverse_etl.journeys.tick import STEPS, tick
 from workspace.clock import iso
 from workspace.lake import Lake
@@ -37,6 +38,8 @@ def advance(
     Without a snapshot nothing is stored: a look back. All steps are one commit.
     """
     load_log(connection, lake, as_of)
+    intents.arrivals(connection, lake, as_of)
+    outcomes = intents.outcomes_sql(lake, as_of)
     pinned = connection.execute(
         "select distinct journey, version from journey_log where kind != 'watch'"
     ).fetchall()
@@ -44,26 +47,16 @@ def advance(
     planned = plan(in_use)
     if planned.is_empty:
         return Ticked(STREAMS[STEPS].schema.empty_table(), in_use)
-    steps = number(step(connection, planned, in_use, sources, as_of), lake)
+    told = dataclasses.replace(sources, outcomes=outcomes)
+    facts.make(connection, planned, in_use, told, as_of)
+    steps = _numbered(tick(connection, planned, as_of), lake)
     if snapshot_id is None:
         return Ticked(steps, in_use)
     batch = f"{iso(as_of)}:{snapshot_id}"
     return Ticked(steps, in_use, not lake.has(STEPS, batch) and lake.commit(STEPS, batch, steps))
 
 
-def step(
-    connection: duckdb.DuckDBPyConnection,
-    planned: Plan,
-    in_use: list[Version],
-    sources: facts.Sources,
-    as_of: datetime,
-) -> pa.Table:
-    """Facts and tick over the ``journey_log`` that stands."""
-    facts.make(connection, planned, in_use, sources, as_of)
-    return tick(connection, planned, as_of)
-
-
-def number(steps: pa.Table, lake: Lake) -> pa.Table:
+def _numbered(steps: pa.Table, lake: Lake) -> pa.Table:
     """The steps with the commit's sequence."""
     sequence = len(lake.entries(STEPS)) + 1
     column = pa.array([sequence] * steps.num_rows, pa.int64())
@@ -72,11 +65,15 @@ def number(steps: pa.Table, lake: Lake) -> pa.Table:
 
 
 def load_log(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> None:
-    """``journey_log``: the steps known at ``as_of``, of the contacts of today."""
+    """``journey_log``: the steps known at ``as_of``, of the contacts of today.
+
+    ``logged_contact_id`` is the contact by the tick that wrote the row.
+    """
     connection.execute(
         f"""
         create or replace temp table journey_log as
-        select log.* replace (coalesce(identities.contact_id, log.contact_id) as contact_id)
+        select log.* replace (coalesce(identities.contact_id, log.contact_id) as contact_id),
+            log.contact_id as logged_contact_id
         from ({lake.relation_sql(STEPS, as_of)}) as log
         left join (select * from marts.identity_map where contact_id is not null) as identities
             on log.contact_id = identities.identifier_key

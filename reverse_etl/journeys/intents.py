@@ -1,0 +1,154 @@
+"""Messages that journeys intend: one for each arrival at a send node, said once.
+
+They follow from the log, so that a run that broke off between the two is made good by the next.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from reverse_etl.journeys import versions
+from workspace.clock import iso
+from workspace.definitions.journeys import Journey, Send
+from workspace.lake import Lake
+from workspace.streams import STREAMS
+
+INTENTS = "message_intents"
+DECISIONS = "message_decisions"
+
+_SENDS = pa.schema(
+    [
+        ("journey", pa.string()),
+        ("version", pa.int64()),
+        ("node", pa.string()),
+        ("channel", pa.string()),
+        ("template", pa.string()),
+        ("purpose", pa.string()),
+        ("message_class", pa.string()),
+        ("priority", pa.int64()),
+        ("expected_value", pa.float64()),
+        ("keeps_seconds", pa.int64()),
+        ("on_capped", pa.string()),
+        ("approval", pa.string()),
+    ]
+)
+
+
+def store(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> int:
+    """Append what the log intends and the stream does not hold yet; how many messages.
+
+    ``journey_log`` must stand, with the steps of this run.
+    """
+    arrivals(connection, lake, as_of)
+    names = STREAMS[INTENTS].schema.names
+    rows = connection.execute(
+        f"""
+        select {", ".join(f"a.{name}" for name in names)}
+        from journey_arrivals as a
+        anti join ({lake.relation_sql(INTENTS)}) as known on a.intent_id = known.intent_id
+        order by a.intent_id
+        """
+    ).to_arrow_table()
+    if rows.num_rows:
+        batch = f"journeys:{len(lake.entries(INTENTS)) + 1}:{iso(as_of)}"
+        lake.commit(INTENTS, batch, rows.cast(STREAMS[INTENTS].schema))
+    return rows.num_rows
+
+
+def arrivals(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> None:
+    """``journey_arrivals``: the log's arrivals at send nodes with the intent of each."""
+    connection.register("given_sends", pa.Table.from_pylist(_sends(lake, as_of), schema=_SENDS))
+    connection.execute(
+        """
+        create or replace temp table journey_arrivals as
+        with arrivals as (
+            select log.enrolment_id, log.journey, log.version, log.next_node as node,
+                log.contact_id, first.contact_id as first_contact_id, log.left_at, log.known_at,
+                concat(
+                    log.occurrence, '.',
+                    row_number() over (
+                        partition by log.enrolment_id, log.next_node order by log.step_number
+                    )
+                ) as occurrence
+            from journey_log as log
+            join (
+                select enrolment_id, logged_contact_id as contact_id from journey_log
+                where step_number = 1 and kind != 'watch'
+            ) as first on log.enrolment_id = first.enrolment_id
+            where log.kind != 'watch' and log.next_node is not null
+        )
+        select
+            a.enrolment_id,
+            sha256(concat_ws(
+                chr(0), 'journey', a.journey, a.node, a.occurrence, s.channel, a.first_contact_id
+            )) as intent_id,
+            'journey' as source_kind,
+            a.journey as source_key,
+            cast(a.version as varchar) as source_version,
+            a.node as step,
+            a.occurrence,
+            a.contact_id,
+            people.account_id,
+            people.vertical,
+            s.channel,
+            s.template,
+            s.purpose,
+            s.message_class,
+            s.priority,
+            s.expected_value,
+            a.known_at as scheduled_at,
+            a.known_at + to_seconds(s.keeps_seconds) as not_after,
+            s.on_capped,
+            s.approval,
+            cast(null as varchar) as experiment,
+            cast(null as varchar) as variant,
+            a.known_at
+        from arrivals as a
+        join given_sends as s
+            on a.journey = s.journey and a.version = s.version and a.node = s.node
+        left join marts.contact_features as people on a.contact_id = people.contact_id
+        """
+    )
+    connection.unregister("given_sends")
+
+
+def outcomes_sql(lake: Lake, as_of: datetime) -> str:
+    """How the messages of nodes that wait for it ended, as facts of the tick."""
+    return f"""
+        select a.enrolment_id, a.step as node, d.known_at as moment,
+            d.decision = 'queued' as is_done, coalesce(d.gate, 'queued') as evidence
+        from journey_arrivals as a
+        join (
+            select intent_id, arg_max(decision, sequence) as decision,
+                arg_max_null(gate, sequence) as gate, max(known_at) as known_at
+            from ({lake.relation_sql(DECISIONS, as_of)}) group by intent_id
+        ) as d on a.intent_id = d.intent_id
+        where d.decision in ('queued', 'blocked')
+    """
+
+
+def _sends(lake: Lake, as_of: datetime) -> list[dict[str, Any]]:
+    rows: dict[tuple[str, int, str], dict[str, Any]] = {}
+    for version in versions.history(lake, as_of):
+        journey = Journey.model_validate_json(version["definition"])
+        for key, node in journey.nodes.items():
+            if isinstance(node, Send):
+                rows[version["journey"], journey.version, key] = {
+                    "journey": version["journey"],
+                    "version": journey.version,
+                    "node": key,
+                    "channel": node.channel,
+                    "template": node.template,
+                    "purpose": node.purpose or journey.purpose,
+                    "message_class": node.message_class or journey.message_class,
+                    "priority": node.priority or journey.priority,
+                    "expected_value": float(node.expected_value),
+                    "keeps_seconds": node.not_after.seconds,
+                    "on_capped": node.on_capped,
+                    "approval": journey.hash if journey.needs_approval else None,
+                }
+    return list(rows.values())

@@ -1,0 +1,189 @@
+"""From intended messages to the outbox: gates, rendering, the ledger's queue.
+
+A message that cannot be filled is blocked before the caps, so that it takes no one's place; one
+that rendering refuses all the same is blocked after it. A run that is killed is finished by the
+next: decisions are told once, and the queue knows what it holds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from reverse_etl.content.library import Library, Rendered, Request
+from reverse_etl.content.people import Person, people
+from reverse_etl.gates import intents, known
+from reverse_etl.gates.deciding import DECISIONS, decide
+from reverse_etl.publish import dicts
+from workspace.definitions.caps import Caps
+from workspace.identifiers import Keyring
+from workspace.lake import Lake
+from workspace.ledger import Ledger, messages
+from workspace.ledger.messages import Message
+
+TEMPLATE_GATE = "template"
+#: Messages rendered and queued at a time.
+BATCH = 20_000
+_ADDRESSES = {"email": "email_key", "sms": "phone_key", "push": "push_key"}
+
+
+@dataclass(frozen=True)
+class Queued:
+    """What became of the messages that were to be decided: decisions, and rows of the outbox."""
+
+    decisions: dict[str, int]
+    queued: int
+    refused: int
+
+
+def queue(
+    connection: duckdb.DuckDBPyConnection,
+    ledger: Ledger,
+    lake: Lake,
+    caps: Caps,
+    library: Library,
+    keyring: Keyring,
+    as_of: datetime,
+    time_zone: str,
+) -> Queued:
+    """Decide what is pending, render what passed and put it into the outbox.
+
+    ``connection`` sees the schemas ``marts`` and ``pii``.
+    """
+    messages.export(ledger, lake)
+    table = intents.pending(connection, lake, caps, as_of)
+    waiting = dicts(connection, f"select * from {table} order by intent_id")
+    persons = people(connection, sorted({row["contact_id"] for row in waiting}))
+    _tell_incomplete(connection, library, waiting, persons)
+    facts = known.facts(connection, ledger, lake, caps, as_of, incomplete="incomplete_messages")
+    decided = decide(connection, table, facts, caps, as_of, time_zone)
+    found = Counter(intents.record(lake, decided, as_of))
+    connection.register("decided_now", decided)
+    ready = dicts(
+        connection,
+        f"""
+        select i.*, d.scheduled_at as sent_from, d.consent_evidence_id, c.email_key, c.phone_key,
+            c.push_key, coalesce(a.keys, []) as aliases
+        from {table} as i
+        join decided_now as d on i.intent_id = d.intent_id and d.decision = 'queued'
+        join known_contacts as c on i.contact_id = c.contact_id
+        left join (
+            select contact_id, list(distinct identifier_key) as keys from marts.identity_map
+            group by contact_id
+        ) as a on i.contact_id = a.contact_id
+        order by i.intent_id
+        """,
+    )
+    connection.unregister("decided_now")
+    queued = refused = 0
+    for start in range(0, len(ready), BATCH):
+        rows = ready[start : start + BATCH]
+        made, blocked = _render(library, keyring, rows, persons, as_of)
+        done = messages.enqueue(ledger, made, as_of)
+        queued, refused = queued + len(done.new), refused + len(blocked)
+        found.update(intents.record(lake, _blocked(blocked), as_of))
+        found.update(intents.record(lake, intents.duplicates(done.already), as_of))
+    messages.export(ledger, lake)
+    return Queued(dict(found), queued, refused)
+
+
+def _tell_incomplete(
+    connection: duckdb.DuckDBPyConnection,
+    library: Library,
+    waiting: list[dict[str, Any]],
+    persons: dict[str, Person],
+) -> None:
+    """``incomplete_messages``: intents whose template lacks a part, or a value of the person."""
+    missing: list[tuple[str, str]] = []
+    for row in waiting:
+        person = persons.get(row["contact_id"])
+        try:
+            needs = library.required_fields(
+                row["template"], row["channel"], person.language if person else None
+            )
+        except KeyError:
+            missing.append((row["intent_id"], f"no template {row['template']}"))
+            continue
+        values = person.values if person else {}
+        lacking = [need.source for need in needs if _is_lacking(need.source, values)]
+        if lacking:
+            missing.append((row["intent_id"], lacking[0]))
+    columns = {"intent_id": [m[0] for m in missing], "missing": [m[1] for m in missing]}
+    schema = pa.schema([("intent_id", pa.string()), ("missing", pa.string())])
+    connection.register("given_missing", pa.Table.from_pydict(columns, schema=schema))
+    connection.execute("create or replace temp table incomplete_messages as from given_missing")
+    connection.unregister("given_missing")
+
+
+def _is_lacking(source: str, values: dict[str, Any]) -> bool:
+    """What is said of each message, and of its sender, is known when it is rendered."""
+    return not source.startswith(("message.", "sender.")) and values.get(source) in (None, "")
+
+
+def _render(
+    library: Library,
+    keyring: Keyring,
+    rows: list[dict[str, Any]],
+    persons: dict[str, Person],
+    as_of: datetime,
+) -> tuple[list[Message], list[tuple[str, str]]]:
+    requests = [_request(library, keyring, row, persons[row["contact_id"]]) for row in rows]
+    made, blocked = [], []
+    for row, answer in zip(rows, library.render(requests), strict=True):
+        if not isinstance(answer, Rendered):
+            blocked.append((row["intent_id"], answer.field or answer.reason))
+            continue
+        made.append(
+            Message(
+                message_id=row["intent_id"],
+                contact_id=row["contact_id"],
+                destination_key=row[_ADDRESSES[row["channel"]]],
+                source_kind=row["source_kind"],
+                source_key=row["source_key"],
+                step=row["step"],
+                occurrence=row["occurrence"],
+                channel=row["channel"],
+                message_class=row["message_class"],
+                purpose=row["purpose"],
+                scheduled_at=row["sent_from"],
+                priority=row["priority"] or 0,
+                not_after=row["not_after"],
+                payload=answer.payload,
+                template=row["template"],
+                template_version=answer.template_version,
+                consent_evidence_id=row["consent_evidence_id"],
+                approval=row["approval"],
+                aliases=frozenset(row["aliases"]),
+            )
+        )
+    return made, blocked
+
+
+def _request(library: Library, keyring: Keyring, row: dict[str, Any], person: Person) -> Request:
+    vertical = library.entries[row["template"]].template.vertical
+    site = library.senders[vertical].website_url.rstrip("/")
+    token = f"{row['intent_id']}.{keyring.key('unsubscribe', row['intent_id'])}"
+    values = {
+        **person.values,
+        "message.unsubscribe_url": f"{site}/u/{token}",
+        "message.preferences_url": f"{site}/p/{token}",
+        "message.view_url": f"{site}/v/{token}",
+        "message.sent_on": f"{row['sent_from']:%Y-%m-%d}",
+    }
+    return Request(row["template"], row["channel"], person.language, values, person.segments)
+
+
+def _blocked(rows: Iterable[tuple[str, str]]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {"intent_id": ident, "decision": "blocked", "gate": TEMPLATE_GATE, "detail": detail}
+            for ident, detail in rows
+        ],
+        schema=DECISIONS,
+    )
