@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reverse_etl.content.library import Library, Rendered, Request
 from reverse_etl.content.people import Person, people
@@ -58,12 +59,15 @@ def queue(
     """
     messages.export(ledger, lake)
     table = intents.pending(connection, lake, caps, as_of)
+    found = Counter(intents.record(lake, _in_outbox(connection, lake, table), as_of))
     waiting = dicts(connection, f"select * from {table} order by intent_id")
     persons = people(connection, sorted({row["contact_id"] for row in waiting}))
     _tell_incomplete(connection, library, waiting, persons)
     facts = known.facts(connection, ledger, lake, caps, as_of, incomplete="incomplete_messages")
     decided = decide(connection, table, facts, caps, as_of, time_zone)
-    found = Counter(intents.record(lake, decided, as_of))
+    # What passed is told once it is in the outbox: a run that is killed before asks again.
+    is_queued = pc.equal(decided["decision"], "queued")
+    found.update(intents.record(lake, decided.filter(pc.invert(is_queued)), as_of))
     connection.register("decided_now", decided)
     ready = dicts(
         connection,
@@ -87,10 +91,35 @@ def queue(
         made, blocked = _render(library, keyring, rows, persons, as_of)
         done = messages.enqueue(ledger, made, as_of)
         queued, refused = queued + len(done.new), refused + len(blocked)
-        found.update(intents.record(lake, _blocked(blocked), as_of))
-        found.update(intents.record(lake, intents.duplicates(done.already), as_of))
+        new = pc.is_in(decided["intent_id"], pa.array(done.new, pa.string()))
+        for decisions in (
+            decided.filter(new),
+            _blocked(blocked),
+            intents.duplicates(done.already),
+        ):
+            found.update(intents.record(lake, decisions, as_of))
     messages.export(ledger, lake)
     return Queued(dict(found), queued, refused)
+
+
+def _in_outbox(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> pa.Table:
+    """Decisions of messages that an earlier run queued and could not tell of; they are no longer
+    pending."""
+    rows = connection.execute(
+        f"""
+        select i.intent_id, 'queued' as decision, cast(null as varchar) as gate,
+            cast(null as varchar) as detail, cast(null as timestamp) as deferred_until,
+            cast(null as varchar) as winner_intent_id, cast(null as double) as value_lost,
+            min(s.consent_evidence_id) as consent_evidence_id, min(s.scheduled_at) as scheduled_at
+        from {table} as i
+        join ({lake.relation_sql(messages.STREAM)}) as s on i.intent_id = s.message_id
+        group by i.intent_id
+        """
+    ).to_arrow_table()
+    connection.register("in_outbox", rows)
+    connection.execute(f"delete from {table} where intent_id in (select intent_id from in_outbox)")
+    connection.unregister("in_outbox")
+    return rows.select(DECISIONS.names).cast(DECISIONS)
 
 
 def _tell_incomplete(
@@ -168,7 +197,7 @@ def _render(
 def _request(library: Library, keyring: Keyring, row: dict[str, Any], person: Person) -> Request:
     vertical = library.entries[row["template"]].template.vertical
     site = library.senders[vertical].website_url.rstrip("/")
-    token = f"{row['intent_id']}.{keyring.key('unsubscribe', row['intent_id'])}"
+    token = f"{row['intent_id']}.{keyring.signature(row['intent_id'])}"
     values = {
         **person.values,
         "message.unsubscribe_url": f"{site}/u/{token}",

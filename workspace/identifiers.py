@@ -9,6 +9,7 @@ normal forms, which only Python makes (at landing).
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -87,6 +88,10 @@ class Keyring:
             outer.update(inner.digest())
             keys.append(outer.hexdigest()[:KEY_LENGTH])
         return keys
+
+    def signature(self, text: str) -> str:
+        """A signature of what a link says, which no identifier's key can be taken for."""
+        return hmac.new(self.pepper, f"link:{text}".encode(), hashlib.sha256).hexdigest()
 
     def sql(self, kind: str, expression: str) -> str:
         """The same key as a DuckDB expression. It holds key material: never log or store it."""

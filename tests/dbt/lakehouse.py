@@ -21,6 +21,7 @@ import pyarrow as pa
 from dagster_project.compiled import Compiled, compiled
 from dagster_project.statements import run_statements
 from models_ml.attribution.intervals import SCHEMA as INTERVALS
+from reverse_etl.journeys.versions import NODES
 from reverse_etl.segments.versions import CONDITIONS
 from workspace.paths import Paths
 from workspace.settings import Environment
@@ -34,6 +35,7 @@ TIME = pa.timestamp("us")
 SYSTEM = {
     "segment_conditions": CONDITIONS,
     "attribution_intervals": INTERVALS,
+    "journey_nodes": NODES,
     "run_context": pa.schema(
         [
             ("run_id", pa.string()),
@@ -104,8 +106,9 @@ class Lakehouse:
             for name, stream in STREAMS.items():
                 self._table(connection, name, stream.schema, streams.pop(name, []))
             self._table(connection, "run_context", SYSTEM["run_context"], [context])
-            for name in ("load_receipts", "run_log", "segment_conditions", "attribution_intervals"):
-                self._table(connection, name, SYSTEM[name], streams.pop(name, []))
+            for name, schema in SYSTEM.items():
+                if name != "run_context":
+                    self._table(connection, name, schema, streams.pop(name, []))
             for name, columns in NO_SEGMENTS.items():
                 connection.execute(
                     f"create or replace macro lake.{name}() as table select {columns} where false"
