@@ -36,6 +36,7 @@ from workspace.definitions.journeys import (
 NODES = pa.schema(
     [
         ("nid", pa.int32()),
+        ("vid", pa.int32()),
         ("journey", pa.string()),
         ("version", pa.int64()),
         ("node", pa.string()),
@@ -63,6 +64,7 @@ BRANCHES = pa.schema(
 )
 VERSIONS = pa.schema(
     [
+        ("vid", pa.int32()),
         ("journey", pa.string()),
         ("version", pa.int64()),
         ("is_open", pa.bool_()),
@@ -146,7 +148,7 @@ def plan(versions: Iterable[Version]) -> Plan:
             nids[version.key, version.journey.version, node] = len(nids)
     nodes: list[dict[str, Any]] = []
     branches: list[dict[str, Any]] = []
-    for version in given:
+    for vid, version in enumerate(given):
         journey = version.journey
 
         def to(node: str | None, version: Version = version) -> int | None:
@@ -157,6 +159,7 @@ def plan(versions: Iterable[Version]) -> Plan:
             following = edges(node)
             row |= {
                 "nid": to(key),
+                "vid": vid,
                 "journey": version.key,
                 "version": journey.version,
                 "node": key,
@@ -213,7 +216,7 @@ def _versions(
     given: list[Version], nids: Mapping[tuple[str, int, str], int], numbers: _Numbers
 ) -> Iterable[dict[str, Any]]:
     shares = _shares(given)
-    for version in given:
+    for vid, version in enumerate(given):
         journey, newest = version.journey, version.in_force or version.journey
         edit, move = "stay", None
         if newest.version != journey.version and not version.is_open:
@@ -225,6 +228,7 @@ def _versions(
         trigger, reentry = journey.trigger, journey.reentry
         watched = trigger.becomes if isinstance(trigger, ConditionTrigger) else None
         yield {
+            "vid": vid,
             "journey": version.key,
             "version": journey.version,
             "is_open": version.is_open,

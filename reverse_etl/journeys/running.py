@@ -49,14 +49,18 @@ def advance(
         return Ticked(STREAMS[STEPS].schema.empty_table(), in_use)
     told = dataclasses.replace(sources, outcomes=outcomes)
     facts.make(connection, planned, in_use, told, as_of)
-    steps = _numbered(tick(connection, planned, as_of), lake)
-    if snapshot_id is None:
-        return Ticked(steps, in_use)
+    steps = numbered(tick(connection, planned, as_of), lake)
+    is_stored = snapshot_id is not None and store(steps, lake, as_of, snapshot_id)
+    return Ticked(steps, in_use, is_stored)
+
+
+def store(steps: pa.Table, lake: Lake, as_of: datetime, snapshot_id: str) -> bool:
+    """Commit a tick's steps, once for an ``as_of`` and input snapshot; whether it was new."""
     batch = f"{iso(as_of)}:{snapshot_id}"
-    return Ticked(steps, in_use, not lake.has(STEPS, batch) and lake.commit(STEPS, batch, steps))
+    return not lake.has(STEPS, batch) and lake.commit(STEPS, batch, steps)
 
 
-def _numbered(steps: pa.Table, lake: Lake) -> pa.Table:
+def numbered(steps: pa.Table, lake: Lake) -> pa.Table:
     """The steps with the commit's sequence."""
     sequence = len(lake.entries(STEPS)) + 1
     column = pa.array([sequence] * steps.num_rows, pa.int64())

@@ -70,10 +70,8 @@ class _Tick:
         self.execute(
             """
             create or replace temp table new_steps (
-                enrolment_id varchar, journey varchar, version bigint, contact_id varchar,
-                occurrence bigint, round integer, nid integer, node varchar, kind varchar,
-                outcome varchar, next integer, arrived_at timestamp, left_at timestamp,
-                evidence varchar
+                eid integer, step_number bigint, nid integer, outcome varchar, next integer,
+                arrived_at timestamp, left_at timestamp, evidence varchar
             )
             """
         )
@@ -81,7 +79,10 @@ class _Tick:
     # ---- where everybody stands ----------------------------------------------------------------
 
     def state(self) -> None:
-        """``enrolments``: each with its last step; ``standing``: those that have not ended."""
+        """``enrolments``: each with its last step; ``standing``: those that have not ended.
+
+        ``eid`` numbers those of this tick.
+        """
         self.execute(
             """
             create or replace temp table enrolments as
@@ -116,11 +117,13 @@ class _Tick:
         self.execute(
             """
             create or replace temp table standing as
-            select e.enrolment_id, e.journey, e.version, e.contact_id, e.occurrence,
-                n.nid, e.arrived_at, e.entered_at, e.joined_at
+            select cast(row_number() over () as integer) as eid, e.enrolment_id, e.journey,
+                e.version, e.contact_id, e.occurrence, e.step_number, n.nid, n.vid, e.arrived_at,
+                e.entered_at, e.joined_at
             from enrolments as e
             join plan_nodes as n
                 on e.journey = n.journey and e.version = n.version and e.node = n.node
+            where e.node is not null
             """
         )
 
@@ -131,68 +134,76 @@ class _Tick:
 
         Nobody leaves so at the tick of the entry, or of a move to another version.
         """
+        standing = "standing as s join plan_versions as v using (vid)"
+        reasons = {
+            "erased": "select eid, null as evidence from standing anti join journey_contacts "
+            "using (contact_id)",
+            "superseded": """
+                select eid, null from standing
+                semi join (
+                    select journey, contact_id from standing group by all having count(*) > 1
+                ) as doubles using (journey, contact_id)
+                qualify row_number() over (
+                    partition by journey, contact_id order by entered_at, enrolment_id
+                ) > 1
+            """,
+            "edited": f"select eid, null from {standing} where v.edit = 'exit'",
+            "goal": f"""
+                select s.eid, e.evidence
+                from (select * from {standing} where v.goal_number is not null) as s
+                asof join (select * from journey_events where moment < {self.at}) as e
+                    on s.goal_number = e.number and s.contact_id = e.contact_id
+                    and s.entered_at < e.moment
+            """,
+            "unsubscribed": f"""
+                select s.eid, o.evidence from {standing}
+                join journey_stops as o
+                    on s.contact_id = o.contact_id and v.purpose = o.purpose
+            """,
+            "criteria": f"""
+                select s.eid, t.evidence from {standing}
+                join journey_truths as t
+                    on v.exit_number = t.number and s.contact_id = t.contact_id and t.is_true
+            """,
+            "expired": f"""
+                select eid, null from {standing}
+                where s.entered_at + to_seconds(v.expires_seconds) <= {self.at}
+            """,
+            "moved": f"select eid, null from {standing} where v.edit = 'move'",
+        }
+        found = " union all ".join(
+            f"select eid, {rank} as rank, '{outcome}' as outcome, evidence from ({query}) as r (eid, evidence)"
+            for rank, (outcome, query) in enumerate(reasons.items())
+        )
         self.execute(
             f"""
             create or replace temp table leaving as
-            select s.*, v.edit, v.edit_version, v.edit_next,
-                case
-                    when s.joined_at >= {self.at} then null
-                    when c.contact_id is null then 'erased'
-                    when s.turn > 1 then 'superseded'
-                    when v.edit = 'exit' then 'edited'
-                    when goal.moment is not null then 'goal'
-                    when stop.contact_id is not null then 'unsubscribed'
-                    when truth.contact_id is not null then 'criteria'
-                    when s.entered_at + to_seconds(v.expires_seconds) <= {self.at} then 'expired'
-                    when v.edit = 'move' then 'moved'
-                end as outcome,
-                case
-                    when c.contact_id is null or s.turn > 1 then null
-                    when goal.moment is not null then goal.evidence
-                    when stop.contact_id is not null then stop.evidence
-                    when truth.contact_id is not null then truth.evidence
-                end as evidence
+            select s.*, v.edit_version, v.edit_next, f.why.outcome, f.why.evidence
             from (
-                select *, row_number() over (
-                    partition by journey, contact_id order by entered_at, enrolment_id
-                ) as turn
-                from standing
-            ) as s
-            join plan_versions as v on s.journey = v.journey and s.version = v.version
-            left join journey_contacts as c on s.contact_id = c.contact_id
-            asof left join (
-                select number, contact_id, moment, evidence from journey_events
-                where moment < {self.at}
-            ) as goal
-                on v.goal_number = goal.number and s.contact_id = goal.contact_id
-                and s.entered_at < goal.moment
-            left join journey_stops as stop
-                on s.contact_id = stop.contact_id and v.purpose = stop.purpose
-            left join journey_truths as truth
-                on v.exit_number = truth.number and s.contact_id = truth.contact_id
-                and truth.is_true
+                select eid, arg_min({{outcome: outcome, evidence: evidence}}, rank) as why
+                from ({found}) group by eid
+            ) as f
+            join standing as s using (eid)
+            join plan_versions as v using (vid)
+            where s.joined_at < {self.at}
             """
         )
         self.execute(
             f"""
             insert into new_steps
-            select l.enrolment_id, l.journey,
-                case when l.outcome = 'moved' then l.edit_version else l.version end,
-                l.contact_id, l.occurrence, 0, l.nid, n.node, n.kind, l.outcome,
-                case when l.outcome = 'moved' then l.edit_next end,
-                l.arrived_at, {self.at}, l.evidence
-            from leaving as l join plan_nodes as n using (nid) where l.outcome is not null
+            select eid, step_number + 1, nid, outcome,
+                case when outcome = 'moved' then edit_next end, arrived_at, {self.at}, evidence
+            from leaving
             """
         )
         self.execute(
             f"""
             create or replace temp table frontier as
-            select enrolment_id, journey,
-                case when outcome = 'moved' then edit_version else version end as version,
-                contact_id, occurrence,
-                case when outcome = 'moved' then edit_next else nid end as nid,
-                case when outcome = 'moved' then {self.at} else arrived_at end as arrived_at
-            from leaving where outcome is null or outcome = 'moved'
+            select eid, contact_id, step_number, nid, arrived_at
+            from standing anti join leaving using (eid)
+            union all
+            select eid, contact_id, step_number + 1, edit_next, {self.at}
+            from leaving where outcome = 'moved'
             """
         )
 
@@ -275,7 +286,12 @@ class _Tick:
                 where t.moment <= {self.at}
                     and t.moment > {self.at} - to_seconds({int(TRIGGER_AGE.total_seconds())})
             )
-            select people.*, v.version, v.first
+            select people.*, v.version, v.first,
+                cast(
+                    row_number() over () + (select count(*) from standing) as integer
+                ) as eid,
+                md5(concat_ws('|', people.journey, people.contact_id, people.occurrence))
+                    as enrolment_id
             from people
             join plan_versions as v
                 on people.journey = v.journey and v.is_open
@@ -303,18 +319,13 @@ class _Tick:
         self.execute(
             f"""
             insert into new_steps
-            select md5(concat_ws('|', journey, contact_id, occurrence)), journey, version,
-                contact_id, occurrence, 0, null, 'trigger', 'trigger', 'entered', first,
-                moment, {self.at}, evidence
-            from entering
+            select eid, 1, null, 'entered', first, moment, {self.at}, evidence from entering
             """
         )
         self.execute(
             f"""
             insert into frontier
-            select md5(concat_ws('|', journey, contact_id, occurrence)), journey, version,
-                contact_id, occurrence, first, {self.at}
-            from entering
+            select eid, contact_id, 1, first, {self.at} from entering
             """
         )
 
@@ -322,36 +333,25 @@ class _Tick:
 
     def walk(self) -> None:
         """Pass nodes, round by round, until nobody can go on."""
-        round_ = 0
-        while True:
-            round_ += 1
+        while self._count("frontier"):
             self.execute(
                 f"create or replace temp table passed as "
                 f"select * from ({' union all '.join(self._ways())}) as p ("
-                "enrolment_id, journey, version, contact_id, occurrence, nid, arrived_at, outcome, "
-                "next, left_at, evidence)"
+                "eid, contact_id, step_number, nid, arrived_at, outcome, next, left_at, evidence)"
             )
             self.execute(
-                f"""
-                insert into new_steps
-                select p.enrolment_id, p.journey, p.version, p.contact_id, p.occurrence, {round_},
-                    p.nid, n.node, n.kind, p.outcome, p.next, p.arrived_at, p.left_at, p.evidence
-                from passed as p join plan_nodes as n using (nid)
-                """
+                "insert into new_steps select eid, step_number + 1, nid, outcome, next, "
+                "arrived_at, left_at, evidence from passed"
             )
             self.execute(
-                "create or replace temp table frontier as select enrolment_id, journey, version, "
-                "contact_id, occurrence, next as nid, left_at as arrived_at from passed "
+                "create or replace temp table frontier as select eid, contact_id, "
+                "step_number + 1 as step_number, next as nid, left_at as arrived_at from passed "
                 "where next is not null"
             )
-            if self._count("frontier") == 0:
-                return
 
     def _ways(self) -> list[str]:
         """Per way of passing a node one SELECT over those who stand at such nodes."""
-        person = (
-            "f.enrolment_id, f.journey, f.version, f.contact_id, f.occurrence, f.nid, f.arrived_at"
-        )
+        person = "f.eid, f.contact_id, f.step_number, f.nid, f.arrived_at"
         now = self.at
         hows = set(self.plan.nodes.column("how").to_pylist())
         standing = "frontier as f join plan_nodes as n on f.nid = n.nid"
@@ -413,8 +413,9 @@ class _Tick:
                 select {person}, case when o.is_done then 'done' else 'failed' end,
                     case when o.is_done then n.next else n.other end, o.moment, o.evidence
                 from {standing}
+                join standing as s on f.eid = s.eid
                 asof join (select * from journey_outcomes where moment <= {now}) as o
-                    on f.enrolment_id = o.enrolment_id and n.node = o.node
+                    on s.enrolment_id = o.enrolment_id and n.node = o.node
                     and f.arrived_at <= o.moment
                 where n.how = 'hold'
             """,
@@ -433,39 +434,68 @@ class _Tick:
     # ---- what came of it -----------------------------------------------------------------------
 
     def rows(self) -> pa.Table:
-        """New steps with their numbers: which step of the enrolment, which visit of the node."""
-        steps = """
-            select s.journey, s.version, s.enrolment_id, s.contact_id, s.occurrence,
-                coalesce(e.step_number, 0) + row_number() over (
-                    partition by s.enrolment_id order by s.round
-                ) as step_number,
-                s.node,
-                coalesce(v.visits, 0) + row_number() over (
-                    partition by s.enrolment_id, s.node order by s.round
-                ) as visit,
-                s.kind, s.outcome, n.node as next_node, s.arrived_at, s.left_at, s.evidence
+        """New steps as rows of the log; which visit of the node each is counts where it can be
+        another than the first."""
+        self.execute(
+            """
+            create or replace temp table who as
+            select eid, enrolment_id, journey, contact_id, occurrence from standing
+            union all
+            select eid, enrolment_id, journey, contact_id, occurrence from entering
+            """
+        )
+        self.execute(
+            """
+            create or replace temp table told_steps as
+            select coalesce(here.journey, there.journey) as journey,
+                case when s.nid is null or s.outcome = 'moved' then there.version
+                    else here.version end as version,
+                who.enrolment_id, who.contact_id, who.occurrence, s.step_number,
+                coalesce(here.node, 'trigger') as node, coalesce(here.kind, 'trigger') as kind,
+                s.outcome, there.node as next_node, s.arrived_at, s.left_at, s.evidence,
+                coalesce(here.has_circles, false) as has_circles
             from new_steps as s
-            left join enrolments as e on s.enrolment_id = e.enrolment_id
-            left join plan_nodes as n on s.next = n.nid
-            left join (
-                select enrolment_id, node, max(visit) as visits from journey_log
-                where kind != 'watch' and (
-                    journey in (select journey from plan_nodes where has_circles)
-                    or enrolment_id in (
-                        select enrolment_id from journey_log where outcome = 'moved'
-                        union all
-                        select enrolment_id from new_steps where outcome = 'moved'
-                    )
-                )
+            join who on s.eid = who.eid
+            left join plan_nodes as here on s.nid = here.nid
+            left join plan_nodes as there on s.next = there.nid
+            """
+        )
+        self.execute(
+            """
+            create or replace temp table again as
+            select enrolment_id from told_steps where has_circles
+            union
+            select enrolment_id from told_steps where outcome = 'moved'
+            union
+            select enrolment_id from journey_log where outcome = 'moved'
+            """
+        )
+        steps = """
+            with visits as (
+                select enrolment_id, node, max(visit) as visits
+                from journey_log semi join again using (enrolment_id)
                 group by all
-            ) as v on s.enrolment_id = v.enrolment_id and s.node = v.node
+            )
+            select * exclude (has_circles), 1::bigint as visit
+            from told_steps anti join again using (enrolment_id)
+            union all by name
+            select t.* exclude (has_circles), coalesce(v.visits, 0) + row_number() over (
+                partition by t.enrolment_id, t.node order by t.step_number
+            ) as visit
+            from told_steps as t
+            semi join again using (enrolment_id)
+            left join visits as v on t.enrolment_id = v.enrolment_id and t.node = v.node
+            union all by name
+            from new_watches
         """
+        if not self._count("again"):
+            steps = (
+                "select * exclude (has_circles), 1::bigint as visit from told_steps "
+                "union all by name from new_watches"
+            )
         wanted = [name for name in STREAMS[STEPS].schema.names if name != "sequence"]
         listed = ", ".join(f"{self.at} as known_at" if n == "known_at" else n for n in wanted)
-        return self.connection.execute(
-            f"select {listed} from ({steps} union all from new_watches) "
-            "order by journey, enrolment_id, step_number"
-        ).to_arrow_table()
+        return self.connection.execute(f"select {listed} from ({steps})").to_arrow_table()
 
 
 def next_clock_time(at: str, minute: str, days: str) -> str:

@@ -156,7 +156,6 @@ class _Person:
             outcome = "superseded"
         elif older and newest.on_edit == "exit":
             outcome = "edited"
-            evidence = self._why(goal, journey, criteria)
         elif goal is not None:
             outcome, evidence = "goal", goal[1]
         elif journey.purpose in self.facts.stops:
@@ -175,13 +174,6 @@ class _Person:
             self.row(rows, newest, node, kind, "moved", **given, next_node=to)
             return rows, newest, to, self.at
         return rows, journey, node, arrived
-
-    def _why(self, goal: Any, journey: Journey, criteria: int | None) -> str | None:
-        if goal is not None:
-            return goal[1]
-        if journey.purpose in self.facts.stops:
-            return self.facts.stops[journey.purpose]
-        return self.facts.truths[criteria or 0][1] if self.is_true(criteria) else None
 
     def enter(self, runs: list[Log], watches: Log) -> Any:
         if not self.facts.exists:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,9 +13,6 @@ import pytest
 from reverse_etl.journeys.plan import plan
 from reverse_etl.journeys.tick import tick
 from tests.reverse_etl.journeys.worlds import both, facts, in_use, load, load_log, world
-
-#: Worlds of the agreement; `make torture` takes a thousand.
-WORLDS = int(os.environ.get("TORTURE_JOURNEYS", "40"))
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +52,26 @@ def run(connection: duckdb.DuckDBPyConnection, seed: int) -> list[dict[str, Any]
     return log
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_the_set_based_tick_is_the_interpreter(
-    connection: duckdb.DuckDBPyConnection, block: int
-) -> None:
+def agree(connection: duckdb.DuckDBPyConnection, seeds: range) -> None:
     seen: Counter[str] = Counter()
-    for seed in range(block, WORLDS, 10):
+    for seed in seeds:
         log = run(connection, seed)
         conserved(log)
         seen.update(row["outcome"] for row in log)
     assert len(seen) > 8, seen
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_the_set_based_tick_is_the_interpreter(
+    connection: duckdb.DuckDBPyConnection, block: int
+) -> None:
+    agree(connection, range(block, 40, 4))
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("block", range(20))
+def test_it_is_on_a_thousand_worlds(connection: duckdb.DuckDBPyConnection, block: int) -> None:
+    agree(connection, range(block, 1000, 20))
 
 
 def conserved(log: list[dict[str, Any]]) -> None:
