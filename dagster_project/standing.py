@@ -25,15 +25,17 @@ COMPARED_ROWS = 5_000_000
 class Built:
     """One node as it was built: ``inputs`` made it, ``version`` names its rows.
 
-    ``content`` fingerprints them where they were compared. A table built by days also knows
-    ``rest``, its inputs without the parent that has the days, and that parent's ``days``.
+    ``content`` fingerprints them where they were compared. What can be made again in parts knows
+    ``rest``, its inputs without those whose changes tell which parts, and the versions of these
+    as ``parents``. ``since`` is the version that the noted changes lead on from.
     """
 
     inputs: str
     version: str
     content: str | None = None
     rest: str | None = None
-    days: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    since: str | None = None
 
 
 def hashed(*parts: str) -> str:
