@@ -13,6 +13,8 @@ from workspace.streams import STREAMS
 _RELATION = re.compile(
     rf'"{DATABASE}"\."(\w+)"\."(\w+)"(?!\s*\()(\s+as\s+(?!\()\w+)?', re.IGNORECASE
 )
+#: A line of comment may name relations, too.
+_COMMENT = re.compile(r"^[ \t]*--.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,16 @@ class Relations:
         """The node's text with its views written out."""
         found = self._texts.get(unique_id)
         if found is None:
-            reads: set[str] = set()
+            # What it names in a comment alone may stand behind a macro of the run's own.
+            reads = {
+                parent
+                for parent in self.nodes[unique_id]["depends_on"].get("nodes", [])
+                if not self._is_view(parent)
+            }
             parts: dict[str, str] = {}
-            for schema, alias, _ in _RELATION.findall(self.statements[unique_id]):
+            for schema, alias, _ in _RELATION.findall(_COMMENT.sub("", self.statements[unique_id])):
                 parent = self.ids.get((schema, alias))
-                node = self.nodes.get(parent) if parent else None
-                if parent and node and node["config"]["materialized"] == "view":
+                if parent and self._is_view(parent):
                     inner = self.text(parent)
                     parts[parent] = inner.sql
                     reads |= inner.reads
@@ -66,6 +72,10 @@ class Relations:
             found = self._texts[unique_id] = Text(sql, frozenset(reads))
         return found
 
+    def _is_view(self, unique_id: str) -> bool:
+        node = self.nodes.get(unique_id)
+        return node is not None and node["config"].get("materialized") in ("view", "ephemeral")
+
     def replace(self, sql: str, parts: Mapping[str, str]) -> str:
         """``sql`` with a subquery in the place of each relation that ``parts`` holds by its id."""
 
@@ -74,7 +84,7 @@ class Relations:
             part = parts.get(self.ids.get((schema, alias), ""))
             return found[0] if part is None else f"(\n{part}\n){named or f' as {alias}'}"
 
-        return _RELATION.sub(put, sql)
+        return _RELATION.sub(put, _COMMENT.sub("", sql))
 
     def is_key(self, unique_id: str, columns: list[str]) -> bool:
         """Whether no two rows of the relation share these columns, as a test or the lake says."""

@@ -12,6 +12,7 @@ A model says in its `meta` which rows of its own come from which rows of what it
             where user_key in (select identifier_key from {changed})
 
         int_traffic_sources: {told: [source_key]}    # or nothing: any such change makes the whole
+        fct_sessions: {key: [session_id], told: […], find: …}    # or both
       within: occurred_at              # a time that rows of one key share, to read less
 
 Its rows of one key then come from nothing but the rows of that key in each relation of the first
@@ -55,7 +56,7 @@ class Spec:
     key: list[str]
     of: dict[str, list[list[str]]]
     find: dict[str, tuple[list[str], str | None]]
-    folds: dict[str, str]
+    folds: dict[str, str] | None
     within: str | None
 
     @classmethod
@@ -70,13 +71,14 @@ class Spec:
             parent = relations.known[name]
             if isinstance(how, dict):
                 find[parent] = (list(how["told"]), how.get("find"))
-            else:
+                how = how.get("key")
+            if how:
                 same[parent] = [list(key) for key in how] if _nested(how) else [list(how)]
         return cls(
             list(given.get("key", [])),
             same,
             find,
-            dict(given.get("folds", {})),
+            given.get("folds"),
             given.get("within"),
         )
 
@@ -85,9 +87,10 @@ class Spec:
         return frozenset({*self.of, *self.find})
 
 
-def changes_of(alias: str) -> str:
-    """The table of a model's changes: its columns, and whether the row came or went."""
-    return f'"{CHANGES}"."{alias}"'
+def changes_of(relation: str) -> str:
+    """The table of the changes of `"schema"."name"`: its columns and ``__came``."""
+    *_, schema, name = relation.replace('"', "").split(".")
+    return f'"{CHANGES}"."{schema}.{name}"'
 
 
 def remake(
@@ -104,7 +107,7 @@ def remake(
     for each parent that changed a query for its changed rows, with the column ``__came``.
     """
     own = relations.names[unique_id]
-    if spec.folds:
+    if spec.folds is not None:
         return _fold(cursor, relations, own, spec, sql, changed)
     columns = [f"k{n}" for n in range(len(spec.key))]
     named = [
@@ -120,7 +123,7 @@ def remake(
             if find:
                 query = find.format_map(_Names(relations, own, differing))
                 sought.append(f"select *, true from ({query}) as found")
-            elif _count(cursor, f"{differing} as differing"):
+            elif parent not in spec.of and _count(cursor, f"{differing} as differing"):
                 return None
     if not named + sought:
         return 0
@@ -130,7 +133,11 @@ def remake(
         "where k0 is not null group by all"
     )
     with _table(cursor, touched) as keys:
-        if _count(cursor, keys) > _count(cursor, own) // 2:
+        touched_keys = _count(cursor, keys)
+        if not touched_keys:
+            return 0
+        read = [own, *(relations.names[parent] for parent in spec.of)]
+        if not any(touched_keys <= _count(cursor, name) // DENSE for name in read):
             return None
         others = _count(cursor, f"{keys} where sought")
         mine = _pairs(spec.key, keys, columns)
@@ -141,13 +148,15 @@ def remake(
             if [*changed] == [parent] and not others and relations.is_key(parent, ways[0]):
                 parts[parent] = f"select * exclude ({CAME}) from {changed[parent]} where {CAME}"
             else:
+                name = relations.names[parent]
+                span = near if spec.within in _columns(cursor, name) else ""
                 parts[parent] = " union ".join(
-                    f"select p.* from {relations.names[parent]} as p "
-                    f"semi join {keys} on {_pairs(key, keys, columns)}{near}"
+                    f"select p.* from {name} as p "
+                    f"semi join {keys} on {_pairs(key, keys, columns)}{span}"
                     for key in ways
                 )
-        came = f"select p.* from ({relations.replace(sql, parts)}) as p semi join {keys} on {mine}"
-        return _put(cursor, own, f"{own} as p semi join {keys} on {mine}", came)
+        made = f"({relations.replace(sql, parts)}) as p semi join {keys} on {mine}"
+        return _put(cursor, own, f"{own} as p semi join {keys} on {mine}", f"from {made}{near}")
 
 
 def _near(
@@ -163,12 +172,14 @@ def _near(
         if parent in spec.of and spec.within in _columns(cursor, f"select * from {rows}")
     ]
     row = cursor.execute(
-        f"select min(first)::varchar, max(last)::varchar from ({' union all '.join(spans)})"
+        "select min(first)::varchar, max(last)::varchar, any_value(typeof(first)) "
+        f"from ({' union all '.join(spans)})"
     ).fetchone()
     assert row is not None
     if row[0] is None:
         return ""
-    span = f"between timestamp '{row[0]}' and timestamp '{row[1]}'"
+    first, last, kind = row
+    span = f"between '{first}'::{kind} and '{last}'::{kind}"
     return f" where (p.{spec.within} {span} or p.{spec.within} is null)"
 
 
@@ -190,15 +201,16 @@ def _fold(
         else:
             parts[parent] = f"select * exclude ({CAME}) from {rows} as changed"
     names = _columns(cursor, own)
+    assert spec.folds is not None
     key = [name for name in names if name not in spec.folds]
     with _table(cursor, f"from {own} limit 0") as new:
         cursor.execute(f"insert into {new} by name ({relations.replace(sql, parts)})")
         matching = _pairs([f"p.{name}" for name in key], new, key)
         gone = f"{own} as p semi join {new} on {matching}"
-        folded = ", ".join(f"{how}({name}) as {name}" for name, how in spec.folds.items())
+        folded = [f"{how}({name}) as {name}" for name, how in spec.folds.items()]
         both = f"select * from {new} union all select p.* from {gone}"
         return _put(
-            cursor, own, gone, f"select {', '.join(key)}, {folded} from ({both}) group by all"
+            cursor, own, gone, f"select {', '.join(key + folded)} from ({both}) group by all"
         )
 
 
@@ -230,7 +242,7 @@ def compare(cursor: duckdb.DuckDBPyConnection, own: str, new: str) -> int | None
             if count > longest // DENSE:
                 return None
             if count:
-                cursor.execute(f"create or replace table {_noted(own)} as from {differing}")
+                cursor.execute(f"create or replace table {changes_of(own)} as from {differing}")
             return count
 
 
@@ -249,7 +261,7 @@ def _put(cursor: duckdb.DuckDBPyConnection, own: str, gone: str, came: str) -> i
             more = f"from {new_rows} as m anti join {old_rows} as o on m.hashed = o.hashed"
             count = _count(cursor, f"(select 1 {less} union all select 1 {more})")
             if count:
-                noted = _noted(own)
+                noted = changes_of(own)
                 cursor.execute("begin")
                 try:
                     cursor.execute(
@@ -263,10 +275,6 @@ def _put(cursor: duckdb.DuckDBPyConnection, own: str, gone: str, came: str) -> i
                     raise
                 cursor.execute("commit")
             return count
-
-
-def _noted(own: str) -> str:
-    return changes_of(own.rpartition('."')[2].rstrip('"'))
 
 
 def _differing(told: list[str], rows: str) -> str:

@@ -254,7 +254,7 @@ class _Build:
         known = self.built.get(parent)
         if known is None or known.since != since or since == known.version:
             return None
-        return slices.changes_of(self.nodes[parent]["alias"])
+        return slices.changes_of(self.relations.names[parent])
 
     def _model(
         self, cursor: duckdb.DuckDBPyConnection, node: dict[str, Any]
