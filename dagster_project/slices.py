@@ -136,27 +136,51 @@ def remake(
         touched_keys = _count(cursor, keys)
         if not touched_keys:
             return 0
-        read = [own, *(relations.names[parent] for parent in spec.of)]
-        if not any(touched_keys <= _count(cursor, name) // DENSE for name in read):
-            return None
-        others = _count(cursor, f"{keys} where sought")
         mine = _pairs(spec.key, keys, columns)
-        near = _near(cursor, spec, f"{own} as p semi join {keys} on {mine}", changed)
+        gone = f"{own} as p semi join {keys} on {mine}"
+        alone = _only_new_rows(cursor, relations, spec, changed, keys)
+        if alone is not None and len(spec.of) == 1:
+            gone = f"{own} as p where false"
+        read = [own, *(relations.names[parent] for parent in spec.of)]
+        if alone is None and not any(
+            touched_keys <= _count(cursor, name) // DENSE for name in read
+        ):
+            return None
+        near = _near(cursor, spec, gone, changed) if alone is None else ""
         parts = {}
         for parent, ways in spec.of.items():
-            # Rows that one row each makes: those that came are all there is to read.
-            if [*changed] == [parent] and not others and relations.is_key(parent, ways[0]):
-                parts[parent] = f"select * exclude ({CAME}) from {changed[parent]} where {CAME}"
-            else:
-                name = relations.names[parent]
-                span = near if spec.within in _columns(cursor, name) else ""
-                parts[parent] = " union ".join(
-                    f"select p.* from {name} as p "
-                    f"semi join {keys} on {_pairs(key, keys, columns)}{span}"
-                    for key in ways
-                )
+            if parent == alone:
+                parts[parent] = f"select * exclude ({CAME}) from {changed[parent]}"
+                continue
+            name = relations.names[parent]
+            span = near if spec.within in _columns(cursor, name) else ""
+            parts[parent] = " union ".join(
+                f"select p.* from {name} as p semi join {keys} on "
+                f"{_pairs(key, keys, columns)}{span}"
+                for key in ways
+            )
         made = f"({relations.replace(sql, parts)}) as p semi join {keys} on {mine}"
-        return _put(cursor, own, f"{own} as p semi join {keys} on {mine}", f"from {made}{near}")
+        return _put(cursor, own, gone + near, f"from {made}{near}")
+
+
+def _only_new_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    relations: Relations,
+    spec: Spec,
+    changed: Mapping[str, str],
+    keys: str,
+) -> str | None:
+    """The one parent that changed, where it has one row a slice and rows came to it only.
+
+    Of that parent, there is then nothing to read but these rows.
+    """
+    if len(changed) != 1:
+        return None
+    (parent,) = changed
+    if parent not in spec.of or not relations.is_key(parent, spec.of[parent][0]):
+        return None
+    went = _count(cursor, f"{changed[parent]} as changed where not {CAME}")
+    return None if went or _count(cursor, f"{keys} where sought") else parent
 
 
 def _near(
