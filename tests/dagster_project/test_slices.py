@@ -215,9 +215,9 @@ def test_a_test_asks_about_the_rows_that_came(tmp_path: Path) -> None:
     small = Small(tmp_path)
     small.build(FIRST, TEAMS)
     doubled = [*FIRST, (7, "ann", "2026-01-05", 6)]
-    with pytest.raises(AssertionError, match="test.p.facts"):
+    with pytest.raises(AssertionError, match=r"test\.p\.facts"):
         small.build(doubled, TEAMS)
-    with pytest.raises(AssertionError, match="test.p.facts"):
+    with pytest.raises(AssertionError, match=r"test\.p\.facts"):
         small.build(doubled, TEAMS)
     assert small.build(FIRST, TEAMS)["joined"].ok
 
