@@ -1,5 +1,5 @@
--- One row per identifier of a person, and the group it stands in: itself, or what it is an alias of.
--- The steps that follow work on `identifier_id` and `group_id`, numbers of these keys.
+-- One row per identifier of a person, and the group it stands in: itself, or what it is an alias
+-- of. The steps that follow work on `identifier_id` and `group_id`, numbers of these keys.
 select
     identifiers.identifier_type,
     identifiers.identifier_key,
