@@ -1,5 +1,3 @@
-{{ config(schema='intermediate') }}
-
 select
     user_key,
     min(user_id) as user_id
