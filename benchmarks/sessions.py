@@ -69,6 +69,7 @@ def fill(path: Path, events: int) -> None:
             create table intermediate.int_interactions as
             select
                 md5('m' || i) as message_id, md5('v' || visitor) as visitor_key,
+                hash(md5('v' || visitor)) as visitor_number,
                 timestamp '2026-01-01'
                 + to_seconds(86400 * (hash(visitor, session) % 180)
                 + 30 * (i % {A_SESSION}) + hash(i) % 25) as occurred_at,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import duckdb
 
@@ -25,15 +25,17 @@ COMPARED_ROWS = 5_000_000
 class Built:
     """One node as it was built: ``inputs`` made it, ``version`` names its rows.
 
-    ``content`` fingerprints them where they were compared. A table built by days also knows
-    ``rest``, its inputs without the parent that has the days, and that parent's ``days``.
+    ``content`` fingerprints them where they were compared. What can be made again in parts knows
+    ``rest``, its inputs without those whose changes tell which parts, and the versions of these
+    as ``parents``. ``since`` is the version that the noted changes lead on from.
     """
 
     inputs: str
     version: str
     content: str | None = None
     rest: str | None = None
-    days: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    since: str | None = None
 
 
 def hashed(*parts: str) -> str:
@@ -46,7 +48,16 @@ def take(connection: duckdb.DuckDBPyConnection) -> dict[str, Built]:
     connection.execute(f"create table if not exists {_BUILT} (unique_id varchar, built varchar)")
     rows = connection.execute(f"select unique_id, built from {_BUILT}").fetchall()
     connection.execute(f"delete from {_BUILT}")
-    return {unique_id: Built(**json.loads(text)) for unique_id, text in rows}
+    known = {unique_id: json.loads(text) for unique_id, text in rows}
+    names = {field.name for field in fields(Built)}  # an earlier program noted others
+    return {key: Built(**found) for key, found in known.items() if found.keys() <= names}
+
+
+def look(connection: duckdb.DuckDBPyConnection) -> dict[str, Built]:
+    """What stands, left as it is."""
+    known = take(connection)
+    put(connection, known)
+    return known
 
 
 def put(connection: duckdb.DuckDBPyConnection, built: dict[str, Built]) -> None:

@@ -12,7 +12,7 @@ import threading
 import uuid
 from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -20,9 +20,10 @@ from typing import Any
 
 import duckdb
 
-from dagster_project import standing
+from dagster_project import slices, standing
 from dagster_project.compiled import Compiled
-from dagster_project.days import Days
+from dagster_project.relations import Relations, Text
+from dagster_project.slices import CAME, CHANGES, Spec
 from dagster_project.standing import Built, hashed
 from workspace import warehouse
 from workspace.warehouse import DATABASE
@@ -103,11 +104,21 @@ class _Build:
         self.anew = anew
         self.before = _order(self.nodes, models, tests)
         self.local = threading.local()
+        self.lock = threading.Lock()
         self.results: list[NodeResult] = []
         self.spans: list[Span] = []
         self.kinds: dict[str, str] = {}
         self.built: dict[str, Built] = {}
         self.sources: dict[str, str] = {}
+        self.streams: dict[str, str] = {}
+        self.relations = Relations(compiled.manifest, compiled.statements)
+        self.specs = {
+            unique_id: spec
+            for unique_id, node in self.nodes.items()
+            if (spec := Spec.of_node(node, self.relations))
+        }
+        #: What somebody goes by the changed rows of.
+        self.told = frozenset().union(*(spec.parents for spec in self.specs.values()))
 
     def run(self) -> None:
         self._prepare()
@@ -155,7 +166,8 @@ class _Build:
         for unique_id, source in self.compiled.manifest["sources"].items():
             if source["schema"] == warehouse.SCHEMA and source["identifier"] in versions:
                 self.sources[unique_id] = versions[source["identifier"]]
-        schemas = {
+                self.streams[unique_id] = source["identifier"]
+        schemas = {CHANGES} | {
             self.nodes[name]["schema"] for name in self.wanted if not name.startswith("test.")
         }
         for schema in sorted(schemas):
@@ -192,15 +204,58 @@ class _Build:
         text = self.compiled.statements[unique_id]
         inputs = self._inputs(node, text)
         before = self.built.pop(unique_id, None)  # only what passed is remembered
+        parents = {
+            parent: known.version
+            for parent in node["depends_on"].get("nodes", [])
+            if (known := self.built.get(parent))
+        }
         status = UNCHANGED
         if before is None or self.anew or before.inputs != inputs:
-            row = cursor.execute(f"select count(*) from (\n{text}\n) as failing").fetchone()
+            asked = None if self.anew else self._of_changes(node, text, before, parents)
+            row = cursor.execute(
+                f"select count(*) from (\n{asked or text}\n) as failing"
+            ).fetchone()
             assert row is not None
             if row[0]:
                 return ("warn" if node["config"]["severity"].lower() == "warn" else "fail"), row[0]
             status = "pass"
-        self.built[unique_id] = Built(inputs, "pass")
+        self.built[unique_id] = Built(inputs, "pass", rest=hashed(text), parents=parents)
         return status, 0
+
+    def _of_changes(
+        self, node: dict[str, Any], text: str, before: Built | None, parents: dict[str, str]
+    ) -> str | None:
+        """The test's text over the rows that changed since it passed; None where all are asked."""
+        kind = node.get("test_metadata") or {}
+        if before is None or before.rest != hashed(text) or len(parents) != 1:
+            return None
+        (parent,) = parents
+        changed = self._changed(parent, before.parents.get(parent, ""))
+        if changed is None or len(node["depends_on"]["nodes"]) != 1:
+            return None
+        came = f"select * exclude ({CAME}) from {changed} as changed where {CAME}"
+        if kind.get("name") in ("accepted_values", "expression_is_true", "not_null"):
+            return self.relations.replace(text, {parent: came})
+        if kind.get("name") == "unique_key":
+            columns = kind["kwargs"]["columns"]
+            same = " and ".join(f"p.{name} is not distinct from c.{name}" for name in columns)
+            touched = (
+                f"select p.* from {self.relations.names[parent]} as p semi join ({came}) as c "
+                f"on {same}"
+            )
+            return self.relations.replace(text, {parent: touched})
+        return None
+
+    def _changed(self, parent: str, since: str) -> str | None:
+        """A relation of the rows that changed from one version of a table or stream to today's."""
+        if parent in self.streams:
+            with self.lock:
+                came = warehouse.came_since(self.connection, self.streams[parent], since)
+            return f"(select *, true as {CAME} from ({came}) as came)" if came else None
+        known = self.built.get(parent)
+        if known is None or known.since != since or since == known.version:
+            return None
+        return slices.changes_of(self.relations.names[parent])
 
     def _model(
         self, cursor: duckdb.DuckDBPyConnection, node: dict[str, Any]
@@ -229,51 +284,73 @@ class _Build:
             cursor.execute(f"create or replace view {name} as (\n{text}\n)")
             self.built[unique_id] = Built(inputs, inputs)
             return "success", None
-        content = before and (before.content or standing.comparable(cursor, name))
-        days = self._days(node, text)
-        told = days.write(cursor, name, before) if days and before and not self.anew else None
-        if told is None:
+        spec = self.specs.get(unique_id)
+        whole = self.relations.text(unique_id) if spec else None
+        rest, parents = self._parts(whole, spec) if spec and whole else (None, {})
+        if before and not self.anew and spec and whole and before.rest == rest:
+            changed = self._remake(cursor, unique_id, spec, whole, before, parents)
+            if changed is not None:
+                since = before.version if changed else before.since
+                version = inputs if changed else before.version
+                self.built[unique_id] = Built(inputs, version, None, rest, parents, since)
+                return "success", f"{changed:,} rows"
+        built = Built(inputs, inputs, None, rest, parents)
+        if before and unique_id in self.told and not self.anew:
+            new = f'"{node["schema"]}"."{node["alias"]}__new"'
+            cursor.execute(f"create or replace table {new} as (\n{text}\n)")
+            changed = slices.compare(cursor, name, new)
+            if changed == 0:
+                cursor.execute(f"drop table {new}")
+                built = replace(built, version=before.version, since=before.since)
+            else:
+                cursor.execute(f"drop table {name}")
+                cursor.execute(f'alter table {new} rename to "{node["alias"]}"')
+                built = replace(built, since=None if changed is None else before.version)
+        else:
+            content = before and (before.content or standing.comparable(cursor, name))
             cursor.execute(f"create or replace table {name} as (\n{text}\n)")
-        version = inputs
-        if before and content:
-            after = standing.comparable(cursor, name)
-            version, content = (before.version if after == content else inputs), after
-        self.built[unique_id] = Built(
-            inputs,
-            version,
-            content,
-            days.rest if days else None,
-            days.contents(cursor) if days else {},
-        )
-        return "success", told
+            if before and content:
+                after = standing.comparable(cursor, name)
+                version = before.version if after == content else inputs
+                built = replace(built, version=version, content=after)
+        self.built[unique_id] = built
+        return "success", None
 
-    def _days(self, node: dict[str, Any], text: str) -> Days | None:
-        meta = node["config"].get("meta", {})
-        if "days_of" not in meta:
-            return None
-        (unique_id,) = (
-            name
-            for name in node["depends_on"]["nodes"]
-            if name in self.nodes and self.nodes[name]["name"] == meta["days_of"]
-        )
-        parent = self.nodes[unique_id]
-        return Days(
-            parent=f'"{parent["schema"]}"."{parent["alias"]}"',
-            column=meta["day_column"],
-            text=text,
-            rest=self._inputs(node, text, without=unique_id),
-        )
+    def _remake(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        unique_id: str,
+        spec: Spec,
+        whole: Text,
+        before: Built,
+        parents: dict[str, str],
+    ) -> int | None:
+        """Make again what the changes of the parents touch; None where that cannot be said."""
+        changed = {}
+        for parent, version in parents.items():
+            since = before.parents.get(parent)
+            if since != version:
+                rows = self._changed(parent, since) if since else None
+                if rows is None:
+                    return None
+                changed[parent] = rows
+        return slices.remake(cursor, self.relations, unique_id, spec, whole.sql, changed)
 
-    def _inputs(self, node: dict[str, Any], *parts: str, without: str | None = None) -> str:
+    def _parts(self, whole: Text, spec: Spec) -> tuple[str, dict[str, str]]:
+        """A hash of the text and of what is read whole, and the versions of what is not."""
+        rest = [self._version(parent) for parent in sorted(whole.reads - spec.parents)]
+        parents = {parent: self._version(parent) for parent in sorted(spec.parents)}
+        return hashed(whole.sql, *rest), parents
+
+    def _version(self, parent: str) -> str:
+        known = self.built.get(parent)
+        version = known.version if known else self.sources.get(parent)
+        return version or uuid.uuid4().hex  # what nothing is known of may have changed
+
+    def _inputs(self, node: dict[str, Any], *parts: str) -> str:
         """A hash of the node's text and of the versions of all it reads."""
-        versions = []
-        for parent in node["depends_on"].get("nodes", []):
-            if parent != without:
-                known = self.built.get(parent)
-                version = known.version if known else self.sources.get(parent)
-                # What nothing is known of may have changed.
-                versions.append(version or uuid.uuid4().hex)
-        return hashed(*parts, *versions)
+        parents = node["depends_on"].get("nodes", [])
+        return hashed(*parts, *(self._version(parent) for parent in parents))
 
 
 def _order(

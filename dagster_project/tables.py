@@ -18,7 +18,7 @@ PICTURES = {
     """,
     "fct_events": """
         select date_trunc('month', occurred_on)::date as month, count(*) as events,
-            count(distinct contact_id) as contacts
+            count(contact_id) as of_contacts
         from marts.fct_events group by all order by month
     """,
     "rejected_rows": """

@@ -138,13 +138,8 @@ class Lake:
         """A SELECT over :meth:`files`, cut at both clocks; typed and empty without files."""
         definition = STREAMS[stream]
         files = self.files(stream, without)
-        if not files:
-            empty = ", ".join(
-                f'cast(null as {_duckdb_type(f.type)}) as "{f.name}"' for f in definition.schema
-            )
-            return f"select {columns} from (select {empty}) where false"
-        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
-        return f"select {columns} from read_parquet([{listed}])" + _clocks(definition, as_of)
+        read = read_files(definition, files)
+        return f"select {columns} from {read}" + (clocks(definition, as_of) if files else "")
 
     # ---- writing -------------------------------------------------------------------------
 
@@ -315,7 +310,17 @@ _DUCKDB_TYPES = {
 }
 
 
-def _clocks(stream: Stream, as_of: datetime | None) -> str:
+def read_files(stream: Stream, files: Sequence[Path | str]) -> str:
+    """The rows of some of a stream's files, to select from; typed and empty without files."""
+    if files:
+        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
+        return f"read_parquet([{listed}])"
+    empty = ", ".join(f'cast(null as {_duckdb_type(f.type)}) as "{f.name}"' for f in stream.schema)
+    return f"(select * from (select {empty}) where false)"
+
+
+def clocks(stream: Stream, as_of: datetime | None) -> str:
+    """The condition that cuts a stream's rows at both clocks, led by `where`."""
     if as_of is None:
         return ""
     limit = f"timestamp '{iso(as_of).removesuffix('Z').replace('T', ' ')}'"

@@ -7,6 +7,7 @@ what was not known at ``as_of`` and never names a file.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +16,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from workspace.lake import Lake
+from workspace.clock import iso, parse_time
+from workspace.lake import Lake, clocks, read_files
 from workspace.streams import STREAMS
 
 SCHEMA = "lake"
@@ -64,7 +66,9 @@ def show(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, as_of: da
     """Make the view over a stream's files as they are listed; again, after a run added to them."""
     query = lake.relation_sql(name, as_of)
     connection.execute(f"create or replace view {SCHEMA}.{name} as {query}")
-    _note_version(connection, name, lake.version(name, as_of))
+    version = lake.version(name, as_of)
+    _note_version(connection, name, version)
+    _note_state(connection, name, version, lake.files(name), as_of)
 
 
 def show_query(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
@@ -143,6 +147,69 @@ def _note_version(connection: duckdb.DuckDBPyConnection, name: str, version: str
     _make_versions(connection)
     connection.execute(f"delete from {_VERSIONS} where name = ?", [name])
     connection.execute(f"insert into {_VERSIONS} values (?, ?)", [name, version])
+
+
+_STATES = "operations.lake_states"
+#: States of a stream that are remembered: a table may be as old as some runs that did not make it.
+_STATES_KEPT = 8
+
+
+def came_since(connection: duckdb.DuckDBPyConnection, name: str, version: str) -> str | None:
+    """A SELECT of a stream's rows of today that it did not show at an earlier ``version``.
+
+    None where that version is not remembered or where rows of it may have gone.
+    """
+    _make_states(connection)
+    rows = connection.execute(
+        f"select version, files, as_of from {_STATES} where name = ? order by noted", [name]
+    ).fetchall()
+    states = {found: (json.loads(files), parse_time(as_of)) for found, files, as_of in rows}
+    if version not in states:
+        return None
+    stream = STREAMS[name]
+    files, as_of = states[rows[-1][0]]
+    before, as_of_before = states[version]
+    known = {Path(file).name for file in before}
+    new = [file for file in files if Path(file).name not in known]
+    old = [file for file in files if Path(file).name in known]
+    if len(old) < len(known) or as_of < as_of_before:
+        return None
+    shown = f"select * from {read_files(stream, new)}{clocks(stream, as_of)}"
+    if old and as_of > as_of_before:  # what lay ahead then
+        shown += (
+            f" union all select * from {read_files(stream, old)}{clocks(stream, as_of)}"
+            f" and not coalesce(({clocks(stream, as_of_before).removeprefix(' where ')}), false)"
+        )
+    return shown
+
+
+def _note_state(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    version: str,
+    files: list[Path],
+    as_of: datetime,
+) -> None:
+    _make_states(connection)
+    connection.execute(f"delete from {_STATES} where name = ? and version = ?", [name, version])
+    listed = json.dumps([str(path) for path in files])
+    connection.execute(
+        f"insert into {_STATES} select ?, ?, ?, ?, coalesce(max(noted), 0) + 1 from {_STATES}",
+        [name, version, listed, iso(as_of)],
+    )
+    connection.execute(
+        f"delete from {_STATES} where name = $1 and noted not in (select noted from {_STATES} "
+        f"where name = $1 order by noted desc limit {_STATES_KEPT})",
+        [name],
+    )
+
+
+def _make_states(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("create schema if not exists operations")
+    connection.execute(
+        f"create table if not exists {_STATES} "
+        "(name varchar, version varchar, files varchar, as_of varchar, noted bigint)"
+    )
 
 
 # ---- what stands against publishing ----------------------------------------------------------

@@ -1,12 +1,16 @@
 """The last step: what readers open."""
 
+from pathlib import Path
+from typing import Any
+
 from dagster import AssetsDefinition, Failure, MaterializeResult, MetadataValue, asset
 
-from dagster_project import translation
+from dagster_project import standing, translation
 from dagster_project.dbt import Dbt
 from dagster_project.resources import WorkspaceResource
+from dagster_project.slices import CHANGES
 from dagster_project.translation import Manifest
-from reverse_etl.publish import publish, publish_as_of, read_catalogue
+from reverse_etl.publish import Made, publish, publish_as_of, read_catalogue
 from workspace import clock, warehouse
 
 
@@ -48,7 +52,9 @@ def build_published_asset(manifest: Manifest) -> AssetsDefinition:
                 done = publish_as_of(run.warehouse, paths, catalogue, run.as_of, facts)
                 run.warehouse.unlink()
             else:
-                done = publish(run.warehouse, paths, catalogue, clock.now(), facts)
+                # Building everything is to mend what is wrong; nothing is then taken as it stood.
+                made = {} if workspace.full_refresh else _made(run.warehouse, nodes_now)
+                done = publish(run.warehouse, paths, catalogue, clock.now(), facts, made)
             step.rows = sum(done.rows.values())
         listing = "\n".join(f"| {name} | {rows} |" for name, rows in sorted(done.rows.items()))
         return MaterializeResult(
@@ -63,3 +69,21 @@ def build_published_asset(manifest: Manifest) -> AssetsDefinition:
         )
 
     return published
+
+
+def _made(path: Path, nodes: dict[str, Any]) -> dict[str, Made]:
+    """What is known of the published relations, by `schema.name`."""
+    with warehouse.connect(path) as connection:
+        built = standing.look(connection)
+        noted = {name for (name,) in connection.execute(_NOTED, [CHANGES]).fetchall()}
+    found = {}
+    for unique_id, node in nodes.items():
+        known = built.get(unique_id)
+        if known is not None and node["schema"] in translation.PUBLISHED:
+            name = f"{node['schema']}.{node['alias']}"
+            changes = f'"{CHANGES}"."{name}"' if name in noted else None
+            found[name] = Made(known.version, known.since, changes)
+    return found
+
+
+_NOTED = "select table_name from duckdb_tables() where schema_name = ?"

@@ -9,6 +9,7 @@ in ``published_pii/``, readable by its owner only.
 from reverse_etl.publish.catalogue import Catalogue, Relation, read_catalogue
 from reverse_etl.publish.fingerprint import fingerprints
 from reverse_etl.publish.publisher import (
+    Made,
     NothingPublished,
     Published,
     ensure_root,
@@ -21,6 +22,7 @@ from reverse_etl.publish.reader import TookTooLong, dicts, is_published, need, p
 
 __all__ = [
     "Catalogue",
+    "Made",
     "NothingPublished",
     "Published",
     "Relation",

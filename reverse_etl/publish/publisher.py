@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -30,6 +30,7 @@ KEPT_VERSIONS = 3
 VERSION_FILE = "version.json"
 CURRENT = "current"
 WHOLE = "all"
+UNDATED = "undated"
 #: A relation of fewer rows is one file, month column or not.
 MONTHLY_ROWS = 1_000_000
 
@@ -47,6 +48,18 @@ class Room:
     database: str
     folder_mode: int
     file_mode: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """From what a relation was made: of the same ``version``, it has the same rows.
+
+    ``changes`` is a table of the rows by which it differs from what it was at ``since``.
+    """
+
+    version: str
+    since: str | None = None
+    changes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,17 +81,23 @@ def rooms(paths: Paths) -> list[Room]:
 
 
 def publish(
-    warehouse: Path, paths: Paths, catalogue: Catalogue, at: datetime, facts: dict[str, Any]
+    warehouse: Path,
+    paths: Paths,
+    catalogue: Catalogue,
+    at: datetime,
+    facts: dict[str, Any],
+    made: Mapping[str, Made] | None = None,
 ) -> Published:
     """Publish the warehouse's marts as a new version and make it current.
 
-    ``facts`` (as_of, input snapshot, run) are stored in the version's ``version.json``.
+    ``facts`` (as_of, input snapshot, run) are stored in the version's ``version.json``. What is
+    known of relations (``made``, by ``schema.name``) saves reading those that did not change.
     """
     version = f"v{compact(at)}"
     results = []
     for room in rooms(paths):
         _clean(room)
-        results.append(_write_version(room, warehouse, version, catalogue, facts))
+        results.append(_write_version(room, warehouse, version, catalogue, facts, made or {}))
     for room in rooms(paths):
         _point(room, version)
         _write_views(room, room.root / version)
@@ -99,7 +118,7 @@ def publish_as_of(
         old = inner.root / name
         if old.exists():
             _remove(old)
-        results.append(_write_version(inner, warehouse, name, catalogue, facts))
+        results.append(_write_version(inner, warehouse, name, catalogue, facts, {}))
         folder = inner.root / name
         with _writable(folder, room.folder_mode):
             write_views(folder / room.database, folder, catalogue.of(room.schema), room.file_mode)
@@ -172,12 +191,18 @@ def _relations(version: Path) -> list[Relation]:
 
 
 def _write_version(
-    room: Room, warehouse: Path, version: str, catalogue: Catalogue, facts: dict[str, Any]
+    room: Room,
+    warehouse: Path,
+    version: str,
+    catalogue: Catalogue,
+    facts: dict[str, Any],
+    made: Mapping[str, Made],
 ) -> Published:
     staging = room.root / f".{version}"
     durable.make_folder(staging, mode=0o700)
-    previous, old_parts = _previous_parts(room)
+    previous, old_parts, old_versions = _previous_parts(room)
     parts: dict[str, dict[str, Any]] = {}
+    versions: dict[str, str] = {}
     written = linked = 0
     relations = catalogue.of(room.schema)
     with duckdb.connect(str(warehouse)) as connection:
@@ -186,7 +211,17 @@ def _write_version(
             folder = staging / relation.name
             folder.mkdir()
             source = f'"{relation.schema}"."{relation.name}"'
-            for part, condition, content in _parts(connection, relation, source):
+            known = made.get(f"{relation.schema}.{relation.name}")
+            if known is not None:
+                versions[relation.name] = known.version
+            old = {
+                key.partition("/")[2].removesuffix(".parquet"): content
+                for key, content in old_parts.items()
+                if key.startswith(f"{relation.name}/") and previous and (previous / key).exists()
+            }
+            same = _unchanged(connection, relation, known, old_versions.get(relation.name), old)
+            found = _parts(connection, relation, source, same)
+            for part, condition, content in found:
                 key = f"{relation.name}/{part}.parquet"
                 parts[key] = content
                 target = staging / key
@@ -210,6 +245,7 @@ def _write_version(
         "duckdb": duckdb.__version__,
         "relations": [asdict(relation) for relation in relations],
         "parts": parts,
+        "versions": versions,
     }
     durable.write(staging / VERSION_FILE, json.dumps(body, indent=1).encode(), room.file_mode)
     os.rename(staging, room.root / version)
@@ -221,43 +257,82 @@ def _write_version(
     return Published(version, room.root / version, rows, written, linked)
 
 
+def _unchanged(
+    connection: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    known: Made | None,
+    published: str | None,
+    old: dict[str, Any],
+) -> dict[str, Any]:
+    """Of a relation's parts as they were published, those whose rows cannot have changed."""
+    if known is None or published is None:
+        return {}
+    if known.version == published:
+        return old
+    if known.since != published or known.changes is None or WHOLE in old:
+        return {}
+    rows = connection.execute(
+        f"select distinct {_month_of(relation.month_column)} from {known.changes}"
+    ).fetchall()
+    touched = {name or UNDATED for (name,) in rows}
+    return {part: content for part, content in old.items() if part not in touched}
+
+
 def _parts(
-    connection: duckdb.DuckDBPyConnection, relation: Relation, source: str
+    connection: duckdb.DuckDBPyConnection, relation: Relation, source: str, same: dict[str, Any]
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """File name, condition and content fingerprint of each part of a relation."""
+    """File name, condition and content fingerprint of each part of a relation.
+
+    Those of the parts in ``same`` are as they were.
+    """
     columns = str(connection.execute(f"describe {source}").fetchall())
     column = relation.month_column
     row = connection.execute(f"select count(*) from {source}").fetchone()
-    by_month = column is not None and row is not None and row[0] >= MONTHLY_ROWS
-    month = f"strftime({column}, '%Y-%m')" if by_month else "null"
+    assert row is not None
+    by_month = column is not None and row[0] >= MONTHLY_ROWS
+    if any(content["columns"] != columns for content in same.values()):
+        same = {}
+    kept = sum(content["rows"] for content in same.values())
+    if by_month == (WHOLE in same) or (WHOLE in same and kept != row[0]):
+        same = {}
+    yield from ((part, "true", content) for part, content in same.items())
+    if same and kept == row[0]:
+        return
+    month = _month_of(column) if by_month else "null"
+    others = f"where coalesce({month}, '{UNDATED}') not in ?" if same else "where ? is not null"
     found = connection.execute(
         f"""
         select {month}, count(*), bit_xor(hash(t)), sum(hash(t)::hugeint)
-        from {source} as t group by 1 order by 1 nulls last
-        """
+        from {source} as t {others} group by 1 order by 1 nulls last
+        """,
+        [list(same)],
     ).fetchall()
-    if not found:
+    if not found and not same:
         yield WHOLE, "true", {"rows": 0, "xor": "", "sum": "", "columns": columns}
     for name, rows, xor, total in found:
         content = {"rows": rows, "xor": str(xor), "sum": str(total), "columns": columns}
         if not by_month:
             yield WHOLE, "true", content
         elif name is None:
-            yield "undated", f"{column} is null", content
+            yield UNDATED, f"{column} is null", content
         else:
             first = f"date '{name}-01'"
             yield name, f"{column} >= {first} and {column} < {first} + interval 1 month", content
 
 
-def _previous_parts(room: Room) -> tuple[Path | None, dict[str, Any]]:
+def _month_of(column: str | None) -> str:
+    return f"strftime({column}, '%Y-%m')"
+
+
+def _previous_parts(room: Room) -> tuple[Path | None, dict[str, Any], dict[str, str]]:
     link = room.root / CURRENT
     if not link.exists():
-        return None, {}
+        return None, {}, {}
     folder = room.root / os.readlink(link)
     body = json.loads((folder / VERSION_FILE).read_bytes())
     if body["duckdb"] != duckdb.__version__:  # hash() is stable within a version only
-        return None, {}
-    return folder, body["parts"]
+        return None, {}, {}
+    return folder, body["parts"], body.get("versions", {})
 
 
 def _point(room: Room, version: str) -> None:

@@ -231,8 +231,8 @@ def ids_of(
     connection.execute("delete from intermediate.int_interactions")
     if events:
         connection.executemany(
-            "insert into intermediate.int_interactions (message_id, visitor_key, occurred_at) "
-            "values (?, ?, ?)",
+            "insert into intermediate.int_interactions (message_id, visitor_number, occurred_at) "
+            "values (?, hash(?), ?)",
             events,
         )
     return {name: f"{who}/{start}" for name, who, start in connection.execute(query).fetchall()}

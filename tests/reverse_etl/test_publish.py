@@ -19,6 +19,7 @@ import pytest
 
 from reverse_etl.publish import (
     Catalogue,
+    Made,
     NothingPublished,
     Relation,
     ensure_root,
@@ -304,6 +305,37 @@ def test_a_past_time_has_its_own_place(paths: Paths) -> None:
         assert ask(done.folder / "marketing.duckdb", "select count(*) from marts.numbers") == [(n,)]
     assert os.readlink(paths.published / "current") == before
     assert ask(marketing(paths), "select count(*) from marts.numbers") == [(3,)]
+
+
+def test_what_is_known_to_stand_is_not_read(paths: Paths) -> None:
+    def made(version: str, since: str | None = None) -> dict[str, Made]:
+        changes = "main.changed" if since else None
+        return {"marts.facts": Made(version, since, changes), "marts.numbers": Made("one")}
+
+    def published(number: int, known: dict[str, Made]) -> dict[str, int]:
+        with duckdb.connect(str(paths.warehouse)) as connection:  # behind everybody's back
+            connection.execute("update marts.facts set x = x + 100")
+            connection.execute(
+                "create or replace table changed as select day from marts.facts "
+                "where month(day) = 2 or day is null"
+            )
+        publish(paths.warehouse, paths, CATALOGUE, at(number), {}, known)
+        query = "select coalesce(month(day), 0), max(x) from marts.facts group by 1 order by 1"
+        return dict(ask(marketing(paths), query))
+
+    warehouse(paths)
+    assert published(0, made("a")) == {0: 102, 1: 109, 2: 101}
+    # The same version: nothing is looked at. Another: the months of its changes, and of them only.
+    assert published(1, made("a")) == {0: 102, 1: 109, 2: 101}
+    assert published(2, made("b", since="a")) == {0: 302, 1: 109, 2: 301}
+    # Changes since something else than what is published, a file that is gone, or no knowledge.
+    assert published(3, made("d", since="c")) == {0: 402, 1: 409, 2: 401}
+    gone = paths.published / "current" / "facts" / "2026-01.parquet"
+    for folder in (gone.parent, gone.parent.parent):
+        folder.chmod(0o755)
+    gone.unlink()
+    assert published(4, made("d")) == {0: 402, 1: 509, 2: 401}
+    assert published(5, {}) == {0: 602, 1: 609, 2: 601}
 
 
 def test_fingerprints_ignore_order_and_tell_values(paths: Paths) -> None:

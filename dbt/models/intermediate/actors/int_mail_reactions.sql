@@ -1,21 +1,6 @@
 -- Opens and clicks of mails, as track messages tell them and as webhooks do, with the delivery of
 -- the same send where it is known.
-with messages as (
-
-    select * from {{ ref('stg_events__messages') }}
-
-),
-
-mail_events as (
-
-    select
-        parameter_key as event,
-        {{ json_text('value', 'reaction') }} as reaction
-    from ({{ parameter_rows('mail_events') }}) as names
-
-),
-
-deliveries as (
+with deliveries as (
 
     select * from {{ ref('stg_delivery__events') }} where channel = 'email'
 
@@ -25,22 +10,25 @@ told as (
 
     select
         'events' as origin,
-        messages.message_id as reaction_id,
-        'events/' || messages.send_id as send_key,
-        mail_events.reaction,
-        messages.link,
-        messages.user_agent,
-        messages.ip,
+        message_id as reaction_id,
+        send_number,
+        'events/' || send_id as send_key,
+        reaction,
+        link,
+        user_agent,
+        ip,
         false as is_told_machine,
-        coalesce(messages.user_key, messages.email_key, messages.anonymous_key) as person_key,
-        messages.occurred_at
-    from messages
-    inner join mail_events on messages.event = mail_events.event
-    where messages.message_type = 'track'
+        person_key,
+        occurred_at
+    from {{ ref('int_mail_messages') }}
     union all
     select
         'webhooks' as origin,
         provider || '/' || provider_event_id as reaction_id,
+        {{ number_of(
+            "coalesce('webhooks/' || provider || '/' || provider_message_id, "
+            ~ "'webhook/' || provider || '/' || provider_event_id)"
+        ) }} as send_number,
         'webhooks/' || provider || '/' || provider_message_id as send_key,
         event_type as reaction,
         url as link,
@@ -69,6 +57,7 @@ sends as (
 select
     told.origin,
     told.reaction_id,
+    told.send_number,
     told.send_key,
     case told.reaction when 'opened' then 'open' else 'click' end as actor_action,
     told.link,

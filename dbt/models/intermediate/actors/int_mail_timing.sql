@@ -16,6 +16,7 @@ timed as (
     select
         origin,
         reaction_id,
+        send_number,
         send_key,
         actor_action,
         link,
@@ -34,6 +35,7 @@ neighbours as (
     select
         clicks.origin,
         clicks.reaction_id,
+        clicks.send_number,
         count(distinct others.link) as links
     from timed as clicks
     inner join rules on rules.actor_rule = 'links_at_once'
@@ -44,7 +46,7 @@ neighbours as (
             and abs({{ seconds_between('others.occurred_at', 'clicks.occurred_at') }})
             <= rules.seconds
     where clicks.actor_action = 'click'
-    group by clicks.origin, clicks.reaction_id
+    group by clicks.origin, clicks.reaction_id, clicks.send_number
 
 )
 
@@ -52,7 +54,8 @@ select
     timed.origin,
     timed.reaction_id,
     rules.actor_rule,
-    rules.confidence
+    rules.confidence,
+    timed.send_number
 from timed
 inner join rules
     on
@@ -78,6 +81,7 @@ select
     neighbours.origin,
     neighbours.reaction_id,
     rules.actor_rule,
-    rules.confidence
+    rules.confidence,
+    neighbours.send_number
 from neighbours
 inner join rules on rules.actor_rule = 'links_at_once' and neighbours.links >= rules.links

@@ -42,11 +42,7 @@ associations as (
 
 groups as (
 
-    select distinct
-        user_key,
-        company_key
-    from {{ ref('stg_events__messages') }}
-    where message_type = 'group' and user_key is not null and company_key is not null
+    select * from {{ ref('int_company_groups') }}
 
 ),
 

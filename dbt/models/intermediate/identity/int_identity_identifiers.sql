@@ -1,87 +1,13 @@
--- One row per identifier of a person, and the group it stands in: CRM contacts that the CRM merged,
--- and user ids that a sender aliased, are one (`group_key`, the smallest of them), however long the
--- chain. The steps that follow work on `identifier_id` and `group_id`, numbers of these keys.
-with recursive identifiers as ( -- noqa: PRS
-
-    select * from {{ ref('int_identity_seen') }}
-
-),
-
-messages as (
-
-    select * from {{ ref('int_identity_messages') }}
-
-),
-
-contact_keys as (
-
-    select distinct
-        crm_id,
-        contact_key
-    from {{ source('lake', 'crm_contacts') }}
-
-),
-
--- A previous id that several took over is nobody's.
-aliases as (
-
-    select
-        previous_user_key,
-        min(user_key) as user_key
-    from messages
-    where user_key <> previous_user_key
-    group by previous_user_key
-    having count(distinct user_key) = 1
-
-),
-
-same as (
-
-    select
-        merged.contact_key as node,
-        surviving.contact_key as neighbour
-    from {{ ref('stg_crm__contact_merges') }} as merged_ids
-    inner join contact_keys as merged on merged_ids.merged_crm_id = merged.crm_id
-    inner join contact_keys as surviving on merged_ids.surviving_crm_id = surviving.crm_id
-    union
-    select
-        aliases.user_key as node,
-        aliases.previous_user_key as neighbour
-    from aliases
-    inner join identifiers
-        on
-            aliases.previous_user_key = identifiers.identifier_key
-            and identifiers.identifier_type = 'user_id'
-
-),
-
-edges as (
-
-    select node, neighbour from same
-    union
-    select neighbour as node, node as neighbour from same
-
-),
-
-{{ connected_components('edges') }},
-
-grouped as (
-
-    select
-        components.node as identifier_key,
-        min(components.node) over (partition by components.label) as group_key
-    from components
-    inner join identifiers on components.node = identifiers.identifier_key
-
-)
-
+-- One row per identifier of a person, and the group it stands in: itself, or what it is an alias
+-- of. The steps that follow work on `identifier_id` and `group_id`, numbers of these keys.
 select
     identifiers.identifier_type,
     identifiers.identifier_key,
-    coalesce(grouped.group_key, identifiers.identifier_key) as group_key,
+    coalesce(aliases.group_key, identifiers.identifier_key) as group_key,
     {{ number_of('identifiers.identifier_key') }} as identifier_id,
-    {{ number_of('coalesce(grouped.group_key, identifiers.identifier_key)') }} as group_id,
+    {{ number_of('coalesce(aliases.group_key, identifiers.identifier_key)') }} as group_id,
     identifiers.first_seen_at,
     identifiers.last_seen_at
-from identifiers
-left join grouped on identifiers.identifier_key = grouped.identifier_key
+from {{ ref('int_identity_seen') }} as identifiers
+left join {{ ref('int_identity_aliases') }} as aliases
+    on identifiers.identifier_key = aliases.identifier_key

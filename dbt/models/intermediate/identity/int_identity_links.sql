@@ -8,7 +8,7 @@ with messages as (
 
 users_seen as (
 
-    select distinct user_key from messages where user_key is not null
+    select user_key from {{ ref('int_identity_user_keys') }}
 
 ),
 

@@ -1,28 +1,9 @@
 -- Two signs of life in one calendar month are never a month apart, so only a month's first and
 -- last one matter. Signs of life: what a person did on a site or in the product, a click, a form,
 -- a decision about consent. Not: a delivery, an open, a bounce.
-with passive as (
+with messages as (
 
-    select event
-    from {{ ref('stg_marketing__consent_mail_events') }}
-    where is_passive
-
-),
-
-messages as (
-
-    select
-        events.user_key,
-        events.anonymous_key,
-        min(events.occurred_at) as first_at,
-        max(events.occurred_at) as last_at
-    from {{ ref('stg_events__messages') }} as events
-    left join passive on events.event = passive.event
-    where events.occurred_at is not null and passive.event is null
-    group by
-        events.user_key,
-        events.anonymous_key,
-        date_trunc('month', events.occurred_at)
+    select * from {{ ref('int_message_months') }}
 
 ),
 

@@ -1,5 +1,3 @@
-{{ config(meta={'days_of': 'fct_events', 'day_column': 'occurred_on'}) }}
-
 -- depends_on: {{ ref('fct_events') }}
 -- depends_on: {{ ref('field_values') }}
 select

@@ -1,5 +1,3 @@
-{{ config(meta={'days_of': 'fct_touchpoints', 'day_column': 'occurred_on'}) }}
-
 -- depends_on: {{ ref('fct_touchpoints') }}
 select
     happening,

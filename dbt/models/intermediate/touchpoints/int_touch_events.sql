@@ -18,23 +18,6 @@ pages as (
     where url is not null
     group by 1
 
-),
-
--- What the message says of how deep it went, where its kind is one that may say so.
-told as (
-
-    select
-        messages.message_id,
-        {{ told_depth(
-            json_text_by('messages.properties', 'touch_events.depth_property'),
-            'touch_events.depth_scale', 'touch_types.depth'
-        ) }} as depth
-    from {{ ref('stg_events__messages') }} as messages
-    inner join {{ ref('stg_marketing__touch_events') }} as touch_events
-        on messages.event = touch_events.event
-    inner join touch_types on touch_events.touch_type = touch_types.touch_type
-    where messages.message_type = 'track' and touch_events.depth_property is not null
-
 )
 
 {% set said = [
@@ -54,7 +37,7 @@ from {{ ref('fct_events') }} as events
 inner join {{ ref('stg_marketing__touch_events') }} as touch_events
     on events.event = touch_events.event
 inner join touch_types on touch_events.touch_type = touch_types.touch_type
-left join told on events.message_id = told.message_id
+left join {{ ref('int_touch_depths') }} as told on events.message_id = told.message_id
 where events.message_type = 'track'
 union all
 select

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 -- Forms of other tools, attendances, meetings, answers to sales people, contacts that a partner
 -- brought. A meeting of the CRM that a booking tool knows of too is one touch. What lies ahead is
 -- none yet.

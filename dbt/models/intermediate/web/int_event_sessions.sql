@@ -5,7 +5,7 @@ with interactions as (
 
     select
         message_id,
-        {{ number_of('visitor_key') }} as visitor_number,
+        visitor_number,
         {{ epoch_micros('occurred_at') }} as at_us
     from {{ ref('int_interactions') }}
 

@@ -111,6 +111,7 @@ sourced as (
 select
     message_id,
     coalesce(anonymous_key, user_key) as visitor_key,
+    {{ number_of('coalesce(anonymous_key, user_key)') }} as visitor_number,
     user_key,
     anonymous_key,
     message_type in ('page', 'screen') as is_view,

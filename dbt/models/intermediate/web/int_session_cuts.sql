@@ -19,7 +19,7 @@ settings as (
 days as (
 
     select
-        {{ number_of('interactions.visitor_key') }} as visitor_number,
+        interactions.visitor_number,
         {{ epoch_micros('interactions.occurred_at') }} as at_us,
         cast({{ local_time('interactions.occurred_at', 'settings.time_zone') }} as date) as tag
     from interactions
@@ -30,7 +30,7 @@ days as (
 campaigns as (
 
     select
-        {{ number_of('interactions.visitor_key') }} as visitor_number,
+        interactions.visitor_number,
         {{ epoch_micros('interactions.occurred_at') }} as at_us,
         {{ key_of(['source', 'medium', 'campaign', 'click_id_name']) }} as tag
     from interactions

@@ -4,7 +4,6 @@ with interactions as (
 
     select
         interactions.*,
-        event_sessions.visitor_number,
         event_sessions.session_start_us,
         {{ time_order('interactions.occurred_at', 'interactions.message_id') }} as time_order
     from {{ ref('int_interactions') }} as interactions

@@ -1,8 +1,4 @@
--- A day's rows come from that day's events alone, so that only the days are made again whose events
--- changed: late ones, those of a person who became known, those that were erased.
-{{ config(meta={
-    'days_of': 'fct_events', 'day_column': 'occurred_on', 'month_column': 'occurred_on'
-}) }}
+{{ config(meta={'month_column': 'occurred_on'}) }}
 
 with events as (
 

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- Which boxes there are is consent.yml's; an empty box says nothing.
 with boxes as (
 
