@@ -172,7 +172,8 @@ class _Tick:
             "moved": f"select eid, null from {standing} where v.edit = 'move'",
         }
         found = " union all ".join(
-            f"select eid, {rank} as rank, '{outcome}' as outcome, evidence from ({query}) as r (eid, evidence)"
+            f"select eid, {rank} as rank, '{outcome}' as outcome, evidence "
+            f"from ({query}) as r (eid, evidence)"
             for rank, (outcome, query) in enumerate(reasons.items())
         )
         self.execute(

@@ -176,7 +176,7 @@ def facts(made: World, planned: Plan, at: datetime, log: list[dict[str, Any]]) -
         (one, "marketing", "said so") for one, since in made.stops.items() if since <= at
     ]
     last: dict[str, dict[str, Any]] = {}
-    for row in log:
+    for row in sorted(log, key=lambda row: (row["enrolment_id"], row["step_number"])):
         last[row["enrolment_id"]] = row
     for enrolment, row in last.items():
         if row["next_node"] is not None and draw.random() < 0.5:
