@@ -43,7 +43,8 @@ def commands(
 
         found = loaded(settings)
         zone = found.verticals.reporting.time_zone
-        return Stage(settings.paths, found.fields, found.segments, found.journeys, zone)
+        zones = found.caps.time_zones
+        return Stage(settings.paths, found.fields, found.segments, found.journeys, zone, zones)
 
     def ask(question: Callable[[], Any]) -> Any:
         """The answer, or the reason why there is none, and exit."""

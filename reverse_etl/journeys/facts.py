@@ -7,7 +7,7 @@ the warehouse, which keeps none of the past: a rehearsal over past days sees the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,13 +35,18 @@ STOPPED = ("withdrawn", "objection", "suppressed")
 
 @dataclass(frozen=True)
 class Sources:
-    """What the facts are made from besides the marts; ``changes`` and ``enrolments`` are relations
-    with the columns of the streams `segment_changes` and `journey_enrolments`."""
+    """What the facts are made from besides the marts.
+
+    ``time_zones`` has the zone of a country; ``time_zone`` is that of everybody else. ``changes``
+    and ``enrolments`` are relations with the columns of the streams `segment_changes` and
+    `journey_enrolments`, ``outcomes`` a SELECT of what became of messages.
+    """
 
     fields: Fields
     segments: Segments
     names: Iterable[tuple[str, str]]
     time_zone: str
+    time_zones: Mapping[str, str]
     changes: str = "lake.segment_changes"
     enrolments: str = "lake.journey_enrolments"
     outcomes: str | None = None
@@ -60,8 +65,10 @@ def make(
         connection.execute(f"create or replace temp table {name} ({columns})")
     at = f"timestamp '{as_of:%Y-%m-%d %H:%M:%S.%f}'"
     connection.execute(
-        "insert into journey_contacts select contact_id, $1 from marts.dim_contacts",
-        [sources.time_zone],
+        "insert into journey_contacts "
+        "select contact_id, coalesce(map($1::varchar[], $2::varchar[])[country], $3) "
+        "from marts.dim_contacts",
+        [list(sources.time_zones), list(sources.time_zones.values()), sources.time_zone],
     )
     for version in versions:
         if version.in_force in (None, version.journey) and version.is_open:

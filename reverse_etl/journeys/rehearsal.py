@@ -7,7 +7,7 @@ scores are as published, since no mart keeps their past.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -96,6 +96,7 @@ class Stage:
     segments: Segments
     journeys: Journeys
     time_zone: str
+    time_zones: Mapping[str, str]
 
     def journey(self, key: str) -> Journey:
         if key not in self.journeys.journeys:
@@ -253,6 +254,7 @@ class Stage:
             self.segments,
             names,
             self.time_zone,
+            self.time_zones,
             changes="published_changes",
             enrolments="rehearsed_enrolments",
             only_by_hand=is_by_hand,

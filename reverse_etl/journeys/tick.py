@@ -23,9 +23,9 @@ from workspace.streams import STREAMS
 
 STEPS = "journey_steps"
 
-#: Table -> its columns. a condition without a row in ``journey_truths`` is false; a contact that is
-#: not in ``journey_contacts`` is no more. ``journey_outcomes`` says how an action ended. Events and
-#: outcomes have one row a moment.
+#: Table -> its columns. A contact that is not in ``journey_contacts`` is no more; a condition
+#: without a row in ``journey_truths`` is false; ``journey_outcomes`` says how a message ended.
+#: Events and outcomes have one row a moment.
 FACTS = {
     "journey_contacts": "contact_id varchar, time_zone varchar",
     "journey_triggers": "journey varchar, contact_id varchar, moment timestamp, evidence varchar",
