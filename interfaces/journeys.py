@@ -11,12 +11,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from interfaces import stopping
 from workspace.settings import Settings
 
 Option = Annotated[
     Path | None, typer.Option("--workspace", help="The folder that holds everything.")
 ]
 Key = Annotated[str, typer.Argument(help="Key of the journey: the name of its file.")]
+By = Annotated[str | None, typer.Option(help="Who says so (default: this system's user).")]
+Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
 Answers = Annotated[
     str, typer.Option(help="recorded: people answer as they did; none: nobody does.")
 ]
@@ -230,6 +233,21 @@ def commands(
 
         ask(change)
         out.print(f"{key} is at version {to} from the next run on", highlight=False)
+
+    def hold(key: str, event: str, by: str | None, reason: str | None, at: Path | None) -> None:
+        settings = chosen(at)
+        ask(lambda: stage(settings).journey(key))
+        stopping.say(out, refuse, settings, "journey", key, event, by, reason)
+
+    @app.command()
+    def pause(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
+        """Hold back a journey's messages, from the next one on; people go on in it."""
+        hold(key, "pause", by, reason, workspace)
+
+    @app.command()
+    def resume(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
+        """Let a journey's messages go again that are still in time."""
+        hold(key, "resume", by, reason, workspace)
 
     @app.command()
     def enroll(

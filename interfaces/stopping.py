@@ -35,24 +35,43 @@ def command(
         reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
     ) -> None:
         """Hold back every message that no provider has yet, from the next one on."""
-        from workspace import clock
-        from workspace.ledger import open_ledger, pauses
+        from workspace.ledger import pauses
 
-        actor = by or pwd.getpwuid(os.getuid()).pw_name
         event = "resume" if resume else "pause"
-        ledger = open_ledger(chosen(workspace).ledger_url)
-        try:
-            changed = pauses.record(ledger, pauses.ALL, "", event, actor, clock.now(), reason)
-            held = pauses.held(ledger)
-        except ValueError as error:
-            refuse(str(error))
-        finally:
-            ledger.close()
-        state = "messages go out again" if resume else "everything is held back"
-        out.print(state if changed else f"{state} already", highlight=False)
-        for one in held:
-            name = f"{one.scope} {one.source_key}".strip()
-            by_whom = f"{one.event} by {one.actor} at {clock.iso(one.at)}"
-            out.print(escape(f"  {name}: {by_whom}"), highlight=False)
+        say(out, refuse, chosen(workspace), pauses.ALL, "", event, by, reason)
 
     return stop_all
+
+
+def say(
+    out: Console,
+    refuse: Callable[[str], None],
+    settings: Settings,
+    scope: str,
+    key: str,
+    event: str,
+    by: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Record a pause or its end, and show what is held back."""
+    from workspace import clock
+    from workspace.ledger import open_ledger, pauses
+
+    actor = by or pwd.getpwuid(os.getuid()).pw_name
+    ledger = open_ledger(settings.ledger_url)
+    try:
+        changed = pauses.record(ledger, scope, key, event, actor, clock.now(), reason)
+        held = pauses.held(ledger)
+    except ValueError as error:
+        refuse(str(error))
+    finally:
+        ledger.close()
+    if scope == pauses.ALL:
+        state = "messages go out again" if event == "resume" else "everything is held back"
+    else:
+        state = f"{key} sends again" if event == "resume" else f"messages of {key} are held back"
+    out.print(state if changed else f"{state} already", highlight=False)
+    for one in held:
+        name = f"{one.scope} {one.source_key}".strip()
+        by_whom = f"{one.event} by {one.actor} at {clock.iso(one.at)}"
+        out.print(escape(f"  {name}: {by_whom}"), highlight=False)

@@ -74,3 +74,14 @@ def test_enrolled_by_hand(tmp_path: Path) -> None:
         file.write_text(text)
         result = marketing(workspace, "enroll", "medical_welcome", file)
         assert result.exit_code == 2 and told in " ".join(result.output.split())
+
+
+def test_paused_and_resumed(tmp_path: Path) -> None:
+    for command, told in (
+        ("pause", "messages of medical_welcome are held back"),
+        ("pause", "held back already"),
+        ("resume", "medical_welcome sends again"),
+    ):
+        result = marketing(tmp_path / "w", command, "medical_welcome", "--by", "anne")
+        assert result.exit_code == 0 and told in result.output
+    assert marketing(tmp_path / "w", "pause", "medical_welcom").exit_code == 2
