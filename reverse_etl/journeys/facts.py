@@ -229,8 +229,8 @@ def _truths(
         for _, unit, _, leaf in asked[key].leaves():
             name = compiled.leaf_column(unit, leaf)
             if unit == "contact" and name is not None:
-                label = label_of(leaf).replace("'", "''")
-                parts.append(f"concat('{label}: ', \"{name}\")")
+                label = exp.Literal.string(f"{label_of(leaf)}: ").sql("duckdb")
+                parts.append(f'concat({label}, "{name}")')
         evidence = f"concat_ws('; ', {', '.join(parts)})" if parts else "null"
         people = (
             ""
