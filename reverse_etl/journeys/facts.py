@@ -27,7 +27,7 @@ from workspace.definitions.journeys import (
     SegmentTrigger,
 )
 from workspace.definitions.segment_fields import ACCOUNT_FIELDS, CONTACT_FIELDS, Fields
-from workspace.definitions.segments import Segment, Segments
+from workspace.definitions.segments import Happening, Segment, Segments
 
 #: States of a consent after which nobody goes on in a journey for its purpose.
 STOPPED = ("withdrawn", "objection", "suppressed")
@@ -63,7 +63,6 @@ def make(
     """Make the tables of :data:`~reverse_etl.journeys.tick.FACTS`; ``journey_log`` must stand."""
     for name, columns in FACTS.items():
         connection.execute(f"create or replace temp table {name} ({columns})")
-    at = f"timestamp '{as_of:%Y-%m-%d %H:%M:%S.%f}'"
     connection.execute(
         "insert into journey_contacts "
         "select contact_id, coalesce(map($1::varchar[], $2::varchar[])[country], $3) "
@@ -89,16 +88,10 @@ def make(
         """
     )
     for number, happening in plan.happenings.items():
-        rows = leaves.event_rows(number, happening, sources.fields, list(sources.names), as_of)
-        ident = "message_id" if happening.event is not None else "touch_id"
-        rows = rows.select(exp.alias_(leaves.column("e", ident), "evidence"))
-        known = leaves.column("e", "known_at") if happening.event is not None else None
-        if known is not None:
-            rows = rows.where(exp.LTE(this=known, expression=leaves.moment(as_of)))
         connection.execute(
-            f"insert into journey_events select {number}, contact_id, occurred_at, min(evidence) "
-            f"from ({rows.sql('duckdb')}) where occurred_at < {at} "
-            "and contact_id in (select contact_id from journey_people) group by all"
+            f"insert into journey_events select {number}, contact_id, moment, min(evidence) "
+            f"from ({_happened(happening, sources, as_of)}) "
+            "where contact_id in (select contact_id from journey_people) group by all"
         )
     _truths(connection, plan, sources, as_of)
     stopped = ", ".join(f"'{state}'" for state in STOPPED)
@@ -114,6 +107,22 @@ def make(
         connection.execute(f"insert into journey_outcomes from ({sources.outcomes})")
 
 
+def _happened(happening: Happening, sources: Sources, as_of: datetime) -> str:
+    """A SELECT of ``contact_id, moment, evidence``, cut at both clocks; touches have only one."""
+    rows = leaves.event_rows(0, happening, sources.fields, list(sources.names), as_of)
+    before = exp.LT(this=leaves.column("e", "occurred_at"), expression=leaves.moment(as_of))
+    rows = rows.where(before)
+    if happening.event is not None:
+        known = leaves.column("e", "known_at")
+        rows = rows.where(exp.LTE(this=known, expression=leaves.moment(as_of)))
+    ident = "message_id" if happening.event is not None else "touch_id"
+    rows = rows.select(exp.alias_(leaves.column("e", ident), "evidence"))
+    return (
+        "select contact_id, occurred_at as moment, evidence "
+        f"from ({rows.sql('duckdb')}) as happened"
+    )
+
+
 def _triggers(version: Version, sources: Sources, as_of: datetime) -> list[tuple[str, list[Any]]]:
     """SELECTs of ``contact_id, moment, evidence``; the first parameter is the journey's key."""
     trigger = version.journey.trigger
@@ -127,19 +136,7 @@ def _triggers(version: Version, sources: Sources, as_of: datetime) -> list[tuple
     if sources.only_by_hand:
         return found
     if isinstance(trigger, EventTrigger):
-        rows = leaves.event_rows(0, trigger, sources.fields, list(sources.names), as_of)
-        ident = "message_id" if trigger.event is not None else "touch_id"
-        rows = rows.select(exp.alias_(leaves.column("e", ident), "evidence"))
-        if trigger.event is not None:
-            known = leaves.column("e", "known_at")
-            rows = rows.where(exp.LTE(this=known, expression=leaves.moment(as_of)))
-        found.append(
-            (
-                f"select contact_id, occurred_at as moment, evidence from ({rows.sql('duckdb')}) "
-                f"where occurred_at < {at}",
-                [],
-            )
-        )
+        found.append((_happened(trigger, sources, as_of), []))
     elif isinstance(trigger, SegmentTrigger):
         changes = (
             f"(select * from {sources.changes} where segment = $2 and member_type = 'contact' "

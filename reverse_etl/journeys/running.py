@@ -41,7 +41,15 @@ def advance(
     intents.arrivals(connection, lake, as_of)
     outcomes = intents.outcomes_sql(lake, as_of)
     pinned = connection.execute(
-        "select distinct journey, version from journey_log where kind != 'watch'"
+        """
+        select distinct last.journey, last.version
+        from (
+            select arg_max(
+                {journey: journey, version: version, node: next_node}, step_number
+            ) as last
+            from journey_log where kind != 'watch' group by enrolment_id
+        ) where last.node is not null
+        """
     ).fetchall()
     in_use = versions.in_use(lake, as_of, set(pinned))
     planned = plan(in_use)

@@ -1,0 +1,134 @@
+"""Segments and journeys, as runs found them."""
+
+from __future__ import annotations
+
+from workspace.streams.shapes import INT, TEXT, TIME, Stream, stream
+
+STREAMS: list[Stream] = [
+    stream(
+        "segments",
+        "segment_definitions",
+        "segment known_at",
+        [
+            ("segment", TEXT),
+            ("definition_hash", TEXT),
+            ("status", TEXT),  # active | retired
+            ("definition", TEXT),
+            ("sequence", INT),
+        ],
+        "What marketing/segments/*.yml said: one row per segment and change of its file; "
+        "definition is JSON.",
+        lineage=False,
+    ),
+    stream(
+        "segments",
+        "segment_changes",
+        "segment member_type member_id sequence",
+        [
+            ("segment", TEXT),
+            ("member_type", TEXT),  # contact | account
+            ("member_id", TEXT),
+            ("account_id", TEXT),
+            ("change", TEXT),  # entered | left
+            ("definition_hash", TEXT),
+            ("sequence", INT),
+        ],
+        "Who came into a segment and who left: one row per segment, member and change.",
+        decided=True,
+    ),
+    stream(
+        "segments",
+        "segment_evaluations",
+        "segment known_at sequence",
+        [
+            ("segment", TEXT),
+            ("definition_hash", TEXT),
+            ("status", TEXT),  # applied | held
+            ("members_before", INT),
+            ("members", INT),
+            ("entered", INT),
+            ("departed", INT),
+            ("sampled", INT),
+            ("sample_found", INT),
+            ("sample_true", INT),
+            ("sample_both", INT),
+            ("sequence", INT),
+        ],
+        "What each run found of each segment: one row per segment and run; sample_ columns count "
+        "contacts or accounts that both evaluations looked at.",
+        decided=True,
+    ),
+    stream(
+        "segments",
+        "segment_acceptances",
+        "segment definition_hash known_at",
+        [("segment", TEXT), ("definition_hash", TEXT), ("sequence", INT)],
+        "Large changes that somebody let through: one row per segment and acceptance.",
+        lineage=False,
+    ),
+    stream(
+        "segments",
+        "segment_snapshots",
+        "snapshot_id contact_id",
+        [
+            ("snapshot_id", TEXT),
+            ("segment", TEXT),
+            ("definition_hash", TEXT),
+            ("contact_id", TEXT),
+            ("account_id", TEXT),
+            ("members_as_of", TIME),
+        ],
+        "Who was in a segment when a snapshot was taken: one row per snapshot and contact.",
+        lineage=False,
+    ),
+    stream(
+        "journeys",
+        "journey_versions",
+        "journey version known_at sequence",
+        [
+            ("journey", TEXT),
+            ("version", INT),
+            ("definition_hash", TEXT),
+            ("status", TEXT),  # active | retired
+            ("reason", TEXT),  # file | rollback
+            ("definition", TEXT),
+            ("sequence", INT),
+        ],
+        "What marketing/journeys/*.yml said: one row per journey and change of the version in "
+        "force; definition is JSON.",
+        lineage=False,
+    ),
+    stream(
+        "journeys",
+        "journey_enrolments",
+        "journey contact_id known_at",
+        [("journey", TEXT), ("contact_id", TEXT), ("request_id", TEXT)],
+        "Whom somebody put into a journey by hand: one row per journey, contact and request.",
+        lineage=False,
+    ),
+    stream(
+        "journeys",
+        "journey_steps",
+        "enrolment_id node visit",
+        [
+            ("journey", TEXT),
+            ("version", INT),
+            ("enrolment_id", TEXT),
+            ("contact_id", TEXT),
+            ("occurrence", INT),
+            ("step_number", INT),
+            ("node", TEXT),
+            ("visit", INT),
+            ("kind", TEXT),  # trigger | wait | condition | split | action | exit | watch
+            ("outcome", TEXT),
+            ("next_node", TEXT),
+            ("arrived_at", TIME),
+            ("left_at", TIME),
+            ("evidence", TEXT),
+            ("sequence", INT),
+        ],
+        "What journeys did: one row per node that an enrolment passed, and per condition of a "
+        "trigger that became true or ceased to be.",
+        decided=True,
+    ),
+]

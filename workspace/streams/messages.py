@@ -1,0 +1,90 @@
+"""Intended messages and what became of them."""
+
+from __future__ import annotations
+
+from workspace.streams.shapes import FLOAT, INT, TEXT, TIME, Stream, stream
+
+STREAMS: list[Stream] = [
+    stream(
+        "messages",
+        "message_intents",
+        "intent_id",
+        [
+            ("intent_id", TEXT),
+            ("source_kind", TEXT),  # campaign | journey
+            ("source_key", TEXT),
+            ("source_version", TEXT),
+            ("step", TEXT),
+            ("occurrence", TEXT),
+            ("contact_id", TEXT),
+            ("account_id", TEXT),
+            ("vertical", TEXT),
+            ("channel", TEXT),
+            ("template", TEXT),
+            ("purpose", TEXT),
+            ("message_class", TEXT),
+            ("priority", INT),
+            ("expected_value", FLOAT),
+            ("scheduled_at", TIME),
+            ("not_after", TIME),
+            ("on_capped", TEXT),  # wait | skip
+            ("approval", TEXT),
+            ("experiment", TEXT),
+            ("variant", TEXT),
+        ],
+        "Messages that a campaign or journey intends: one row per message.",
+        decided=True,
+    ),
+    stream(
+        "messages",
+        "message_decisions",
+        "intent_id sequence",
+        [
+            ("intent_id", TEXT),
+            ("decision", TEXT),  # queued | deferred | blocked
+            ("gate", TEXT),
+            ("detail", TEXT),
+            ("deferred_until", TIME),
+            ("winner_intent_id", TEXT),
+            ("value_lost", FLOAT),
+            ("consent_evidence_id", TEXT),
+            ("scheduled_at", TIME),
+            ("sequence", INT),
+        ],
+        "What the gates decided about intended messages: one row per message and change of its "
+        "decision; the last one is in force.",
+        decided=True,
+    ),
+    stream(
+        "messages",
+        "message_states",
+        "message_id sequence",
+        [
+            ("message_id", TEXT),
+            ("contact_id", TEXT),
+            ("destination_key", TEXT),
+            ("source_kind", TEXT),
+            ("source_key", TEXT),
+            ("step", TEXT),
+            ("occurrence", TEXT),
+            ("channel", TEXT),
+            ("message_class", TEXT),
+            ("purpose", TEXT),
+            ("template", TEXT),
+            ("template_version", TEXT),
+            ("consent_evidence_id", TEXT),
+            ("provider", TEXT),
+            ("state", TEXT),
+            ("reason", TEXT),
+            ("attempts", INT),
+            ("planned_at", TIME),
+            ("scheduled_at", TIME),
+            ("not_after", TIME),
+            ("sent_at", TIME),
+            ("updated_at", TIME),
+            ("sequence", INT),
+        ],
+        "The ledger's outbox: one row per queued message and state that an export found it in.",
+        decided=True,
+    ),
+]
