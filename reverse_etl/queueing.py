@@ -18,14 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.content.library import Library, Rendered, Request
+from reverse_etl.content.occasions import occasions
 from reverse_etl.content.people import Person, people
+from reverse_etl.content.values import Primitive
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import DECISIONS, decide
 from reverse_etl.publish import dicts
 from workspace.definitions.caps import Caps
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
-from workspace.ledger import Ledger, messages
+from workspace.ledger import Ledger, approvals, messages
 from workspace.ledger.messages import Message
 
 TEMPLATE_GATE = "template"
@@ -60,9 +62,11 @@ def queue(
     messages.export(ledger, lake)
     table = intents.pending(connection, lake, caps, as_of)
     found = Counter(intents.record(lake, _in_outbox(connection, lake, table), as_of))
+    _name_approvals(connection, library, table)
     waiting = dicts(connection, f"select * from {table} order by intent_id")
     persons = people(connection, sorted({row["contact_id"] for row in waiting}))
-    _tell_incomplete(connection, library, waiting, persons)
+    said = occasions(connection, lake, waiting)
+    _tell_incomplete(connection, library, waiting, persons, said)
     facts = known.facts(connection, ledger, lake, caps, as_of, incomplete="incomplete_messages")
     decided = decide(connection, table, facts, caps, as_of, time_zone)
     # What passed is told once it is in the outbox: a run that is killed before asks again.
@@ -88,7 +92,7 @@ def queue(
     queued = refused = 0
     for start in range(0, len(ready), BATCH):
         rows = ready[start : start + BATCH]
-        made, blocked = _render(library, keyring, rows, persons, as_of)
+        made, blocked = _render(library, keyring, rows, persons, said)
         done = messages.enqueue(ledger, made, as_of)
         queued, refused = queued + len(done.new), refused + len(blocked)
         new = pc.is_in(decided["intent_id"], pa.array(done.new, pa.string()))
@@ -122,11 +126,26 @@ def _in_outbox(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
     return rows.select(DECISIONS.names).cast(DECISIONS)
 
 
+def _name_approvals(connection: duckdb.DuckDBPyConnection, library: Library, table: str) -> None:
+    """Approvals are asked for of a definition with its template as it stands now."""
+    entries = library.entries.values()
+    given = {"template": [e.key for e in entries], "version": [e.version for e in entries]}
+    schema = pa.schema([("template", pa.string()), ("version", pa.string())])
+    connection.register("given_templates", pa.Table.from_pydict(given, schema=schema))
+    digest = approvals.subject_hash_sql(f"{table}.approval", f"{table}.template", "g.version")
+    connection.execute(
+        f"update {table} set approval = {digest} from given_templates as g "
+        f"where {table}.template = g.template"
+    )
+    connection.unregister("given_templates")
+
+
 def _tell_incomplete(
     connection: duckdb.DuckDBPyConnection,
     library: Library,
     waiting: list[dict[str, Any]],
     persons: dict[str, Person],
+    said: dict[str, dict[str, Primitive]],
 ) -> None:
     """``incomplete_messages``: intents whose template lacks a part, or a value of the person."""
     missing: list[tuple[str, str]] = []
@@ -139,7 +158,7 @@ def _tell_incomplete(
         except KeyError:
             missing.append((row["intent_id"], f"no template {row['template']}"))
             continue
-        values = person.values if person else {}
+        values = {**(person.values if person else {}), **said.get(row["intent_id"], {})}
         lacking = [need.source for need in needs if _is_lacking(need.source, values)]
         if lacking:
             missing.append((row["intent_id"], lacking[0]))
@@ -160,9 +179,12 @@ def _render(
     keyring: Keyring,
     rows: list[dict[str, Any]],
     persons: dict[str, Person],
-    as_of: datetime,
+    said: dict[str, dict[str, Primitive]],
 ) -> tuple[list[Message], list[tuple[str, str]]]:
-    requests = [_request(library, keyring, row, persons[row["contact_id"]]) for row in rows]
+    requests = [
+        _request(library, keyring, row, persons[row["contact_id"]], said.get(row["intent_id"], {}))
+        for row in rows
+    ]
     made, blocked = [], []
     for row, answer in zip(rows, library.render(requests), strict=True):
         if not isinstance(answer, Rendered):
@@ -194,12 +216,19 @@ def _render(
     return made, blocked
 
 
-def _request(library: Library, keyring: Keyring, row: dict[str, Any], person: Person) -> Request:
+def _request(
+    library: Library,
+    keyring: Keyring,
+    row: dict[str, Any],
+    person: Person,
+    said: dict[str, Primitive],
+) -> Request:
     vertical = library.entries[row["template"]].template.vertical
     site = library.senders[vertical].website_url.rstrip("/")
     token = f"{row['intent_id']}.{keyring.signature(row['intent_id'])}"
     values = {
         **person.values,
+        **said,
         "message.unsubscribe_url": f"{site}/u/{token}",
         "message.preferences_url": f"{site}/p/{token}",
         "message.view_url": f"{site}/v/{token}",

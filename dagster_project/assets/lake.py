@@ -69,6 +69,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         parameters,
         segment_definitions,
         journey_versions,
+        campaign_versions,
         templates,
         consent_events,
         run_context,
@@ -239,6 +240,26 @@ def journey_versions(workspace: WorkspaceResource) -> MaterializeResult:
         given, folder = run.definitions.journeys, run.definitions.folder
         stored = [] if run.is_past else versions.store(given, run.lake, run.as_of, folder)
         step.rows = len(given.journeys)
+    return MaterializeResult(
+        metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
+    )
+
+
+@asset(
+    key=stream_key("campaign_versions"),
+    group_name="lake",
+    kinds={"yaml", "parquet"},
+    owners=["team:marketing"],
+    description=STREAMS["campaign_versions"].description,
+)
+def campaign_versions(workspace: WorkspaceResource) -> MaterializeResult:
+    from reverse_etl.campaigns import versions
+
+    run = workspace.run
+    with run.step("campaign_versions") as step:
+        given = run.definitions.campaigns
+        stored = [] if run.is_past else versions.store(given, run.lake, run.as_of)
+        step.rows = len(given.campaigns)
     return MaterializeResult(
         metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
     )

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from reverse_etl.journeys import versions
 from workspace.clock import iso
-from workspace.definitions.journeys import Journey, Send
+from workspace.definitions.journeys import Journey, Send, occasion_of
+from workspace.definitions.times import given_text
 from workspace.lake import Lake
 from workspace.streams import STREAMS
 
@@ -34,6 +35,8 @@ _SENDS = pa.schema(
         ("keeps_seconds", pa.int64()),
         ("on_capped", pa.string()),
         ("approval", pa.string()),
+        ("occasion", pa.string()),
+        ("given", pa.string()),
     ]
 )
 
@@ -67,7 +70,8 @@ def arrivals(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime)
         create or replace temp table journey_arrivals as
         with arrivals as (
             select log.enrolment_id, log.journey, log.version, log.next_node as node,
-                log.contact_id, first.contact_id as first_contact_id, log.left_at, log.known_at,
+                log.contact_id, first.contact_id as first_contact_id, first.evidence,
+                log.left_at, log.known_at,
                 concat(
                     log.occurrence, '.',
                     row_number() over (
@@ -76,7 +80,7 @@ def arrivals(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime)
                 ) as occurrence
             from journey_log as log
             join (
-                select enrolment_id, logged_contact_id as contact_id from journey_log
+                select enrolment_id, logged_contact_id as contact_id, evidence from journey_log
                 where step_number = 1 and kind != 'watch'
             ) as first on log.enrolment_id = first.enrolment_id
             where log.kind != 'watch' and log.next_node is not null
@@ -106,6 +110,9 @@ def arrivals(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime)
             s.approval,
             cast(null as varchar) as experiment,
             cast(null as varchar) as variant,
+            case when s.occasion is not null then concat(s.occasion, ':', a.evidence) end
+                as occasion,
+            s.given,
             a.known_at
         from arrivals as a
         join given_sends as s
@@ -150,5 +157,7 @@ def _sends(lake: Lake, as_of: datetime) -> list[dict[str, Any]]:
                     "keeps_seconds": node.not_after.seconds,
                     "on_capped": node.on_capped,
                     "approval": journey.hash if journey.needs_approval else None,
+                    "occasion": occasion_of(journey),
+                    "given": given_text(journey.values),
                 }
     return list(rows.values())
