@@ -99,7 +99,7 @@ def _scores(
         return [], []
     sql = compiled.compiled(settings.paths, settings.environment)
     then = what_if.recompute(connection, sql, {SCORING: rows}, scores.MARTS)
-    limits = before.get("account_score_settings", {}).get("account_score_settings", {})
+    limits = before.get("account_score_settings", {})
     engaged_from = loaded.scoring.accounts.engaged_from
     old = float(limits.get("engaged_from", engaged_from))
     return found, scores.compare(connection, then, (old, engaged_from))
@@ -108,7 +108,10 @@ def _scores(
 def _tree(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
-        found.setdefault(row.collection, {})[row.key] = {**row.value, "position": row.position}
+        if row.key == row.collection:  # the one row of settings that are no list
+            found.setdefault(row.collection, {}).update(row.value)
+        else:
+            found.setdefault(row.collection, {})[row.key] = {**row.value, "position": row.position}
     return found
 
 

@@ -17,8 +17,8 @@ import duckdb
 from dagster_project.compiled import Compiled
 from dagster_project.relations import Relations
 from workspace import warehouse
-from workspace.definitions import store
 from workspace.definitions.reading import Row
+from workspace.definitions.store import table
 
 #: The schema of what is computed again.
 THEN = "memory.main"
@@ -91,7 +91,7 @@ def _give_parameters(
     """Make the table of parameters as they would be; the collections that differ."""
     as_of = connection.execute("select as_of from lake.run_context").fetchone()
     assert as_of is not None
-    given = store.table({name: list(its) for name, its in rows.items()}, as_of[0])
+    given = table({name: list(its) for name, its in rows.items()}, as_of[0])
     connection.register("given_parameters", given)
     connection.execute(
         f"""

@@ -130,8 +130,8 @@ def _show_messages(out: Console, plan: Any) -> None:
         out.print("no message was intended in the last 28 days, and none is pending")
     else:
         out.print(
-            f"{plan.messages:,} messages of the last 28 days or pending, asked again at "
-            f"{plan.runs:,} runs",
+            f"{plan.messages:,} messages of the last 28 days or pending, asked again; runs: "
+            f"{plan.runs:,}",
             highlight=False,
         )
         _show_counts(out, "", [plan.total])
@@ -175,8 +175,11 @@ def _show_counts(out: Console, heading: str, rows: list[Any]) -> None:
 def _show_caps(out: Console, caps: list[Any]) -> None:
     shown = table("cap", "limit", "then", "stopped", "then", "ended", "then", "value lost", "then")
     for cap in caps:
+        if not cap.differs:
+            continue
         counts = (cap.stopped_before, cap.stopped_after, cap.blocked_before, cap.blocked_after)
         values = (f"{cap.value_lost_before:,.2f}", f"{cap.value_lost_after:,.2f}")
         limits = (number(cap.limit_before), number(cap.limit_after))
         shown.add_row(cap.cap, *limits, *(number(count) for count in counts), *values)
-    out.print(shown)
+    if shown.row_count:
+        out.print(shown)

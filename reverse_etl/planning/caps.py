@@ -52,6 +52,15 @@ class CapChange:
     value_lost_before: float
     value_lost_after: float
 
+    @property
+    def differs(self) -> bool:
+        return (
+            self.limit_before != self.limit_after
+            or self.stopped_before != self.stopped_after
+            or self.blocked_before != self.blocked_after
+            or self.value_lost_before != self.value_lost_after
+        )
+
 
 @dataclass(frozen=True)
 class Loser:

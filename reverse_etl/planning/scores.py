@@ -42,7 +42,8 @@ class Mover:
 @dataclass(frozen=True)
 class Moved:
     """What becomes of one score. ``mean_change`` is over all contacts; ``changed`` counts those
-    whose score or band is another; ``largest`` are the largest moves, up to :data:`SHOWN`."""
+    whose score or band is another; ``largest`` are the largest moves of the score, up to
+    :data:`SHOWN`."""
 
     score: str
     contacts: int
@@ -124,7 +125,7 @@ def _moved(connection: duckdb.DuckDBPyConnection, mart: str) -> Moved:
     ).fetchall()
     largest: Sequence[tuple] = connection.execute(
         f"select contact_id, vertical, score_before, score_after, band_before, band_after "
-        f"from planned_scores where {changed} "
+        f"from planned_scores where abs(score_after - score_before) > {SAME} "
         f"order by round(abs(score_after - score_before), 6) desc, contact_id limit {SHOWN}"
     ).fetchall()
     return Moved(
