@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from interfaces import stopping
+from interfaces.tables import table
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -79,20 +79,20 @@ def commands(
                 need(connection, "journeys")
                 return dicts(connection, "select * from marts.journeys order by journey")
 
-        table = _table(
+        shown = table(
             "journey", "version", "trigger", "entered", "active", "completed", "exited", ""
         )
         for row in ask(rows):
             counts = (row[name] for name in ("entered", "active", "completed", "exited"))
             state = "" if row["status"] == "active" else row["status"]
-            table.add_row(
+            shown.add_row(
                 row["journey"],
                 str(row["version"]),
                 row["trigger_kind"],
                 *(f"{count:,}" for count in counts),
                 state,
             )
-        out.print(table)
+        out.print(shown)
 
     @app.command()
     def validate(workspace: Option = None) -> None:
@@ -165,16 +165,16 @@ def commands(
         """Put chosen people into a journey and say what it would do with them."""
         settings = chosen(workspace)
         found = ask(lambda: stage(settings).simulate(key, contact, days))
-        table = _table("contact", "node", "outcome", "left at", "next")
+        shown = table("contact", "node", "outcome", "left at", "next")
         for row in found.steps.to_pylist():
-            table.add_row(
+            shown.add_row(
                 row["contact_id"][:12],
                 row["node"],
                 row["outcome"],
                 f"{row['left_at']:%Y-%m-%d %H:%M}",
                 row["next_node"] or "",
             )
-        out.print(table)
+        out.print(shown)
 
     @app.command()
     def plan(workspace: Option = None) -> None:
@@ -186,11 +186,7 @@ def commands(
         if not found:
             out.print("the files say what is in force")
             return
-        table = _table("journey", "", "version", "active", "would move", "would end")
-        for row in found:
-            counts = (str(n) for n in (row.version, row.active, row.moved, row.ended))
-            table.add_row(row.journey, row.kind, *counts)
-        out.print(table)
+        show_plan(out, found)
 
     @app.command("versions")
     def versions_(key: Key, workspace: Option = None) -> None:
@@ -200,19 +196,19 @@ def commands(
 
         settings = chosen(workspace)
         rows = versions.history(Lake(settings.paths.lake), settings.present())
-        table = _table("version", "since", "", "by", "definition")
+        shown = table("version", "since", "", "by", "definition")
         for row in rows:
             if row["journey"] == key:
-                table.add_row(
+                shown.add_row(
                     str(row["version"]),
                     f"{row['known_at']:%Y-%m-%d %H:%M}",
                     row["status"],
                     row["reason"],
                     row["definition_hash"],
                 )
-        if not table.row_count:
+        if not shown.row_count:
             refuse(f"no journey {key!r} ever ran")
-        out.print(table)
+        out.print(shown)
 
     @app.command()
     def rollback(
@@ -274,17 +270,26 @@ def commands(
     return app
 
 
+def show_plan(out: Console, found: list[Any]) -> None:
+    """Whom changed files would move or let go."""
+    shown = table("journey", "", "version", "active", "would move", "would end")
+    for row in found:
+        counts = (str(n) for n in (row.version, row.active, row.moved, row.ended))
+        shown.add_row(row.journey, row.kind, *counts)
+    out.print(shown)
+
+
 def _show(out: Console, found: Any) -> None:
-    table = _table("day", "enter", "sends", "end", "waiting")
+    shown = table("day", "enter", "sends", "end", "waiting")
     for day in found.days:
         if day.entered or day.sends or day.ended:
             counts = (day.entered, day.sends, day.ended, day.waiting)
-            table.add_row(f"{day.at:%Y-%m-%d}", *(f"{count:,}" for count in counts))
-    out.print(table)
-    table = _table("node", "way out", "times")
+            shown.add_row(f"{day.at:%Y-%m-%d}", *(f"{count:,}" for count in counts))
+    out.print(shown)
+    shown = table("node", "way out", "times")
     for node, outcome, count in found.outcomes:
-        table.add_row(node, outcome, f"{count:,}")
-    out.print(table)
+        shown.add_row(node, outcome, f"{count:,}")
+    out.print(shown)
     for node, count in found.waiting:
         out.print(f"{count:,} wait at {node}", highlight=False)
     sends = sum(count for _, _, count in found.sends)
@@ -293,10 +298,3 @@ def _show(out: Console, found: Any) -> None:
         f"{found.to_unsubscribed:,} to people who have since unsubscribed",
         highlight=False,
     )
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    return table

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.tree import Tree
 
+from interfaces.tables import number, table
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -55,16 +55,16 @@ def commands(
     def list_(workspace: Option = None) -> None:
         """The segments as last evaluated and published."""
         rows = ask(desk(chosen(workspace)).listing)
-        table = _table(
+        shown = table(
             "segment", "unit", "contacts", "accounts", "expected", "by mail", "+", "-", ""
         )
         for row in rows:
             state = "held" if row["is_held"] else "stale" if row["is_stale"] else ""
-            table.add_row(
+            shown.add_row(
                 row["segment"],
                 row["unit"],
                 *(
-                    _number(row[name])
+                    number(row[name])
                     for name in (
                         "contacts",
                         "accounts",
@@ -76,7 +76,7 @@ def commands(
                 ),
                 state,
             )
-        out.print(table)
+        out.print(shown)
 
     @app.command()
     def preview(
@@ -103,15 +103,15 @@ def commands(
         found = ask(lambda: desk(settings).preview(key, sample))
         accounts = "" if found.accounts is None else f" of {found.accounts:,} accounts"
         out.print(f"[bold]{found.members:,}[/] contacts{accounts}", highlight=False)
-        table = _table("purpose", "channel", "reachable")
+        shown = table("purpose", "channel", "reachable")
         for purpose, channel, count in found.reachable:
-            table.add_row(purpose, channel, _number(count))
-        out.print(table)
+            shown.add_row(purpose, channel, number(count))
+        out.print(shown)
         if found.sample:
-            table = _table(*found.sample[0])
+            shown = table(*found.sample[0])
             for row in found.sample:
-                table.add_row(*("" if value is None else str(value) for value in row.values()))
-            out.print(table)
+                shown.add_row(*("" if value is None else str(value) for value in row.values()))
+            out.print(shown)
 
     @app.command()
     def explain(
@@ -141,31 +141,8 @@ def commands(
         if not found:
             out.print("the files say what is in force")
             return
-        table = _table("segment", "", "members", "then", "enter", "(reachable)", "leave", "")
-        for row in found:
-            table.add_row(
-                row.segment,
-                row.kind,
-                *(
-                    _number(value)
-                    for value in (
-                        row.before,
-                        row.after,
-                        row.entering,
-                        row.entering_reachable,
-                        row.leaving,
-                    )
-                ),
-                "would be held" if row.is_held else "",
-            )
-        out.print(table)
-        held = [row.segment for row in found if row.is_held]
-        if held:
-            out.print(
-                "too large a change for max_change; let it through with: "
-                + "; ".join(f"marketing segments accept {key}" for key in held),
-                highlight=False,
-            )
+        show_plan(out, found)
+        if any(row.is_held for row in found):
             raise typer.Exit(CHECK_FAILED)
 
     @app.command()
@@ -205,21 +182,50 @@ def commands(
     return app
 
 
+def show_plan(out: Console, found: list[Any]) -> None:
+    """Who would come and go, of each changed file, and how to let a large change through."""
+    shown = table("segment", "", "members", "then", "enter", "(reachable)", "leave", "")
+    for row in found:
+        shown.add_row(
+            row.segment,
+            row.kind,
+            *(
+                number(value)
+                for value in (
+                    row.before,
+                    row.after,
+                    row.entering,
+                    row.entering_reachable,
+                    row.leaving,
+                )
+            ),
+            "would be held" if row.is_held else "",
+        )
+    out.print(shown)
+    held = [row.segment for row in found if row.is_held]
+    if held:
+        out.print(
+            "too large a change for max_change; let it through with: "
+            + "; ".join(f"marketing segments accept {key}" for key in held),
+            highlight=False,
+        )
+
+
 def _show_readings(out: Console, readings: list[Any]) -> None:
     base = next((r.members for r in readings if r.members is not None), frozenset())
-    table = _table("reading", "contacts", "not as it was", "no longer", "")
+    shown = table("reading", "contacts", "not as it was", "no longer", "")
     for reading in readings:
         if reading.members is None:
-            table.add_row(reading.name, "", "", "", reading.missing)
+            shown.add_row(reading.name, "", "", "", reading.missing)
         else:
-            table.add_row(
+            shown.add_row(
                 reading.name,
-                _number(len(reading.members)),
-                _number(len(reading.members - base)),
-                _number(len(base - reading.members)),
+                number(len(reading.members)),
+                number(len(reading.members - base)),
+                number(len(base - reading.members)),
                 "",
             )
-    out.print(table)
+    out.print(shown)
 
 
 def _tree(verdict: Any) -> Tree:
@@ -230,14 +236,3 @@ def _tree(verdict: Any) -> Tree:
     for part in verdict.parts:
         node.children.append(_tree(part))
     return node
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
-
-
-def _number(value: Any) -> str:
-    return "" if value is None else f"{value:,}"

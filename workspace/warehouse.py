@@ -36,12 +36,14 @@ def connect(path: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def attached(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse under the name by which its views know it, whatever the file is called."""
     with duckdb.connect() as connection:
         connection.execute("set global TimeZone = 'UTC'")
         place = str(path).replace("'", "''")
-        connection.execute(f"attach '{place}' as {DATABASE}; use {DATABASE}")
+        connection.execute(f"set temp_directory = '{place}.tmp'")  # not where we were started
+        mode = " (read_only)" if read_only else ""
+        connection.execute(f"attach '{place}' as {DATABASE}{mode}; use {DATABASE}")
         yield connection
         connection.execute(f"use memory; detach {DATABASE}")
 

@@ -68,6 +68,12 @@ def reachable_sql(facts: Facts) -> str:
     """
 
 
+def held_out_sql(caps: Caps, ident: str) -> str:
+    """Whether the contact of an id belongs to the universal hold-out."""
+    limit = round(caps.holdout.share * BUCKETS)
+    return f"{bucket_sql(_text(caps.holdout.salt), ident)} < {limit}" if limit else "false"
+
+
 def time_sql(at: datetime) -> str:
     return f"timestamp '{iso(at).removesuffix('Z').replace('T', ' ')}'"
 
@@ -128,12 +134,10 @@ def _proofs_sql(intents: str, facts: Facts) -> str:
 def _asked_sql(intents: str, facts: Facts, caps: Caps, as_of: datetime, time_zone: str) -> str:
     """Table ``gate_asked``: an intent's number and its answer as far as no time is chosen."""
     now = time_sql(as_of)
-    held_out = f"{bucket_sql(_text(caps.holdout.salt), 'contact_id')}"
-    limit = round(caps.holdout.share * BUCKETS)
-    holdout = f"case when variant = '{HELD_OUT}' then coalesce(experiment, '')"
-    if limit:
-        holdout += f" when {held_out} < {limit} then 'universal'"
-    holdout += " end"
+    holdout = (
+        f"case when variant = '{HELD_OUT}' then coalesce(experiment, '') "
+        f"when {held_out_sql(caps, 'contact_id')} then 'universal' end"
+    )
     return f"""
         create or replace temp table gate_asked as
         with stopped as (

@@ -70,7 +70,7 @@ def facts(
         "known_contacts": _contacts_sql(caps),
         "known_consents": _CONSENTS,
         "known_stops_of_contacts": _STOPS,
-        "known_sent": _sent_sql(lake, caps, as_of),
+        "known_sent": sent_sql(lake, caps, as_of),
     }.items():
         connection.execute(f"create or replace temp table {name} as {query}")
     return Facts(
@@ -144,7 +144,7 @@ _STOPS = f"""
 """
 
 
-def _sent_sql(lake: Lake, caps: Caps, as_of: datetime) -> str:
+def sent_sql(lake: Lake, caps: Caps, as_of: datetime) -> str:
     since = time_sql(as_of - timedelta(days=max(caps.longest_days, 8)))
     states = ", ".join(f"'{state}'" for state in COUNTED)
     return f"""

@@ -14,6 +14,7 @@ from tests.dbt import scores_oracle as oracle
 from tests.dbt import worlds
 from tests.dbt.lakehouse import Lakehouse
 from tests.dbt.scores_oracle import Touch
+from tests.dbt.scores_world import drawn_in
 from workspace import definitions
 from workspace.definitions.scoring import BUYER_STAGES
 from workspace.definitions.touchpoints import TOUCH_TYPES
@@ -98,81 +99,22 @@ def test_a_held_band_is_the_best_of_the_last_days(scores: list[float]) -> None:
 # --- the models against the oracle -------------------------------------------------------------
 
 
-def draw(contacts: list[str], seed: int) -> dict[str, list[Touch]]:
-    """Busy and idle contacts; moments on the edge of windows among them."""
-    rng = random.Random(seed)
-    edges = [1, 2, 3, 60, 90, 180]
-    drawn: dict[str, list[Touch]] = {}
-    for number, contact in enumerate(contacts):
-        drawn[contact] = [
-            Touch(
-                f"{contact}-{n}",
-                rng.choice(TOUCH_TYPES),
-                AT
-                - timedelta(
-                    days=rng.choice(edges) if rng.random() < 0.2 else rng.uniform(0.01, 250)
-                ),
-                rng.choice(["direct", "email", "social", "events", "webinar", "unknown"]),
-                rng.choice([None, "a", "b", "c", "d", "e", "f"]),
-                round(rng.random(), 3),
-                rng.choice(["human", "human", "unsure", "machine"]),
-            )
-            for n in range(rng.choice([0, 1, 3, 12, 40]) if number else 0)
-        ]
-    return drawn
-
-
 @pytest.fixture(scope="module")
-def drawn() -> dict[str, list[Touch]]:
-    return {}
-
-
-@pytest.fixture(scope="module")
-def scored(
-    busy: Lakehouse, tmp_path_factory: pytest.TempPathFactory, drawn: dict[str, list[Touch]]
-) -> Lakehouse:
+def made(
+    busy: Lakehouse, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Lakehouse, dict[str, list[Touch]]]:
     """The busy lake's contacts with drawn touches, scored."""
-    house = busy.copied(tmp_path_factory.mktemp("scored"))
-    contacts = [
-        row[0] for row in house.rows("select contact_id from marts.dim_contacts order by 1")
-    ]
-    drawn.update(draw(contacts, seed=7))
-    with duckdb.connect(str(house.path)) as connection:
-        connection.execute("delete from marts.fct_touchpoints; delete from marts.fct_emails")
-        connection.execute("delete from marts.dim_content")
-        # Nothing but touches: no contract and no deal keeps anybody in a stage.
-        connection.execute("delete from intermediate.int_contracts; delete from marts.fct_deals")
-        # Contacts of any size and role.
-        connection.execute(
-            "update intermediate.int_contacts set role = case rowid % 3 when 0 "
-            "then 'finance_director' when 1 then 'legal' end"
-        )
-        connection.execute(
-            "update marts.dim_accounts set population = case rowid % 4 when 0 then 50000 "
-            "when 1 then 49999 when 2 then 0 end"
-        )
-        connection.executemany(
-            "insert into marts.dim_content (content_id, topic) values (?, ?)",
-            [(f"content-{topic}", topic) for topic in "abcdef"],
-        )
-        connection.executemany(
-            "insert into marts.fct_touchpoints "
-            "(touch_id, contact_id, touch_type, occurred_at, channel, content_id, depth, "
-            "actor_class) values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    *(t.touch_id, contact, t.touch_type, t.at, t.channel),
-                    *(t.topic and f"content-{t.topic}", t.depth, t.actor_class),
-                )
-                for contact, path in drawn.items()
-                for t in path
-            ],
-        )
-    return house.run(
-        *("engagement_scores", "int_lead_touch_points", "int_lead_field_points"),
-        *("int_lead_totals", "int_lead_qualified", "lead_scores", "lead_score_contributions"),
-        *("int_stage_evidence", "buyer_stages", "int_engaged_contacts", "account_engagement"),
-    )
+    return drawn_in(busy, tmp_path_factory.mktemp("scored"), seed=7)
+
+
+@pytest.fixture(scope="module")
+def drawn(made: tuple[Lakehouse, dict[str, list[Touch]]]) -> dict[str, list[Touch]]:
+    return made[1]
+
+
+@pytest.fixture(scope="module")
+def scored(made: tuple[Lakehouse, dict[str, list[Touch]]]) -> Lakehouse:
+    return made[0]
 
 
 def test_engagement_is_the_oracles(scored: Lakehouse, drawn: dict[str, list[Touch]]) -> None:

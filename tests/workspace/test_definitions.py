@@ -59,6 +59,7 @@ def test_the_shipped_definitions_load() -> None:
         "attribution_inferred_links",
         "attribution_self_reported",
         "frequency_caps",
+        "gate_settings",
         "cap_scopes",
         "message_gates",
         "reporting",

@@ -21,6 +21,8 @@ ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Skippable = Literal["consent", "unsubscribed", "holdout", "quiet_hours", "cap", "send_time"]
 
+#: The collection of parameters that holds the file.
+SETTINGS = "gate_settings"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -213,6 +215,8 @@ class Caps(Strict):
         return max((cap.days or 7 for cap in self.caps if cap.limit is not None), default=0)
 
     def rows(self) -> Iterator[Row]:
+        # Whole, so that a plan can ask the gates by what was in force.
+        yield Row(SETTINGS, SETTINGS, 1, self.model_dump(mode="json", by_alias=True))
         for n, cap in enumerate(self.caps, 1):
             value = cap.model_dump(exclude={"classes", "channels"})
             listed = {"classes": ", ".join(cap.classes), "channels": ", ".join(cap.channels)}

@@ -2,86 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pytest
 
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import decide, reachable_sql
+from tests.reverse_etl.gates.marts import add_people, intend, key
 from tests.reverse_etl.gates.worlds import AS_OF, ZONE, intent, shipped
 from workspace.lake import Lake
-from workspace.ledger import Ledger, consent, messages, open_ledger, pauses, schema
+from workspace.ledger import Ledger, consent, messages, pauses, schema
 from workspace.ledger.consent import ConsentEvent
 from workspace.ledger.messages import Message, enqueue
-from workspace.streams import STREAMS
 
 CAPS = shipped().model_copy(update={"holdout": shipped().holdout.model_copy(update={"share": 0.0})})
-MARTS = {
-    "dim_contacts": "contact_id text, email_key text, phone_key text, user_key text, country text",
-    "lead_scores": "contact_id text, band text",
-    "identity_map": "identifier_key text, contact_id text",
-    "consent_states": "contact_id text, purpose text, channel text, brand text, state text, "
-    "reason text, evidence_id text",
-    "consent_records": "contact_id text, channel text, state text, reason text, "
-    "is_standing boolean",
-}
-
-
-def key(name: str) -> str:
-    return name.encode().hex().ljust(32, "0")
-
-
-@pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as opened:
-        opened.execute("set TimeZone = 'UTC'; create schema marts")
-        for name, columns in MARTS.items():
-            opened.execute(f"create table marts.{name} ({columns})")
-        yield opened
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    yield opened
-    opened.close()
-
-
-def add_people(
-    connection: duckdb.DuckDBPyConnection, *names: str, consent: str = "granted"
-) -> None:
-    """Warm French leads who agreed to marketing mails, each with an address of their own."""
-    for name in names:
-        mail = key(f"{name}@")
-        connection.execute(
-            "insert into marts.dim_contacts values ($1, $2, null, null, 'FR')", [key(name), mail]
-        )
-        connection.execute("insert into marts.lead_scores values ($1, 'warm')", [key(name)])
-        connection.execute(
-            "insert into marts.identity_map values ($1, $1), ($2, $1)", [key(name), mail]
-        )
-        connection.execute(
-            "insert into marts.consent_states values "
-            "($1, 'marketing', 'email', '', $2, 'form', 'proof-' || $1)",
-            [key(name), consent],
-        )
-
-
-def intend(lake: Lake, *rows: dict[str, Any]) -> None:
-    schema = STREAMS[intents.INTENTS].schema
-    plain = [{name: row[name] for name in schema.names} for row in rows]
-    number = len(lake.entries(intents.INTENTS))
-    lake.commit(intents.INTENTS, str(number), pa.Table.from_pylist(plain, schema=schema))
 
 
 def tick(

@@ -1,0 +1,1 @@
+"""What a change of definitions would do, before a run applies it."""
