@@ -62,11 +62,7 @@ def queue(
     messages.export(ledger, lake)
     table = intents.pending(connection, lake, caps, as_of)
     found = Counter(intents.record(lake, _in_outbox(connection, lake, table), as_of))
-    _name_approvals(connection, library, table)
-    waiting = dicts(connection, f"select * from {table} order by intent_id")
-    persons = people(connection, sorted({row["contact_id"] for row in waiting}))
-    said = occasions(connection, lake, waiting)
-    _tell_incomplete(connection, library, waiting, persons, said)
+    persons, said = prepare(connection, lake, library, table)
     facts = known.facts(connection, ledger, lake, caps, as_of, incomplete="incomplete_messages")
     decided = decide(connection, table, facts, caps, as_of, time_zone)
     # What passed is told once it is in the outbox: a run that is killed before asks again.
@@ -104,6 +100,20 @@ def queue(
             found.update(intents.record(lake, decisions, as_of))
     messages.export(ledger, lake)
     return Queued(dict(found), queued, refused)
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, library: Library, table: str
+) -> tuple[dict[str, Person], dict[str, dict[str, Primitive]]]:
+    """Make a table of intents ready for the gates: name what has to be approved, and make
+    ``incomplete_messages``. Returns whom they go to, and what their occasions say.
+    """
+    _name_approvals(connection, library, table)
+    waiting = dicts(connection, f"select * from {table} order by intent_id")
+    persons = people(connection, sorted({row["contact_id"] for row in waiting}))
+    said = occasions(connection, lake, waiting)
+    _tell_incomplete(connection, library, waiting, persons, said)
+    return persons, said
 
 
 def _in_outbox(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> pa.Table:

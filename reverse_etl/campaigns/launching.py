@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from reverse_etl.campaigns import calendar, versions
+from reverse_etl.campaigns.approving import definition_of
 from reverse_etl.campaigns.calendar import Occurrence
 from workspace.buckets import BUCKETS, bucket_sql
 from workspace.clock import iso
@@ -92,7 +93,7 @@ def launch(
     done = known(lake, as_of)
     found = calendar.due(versions.in_force(lake, as_of), done, caps, time_zone, as_of)
     begun = _begun(connection, lake, found)
-    stale = _stale(connection, found)
+    stale = unfit(connection, found)
     waiting = [one for one in found if not one.missed and _key(one) in stale]
     ready = [one for one in found if not one.missed and _key(one) not in stale]
     table = audience(connection, [one for one in ready if _key(one) not in begun], caps)
@@ -231,18 +232,10 @@ def _due(one: Occurrence) -> dict[str, object]:
         "expected_value": float(campaign.expected_value),
         "keeps_seconds": campaign.not_after.seconds if campaign.not_after else None,
         "on_capped": campaign.on_capped,
-        "approval": approval_of(one),
+        "approval": definition_of(campaign, one.key),
         "held_out": round(campaign.holdout * BUCKETS),
         "given": given_text(campaign.values),
     }
-
-
-def approval_of(one: Occurrence) -> str | None:
-    """What has to be approved: the campaign as defined, or this occurrence of it."""
-    campaign = one.version.campaign
-    if campaign.approval == "none":
-        return None
-    return campaign.hash if campaign.approval == "once" else f"{campaign.hash}:{one.key}"
 
 
 def _moments(one: Occurrence) -> list[dict[str, object]]:
@@ -284,10 +277,10 @@ def _begun(
     return {(key, occurrence): count for key, occurrence, count in rows}
 
 
-def _stale(
+def unfit(
     connection: duckdb.DuckDBPyConnection, found: Sequence[Occurrence]
 ) -> set[tuple[str, str]]:
-    """Occurrences whose audience rests on a segment that is not fit to be sent to."""
+    """Occurrences whose audience rests on a segment that is stale, or was never evaluated."""
     fresh = {
         segment
         for (segment,) in connection.execute(

@@ -15,8 +15,8 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-_KEY = re.compile(r"[a-z][a-z0-9_]{0,62}")
-Key = Annotated[str, Field(pattern=rf"^{_KEY.pattern}$")]
+KEY = re.compile(r"[a-z][a-z0-9_]{0,62}")
+Key = Annotated[str, Field(pattern=rf"^{KEY.pattern}$")]
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -105,7 +105,7 @@ def read_folder(
     found: dict[str, Model] = {}
     faults: list[str] = []
     for path in sorted(folder.glob("*.y*ml")):
-        if not _KEY.fullmatch(path.stem):
+        if not KEY.fullmatch(path.stem):
             faults.append(
                 f"{path}:1: the name of the file is the {what}'s key: lower case letters, digits "
                 "and _"
