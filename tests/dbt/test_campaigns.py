@@ -14,11 +14,15 @@ from reverse_etl.campaigns import versions
 from tests.dbt import worlds
 from tests.dbt.lakehouse import Lakehouse
 from tests.reverse_etl.campaigns.worlds import campaign, campaigns, weekly
+from workspace.definitions import load
 from workspace.definitions.campaigns import Campaign
+from workspace.definitions.store import table
 from workspace.lake import Lake
+from workspace.paths import PROJECT
 
 AS_OF = worlds.AS_OF
 BEFORE = AS_OF - timedelta(days=20)
+DEFINED = load(PROJECT / "marketing").rows()
 MARTS = ("campaigns", "campaign_versions", "campaign_launches")
 
 
@@ -99,6 +103,11 @@ def house(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
         "message_intents": intents,
         "message_decisions": blocked,
         "message_states": [sent],
+        "parameters": table(
+            {name: DEFINED[name] for name in ("verticals", "targets")}, BEFORE
+        ).to_pylist(),
+        # Something must have happened for there to be months.
+        "events": [{"message_id": "m", "type": "track", "event": "x", "occurred_at": BEFORE}],
     }
     made = Lakehouse(tmp_path_factory.mktemp("campaigns"), target).fill(as_of=AS_OF, **rows)
     return made.build(*(f"+{name}" for name in MARTS), tests=None).build(*MARTS)
@@ -166,3 +175,11 @@ def test_launches(house: Lakehouse) -> None:
         ("2026-W10", "launched", 2, 0, 2, 0),
         ("once", "launched", 4, 1, 1, 2),
     ]
+
+
+def test_kpis(house: Lakehouse) -> None:
+    """Of three campaigns two go out by themselves; the one with messages took two hours."""
+    house.build("+kpi_monthly", tests=None)
+    month = f"{BEFORE:%Y-%m-01}"
+    assert house.kpi("automation_coverage", month) == (pytest.approx(2 / 3), "measured")
+    assert house.kpi("launch_minutes", month) == (120.0, "measured")
