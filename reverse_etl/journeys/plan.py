@@ -147,6 +147,11 @@ class Plan:
         """The ways of passing a node that occur."""
         return set(self.nodes.column("how").to_pylist())
 
+    @property
+    def has_moves(self) -> bool:
+        """Whether an edit takes people to a node of another version."""
+        return "move" in self.versions.column("edit").to_pylist()
+
     def asked(self, column: str) -> set[int]:
         """The numbers in a column of the versions (``exit_number``) or nodes (``number``)."""
         table = self.versions if column in VERSIONS.names else self.nodes

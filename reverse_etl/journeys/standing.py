@@ -68,13 +68,34 @@ def number(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     load(connection, plan)
     connection.execute(
         """
+        create or replace temp table tick_enrolled as
+        select cast(row_number() over () - 1 as integer) as eid, s.enrolment_id, j.jid, c.cid,
+            s.contact_id, s.occurrence, n.nid, s.step_number, s.arrived_at, s.entered_at,
+            s.joined_at, s.was_moved, s.node is null as has_ended
+        from journey_state as s
+        join (select distinct journey, jid from plan_versions) as j on s.journey = j.journey
+        left join journey_contacts as c on s.contact_id = c.contact_id
+        left join plan_nodes as n
+            on s.journey = n.journey and s.version = n.version and s.node = n.node
+        """
+    )
+    connection.execute(
+        """
         create or replace temp table tick_missing as
         select cast((select coalesce(max(cid), 0) from journey_contacts) + row_number() over ()
                 as integer) as cid, contact_id, cast(null as varchar) as time_zone
         from (
-            select contact_id from journey_state where node is not null
-            union select contact_id from journey_watches where contact_id != ''
-        ) anti join journey_contacts using (contact_id)
+            select contact_id from tick_enrolled where cid is null and nid is not null
+            union
+            select contact_id from journey_watches anti join journey_contacts using (contact_id)
+            where contact_id != ''
+        )
+        """
+    )
+    connection.execute(
+        """
+        update tick_enrolled set cid = gone.cid from tick_missing as gone
+        where tick_enrolled.cid is null and tick_enrolled.contact_id = gone.contact_id
         """
     )
     connection.execute(
@@ -82,19 +103,6 @@ def number(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         create or replace temp view tick_people as
         select cid, contact_id, time_zone from journey_contacts
         union all select cid, contact_id, time_zone from tick_missing
-        """
-    )
-    connection.execute(
-        """
-        create or replace temp table tick_enrolled as
-        select cast(row_number() over () - 1 as integer) as eid, s.enrolment_id, j.jid, p.cid,
-            s.contact_id, s.occurrence, n.nid, s.step_number, s.arrived_at, s.entered_at,
-            s.joined_at, s.was_moved, s.node is null as has_ended
-        from journey_state as s
-        join (select distinct journey, jid from plan_versions) as j on s.journey = j.journey
-        left join tick_people as p on s.contact_id = p.contact_id
-        left join plan_nodes as n
-            on s.journey = n.journey and s.version = n.version and s.node = n.node
         """
     )
     _stand(connection, plan)
@@ -155,15 +163,14 @@ def _stand(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         ) as e on log.enrolment_id = e.enrolment_id
         group by all
         """
-        if _may_recur(connection, plan)
+        if may_recur(connection, plan)
         else "create or replace temp table tick_visits (eid integer, node varchar, visits bigint)"
     )
 
 
-def _may_recur(connection: duckdb.DuckDBPyConnection, plan: Plan) -> bool:
+def may_recur(connection: duckdb.DuckDBPyConnection, plan: Plan) -> bool:
     """Whether anybody may come to a node again."""
-    moves = "move" in plan.versions.column("edit").to_pylist()
-    if moves or any(plan.nodes.column("has_circles").to_pylist()):
+    if plan.has_moves or any(plan.nodes.column("has_circles").to_pylist()):
         return True
     query = "select 1 from tick_enrolled where was_moved and nid is not null limit 1"
     return connection.execute(query).fetchone() is not None

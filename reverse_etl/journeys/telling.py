@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.journeys import standing
 from reverse_etl.journeys.plan import Plan
 from workspace.streams import STREAMS
 
@@ -25,7 +26,8 @@ def rows(connection: duckdb.DuckDBPyConnection, plan: Plan, as_of: datetime) -> 
     """``new_steps`` and ``new_watches`` as rows of the stream without ``sequence``."""
     schema = STREAMS[STEPS].schema
     schema = pa.schema([field for field in schema if field.name != "sequence"])
-    _again(connection, plan)
+    recur = standing.may_recur(connection, plan)
+    _again(connection, plan, recur)
     names = _Names(connection, plan)
     tables = [_watches(connection, as_of).select(schema.names).cast(schema)]
     steps = connection.execute(
@@ -38,7 +40,7 @@ def rows(connection: duckdb.DuckDBPyConnection, plan: Plan, as_of: datetime) -> 
             a.visit
         from new_steps as s join tick_again as a using (eid, step_number)
         """
-        if names.may_recur
+        if recur
         else "select *, 1::bigint as visit from new_steps"
     ).to_arrow_table()
     for start in range(0, steps.num_rows, CHUNK):
@@ -47,8 +49,14 @@ def rows(connection: duckdb.DuckDBPyConnection, plan: Plan, as_of: datetime) -> 
     return pa.concat_tables(tables)
 
 
-def _again(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+def _again(connection: duckdb.DuckDBPyConnection, plan: Plan, recur: bool) -> None:
     """``tick_again``: the steps of those who may come to a node again, with the visit each is."""
+    if not recur:
+        connection.execute(
+            "create or replace temp table tick_again "
+            "(eid integer, step_number bigint, node varchar, visit bigint)"
+        )
+        return
     moved = plan.outcomes.index("moved")
     connection.execute(
         f"""
@@ -104,9 +112,6 @@ class _Names:
         self.versions = np.append(nodes.column("version").to_numpy(), 0)
         self.outcomes = pa.array(plan.outcomes)
         self.moved = plan.outcomes.index("moved")
-        row = connection.execute("select count(*) from tick_again").fetchone()
-        assert row is not None
-        self.may_recur = row[0] > 0
         self.who = connection.execute(
             """
             select eid, enrolment_id, contact_id, occurrence

@@ -36,6 +36,10 @@ FACTS = {
     "journey_outcomes": "enrolment_id varchar, node varchar, moment timestamp, is_done boolean, "
     "evidence varchar",
 }
+ENTERING = (
+    "eid integer, enrolment_id varchar, jid integer, cid integer, contact_id varchar, "
+    "occurrence bigint, moment timestamp, evidence varchar, first integer, entered_at timestamp"
+)
 
 
 def tick(connection: duckdb.DuckDBPyConnection, plan: Plan, as_of: datetime) -> pa.Table:
@@ -62,7 +66,7 @@ def step(
     run.leave()
     run.watch()
     run.enter()
-    walking.walk(connection, plan, run.at)
+    run.gather(walking.walk(connection, plan, run.at))
     return telling.rows(connection, plan, as_of)
 
 
@@ -75,17 +79,12 @@ class _Tick:
         self.at = f"timestamp '{as_of:%Y-%m-%d %H:%M:%S.%f}'"
         self.news = news
         self.code = {name: number for number, name in enumerate(plan.outcomes)}
-        self.execute(
-            """
-            create or replace temp table new_steps (
-                eid integer, step_number bigint, nid integer, outcome smallint, next integer,
-                arrived_at timestamp, left_at timestamp, evidence varchar
-            )
-            """
-        )
 
     def execute(self, query: str) -> None:
         self.connection.execute(query)
+
+    def _any(self, table: str) -> bool:
+        return self.connection.execute(f"select 1 from {table} limit 1").fetchone() is not None
 
     # ---- exits that no node decides ------------------------------------------------------------
 
@@ -113,14 +112,6 @@ class _Tick:
             """
         )
         moved = self.code["moved"]
-        self.execute(
-            f"""
-            insert into new_steps
-            select eid, step_number + 1, nid, outcome,
-                case when outcome = {moved} then edit_next end, arrived_at, {self.at}, evidence
-            from leaving
-            """
-        )
         walking.begin(self.connection, self.plan, self.at, self.news, moved)
 
     def _reasons(self) -> dict[str, str]:
@@ -208,6 +199,9 @@ class _Tick:
 
     def enter(self) -> None:
         """One entry a contact and journey: the first trigger that its rules let through."""
+        if not self._any("journey_triggers"):
+            self.execute(f"create or replace temp table tick_entering ({ENTERING})")
+            return
         bucket = bucket_sql("concat('versions:', v.journey)", "c.contact_id")
         self.execute(
             f"""
@@ -266,11 +260,24 @@ class _Tick:
             from let_in
             """
         )
+        walking.join_in(self.connection, self.plan)
+
+    # ---- all of it -----------------------------------------------------------------------------
+
+    def gather(self, passed: list[str]) -> None:
+        """``new_steps``: exits, entries and the nodes of each round, ``next`` being a ``nid``."""
+        columns = "eid, step_number, nid, outcome, next, arrived_at, left_at, evidence"
+        rounds = "".join(f" union all select {columns} from {table}" for table in passed)
         self.execute(
             f"""
-            insert into new_steps
+            create or replace temp view new_steps as
+            select eid, step_number + 1 as step_number, nid, outcome,
+                case when outcome = {self.code["moved"]} then edit_next end as next, arrived_at,
+                {self.at} as left_at, evidence
+            from leaving
+            union all
             select eid, 1, null, {self.code["entered"]}, first, moment, entered_at, evidence
             from tick_entering
+            {rounds}
             """
         )
-        walking.join_in(self.connection, self.plan)

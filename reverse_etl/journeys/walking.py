@@ -32,7 +32,7 @@ def begin(
         f"create or replace temp table frontier as "
         f"select * from ({chosen}) anti join leaving using (eid)"
     )
-    if "move" in plan.versions.column("edit").to_pylist():
+    if plan.has_moves:
         arrived = (
             f"select eid, cid, step_number + 1 as step_number, edit_next as nid, "
             f"{at} as arrived_at from leaving where outcome = {moved}"
@@ -49,21 +49,21 @@ def join_in(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(f"insert into frontier {arriving(plan, arrived, f'select {AT_NODE}')}")
 
 
-def walk(connection: duckdb.DuckDBPyConnection, plan: Plan, at: str) -> None:
-    """Pass nodes, round by round, until nobody can go on; what was passed is in ``new_steps``."""
+def walk(connection: duckdb.DuckDBPyConnection, plan: Plan, at: str) -> list[str]:
+    """Pass nodes, round by round, until nobody can go on; the tables of what was passed."""
     passing = " union all ".join(_ways(plan, at))
-    arrived = (
-        "select eid, cid, step_number + 1 as step_number, next as nid, left_at as arrived_at "
-        "from passed where next is not null"
-    )
-    going_on = arriving(plan, arrived, f"select {AT_NODE}")
-    while _made(connection, "passed", passing):
-        connection.execute(
-            "insert into new_steps select eid, step_number + 1, nid, outcome, next, "
-            "arrived_at, left_at, evidence from passed"
+    done: list[str] = []
+    while True:
+        passed = f"passed_{len(done)}"
+        if not _made(connection, passed, passing):
+            return done
+        done.append(passed)
+        arrived = (
+            f"select eid, cid, step_number, next as nid, left_at as arrived_at "
+            f"from {passed} where next is not null"
         )
-        if not _made(connection, "frontier", going_on):
-            return
+        if not _made(connection, "frontier", arriving(plan, arrived, f"select {AT_NODE}")):
+            return done
 
 
 def _made(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
@@ -76,7 +76,7 @@ def _made(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> int:
 def _ways(plan: Plan, at: str) -> list[str]:
     """Per way of passing a node one SELECT over those who stand at such nodes."""
     code = {name: number for number, name in enumerate(plan.outcomes)}
-    person = "f.eid, f.cid, f.step_number, f.nid, f.arrived_at"
+    person = "f.eid, f.cid, f.step_number + 1 as step_number, f.nid, f.arrived_at"
     standing = "frontier as f join plan_nodes as n on f.nid = n.nid"
     events = f"""
         select f.eid, min(e.moment) as moment, arg_min_null(e.evidence, e.moment) as evidence
@@ -87,7 +87,7 @@ def _ways(plan: Plan, at: str) -> list[str]:
     """
     ways = {
         "pass": f"""
-            select {person}, n.outcome, n.next,
+            select {person}, n.outcome as outcome, n.next as next,
                 case when f.how in ('for', 'until') then f.due_at else {at} end as left_at,
                 cast(null as varchar) as evidence
             from {standing}
