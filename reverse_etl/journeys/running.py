@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from reverse_etl.journeys import facts, intents, versions
 from reverse_etl.journeys.plan import Version, plan
+from reverse_etl.journeys.telling import SCHEMA
 from reverse_etl.journeys.tick import STEPS, tick
 from workspace.clock import iso
-from workspace.lake import Lake
+from workspace.lake import ROW_GROUP_ROWS, Lake, parquet_options
 from workspace.streams import STREAMS
 
 
@@ -65,15 +68,21 @@ def advance(
 def store(steps: pa.Table, lake: Lake, as_of: datetime, snapshot_id: str) -> bool:
     """Commit a tick's steps, once for an ``as_of`` and input snapshot; whether it was new."""
     batch = f"{iso(as_of)}:{snapshot_id}"
-    return not lake.has(STEPS, batch) and lake.commit(STEPS, batch, steps)
+    if lake.has(STEPS, batch):
+        return False
+    if not steps.num_rows:
+        return lake.commit(STEPS, batch, None)
+    staged = lake.staging() / f"{uuid.uuid4().hex}.parquet"
+    # Written from dictionaries, and read as plain texts.
+    options = parquet_options(STREAMS[STEPS].schema)
+    pq.write_table(steps, staged, ROW_GROUP_ROWS, store_schema=False, **options)
+    return lake.commit(STEPS, batch, [staged])
 
 
 def numbered(steps: pa.Table, lake: Lake) -> pa.Table:
     """The steps with the commit's sequence."""
-    sequence = len(lake.entries(STEPS)) + 1
-    column = pa.array([sequence] * steps.num_rows, pa.int64())
-    schema = STREAMS[STEPS].schema
-    return steps.append_column("sequence", column).select(schema.names).cast(schema)
+    sequence = pa.scalar(len(lake.entries(STEPS)) + 1, pa.int64())
+    return steps.append_column("sequence", pa.repeat(sequence, steps.num_rows)).select(SCHEMA.names)
 
 
 def load_log(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> None:

@@ -1,6 +1,7 @@
 """What came of a tick: steps in numbers to rows of the log.
 
-Texts are put in by Arrow, from one copy of each: most of a log is the same few names.
+Most of a log is the same few names, so texts come as dictionaries: a number a row and one copy of
+each text. Parquet takes them as they are.
 """
 
 from __future__ import annotations
@@ -18,35 +19,34 @@ from reverse_etl.journeys.plan import Plan
 from workspace.streams import STREAMS
 
 STEPS = "journey_steps"
-#: Rows that are told at once; a column of texts holds two GB.
-CHUNK = 2_000_000
+#: Columns that come as dictionaries.
+NAMES = ("journey", "enrolment_id", "contact_id", "node", "kind", "outcome", "next_node")
+SCHEMA = pa.schema(
+    [
+        pa.field(field.name, pa.dictionary(pa.int32(), pa.string()))
+        if field.name in NAMES
+        else field
+        for field in STREAMS[STEPS].schema
+    ]
+)
 
 
 def rows(connection: duckdb.DuckDBPyConnection, plan: Plan, as_of: datetime) -> pa.Table:
-    """``new_steps`` and ``new_watches`` as rows of the stream without ``sequence``."""
-    schema = STREAMS[STEPS].schema
-    schema = pa.schema([field for field in schema if field.name != "sequence"])
+    """``new_steps`` and ``new_watches`` as rows of :data:`SCHEMA` without ``sequence``."""
+    schema = pa.schema([field for field in SCHEMA if field.name != "sequence"])
     recur = standing.may_recur(connection, plan)
     _again(connection, plan, recur)
-    names = _Names(connection, plan)
-    tables = [_watches(connection, as_of).select(schema.names).cast(schema)]
     steps = connection.execute(
         """
-        select s.eid, s.step_number, s.nid, s.outcome, s.next, s.arrived_at, s.left_at, s.evidence,
-            1::bigint as visit
-        from new_steps as s anti join tick_again using (eid)
+        select s.*, 1::bigint as visit from new_steps as s anti join tick_again using (eid)
         union all
-        select s.eid, s.step_number, s.nid, s.outcome, s.next, s.arrived_at, s.left_at, s.evidence,
-            a.visit
-        from new_steps as s join tick_again as a using (eid, step_number)
+        select s.*, a.visit from new_steps as s join tick_again as a using (eid, step_number)
         """
         if recur
         else "select *, 1::bigint as visit from new_steps"
     ).to_arrow_table()
-    for start in range(0, steps.num_rows, CHUNK):
-        told = names.tell(steps.slice(start, CHUNK), as_of)
-        tables.append(told.select(schema.names).cast(schema))
-    return pa.concat_tables(tables)
+    told = [_Names(connection, plan).tell(steps, as_of), _watches(connection, as_of)]
+    return pa.concat_tables(table.select(schema.names).cast(schema) for table in told)
 
 
 def _again(connection: duckdb.DuckDBPyConnection, plan: Plan, recur: bool) -> None:
@@ -102,16 +102,7 @@ class _Names:
     """The texts behind the numbers of a tick's steps."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
-        nodes = plan.nodes
-        count = nodes.num_rows
-        # Numbers of nodes are places; what is no node is the place behind the last.
-        self.none = count
-        self.nodes = pa.chunked_array([*nodes.column("node").chunks, pa.nulls(1, pa.string())])
-        self.kinds = pa.chunked_array([*nodes.column("kind").chunks, pa.array(["trigger"])])
-        self.journeys = nodes.column("journey").combine_chunks()
-        self.versions = np.append(nodes.column("version").to_numpy(), 0)
-        self.outcomes = pa.array(plan.outcomes)
-        self.moved = plan.outcomes.index("moved")
+        self.plan = plan
         self.who = connection.execute(
             """
             select eid, enrolment_id, contact_id, occurrence
@@ -125,28 +116,43 @@ class _Names:
         self.place[eids] = np.arange(len(eids), dtype=np.int32)
 
     def tell(self, steps: pa.Table, as_of: datetime) -> pa.Table:
-        here = self._nids(steps, "nid")
-        there = self._nids(steps, "next")
-        who = pa.array(self.place[steps.column("eid").to_numpy()])
+        """The rows of ``new_steps`` with texts."""
+        nodes, outcomes = self.plan.nodes, self.plan.outcomes
+        # Numbers of nodes are places; what is no node is the place behind the last: the trigger.
+        none = nodes.num_rows
+        here = pc.fill_null(steps.column("nid"), none).to_numpy()
+        there = pc.fill_null(steps.column("next"), none).to_numpy()
         outcome = steps.column("outcome").to_numpy()
-        is_there = (here == self.none) | (outcome == self.moved)
-        of_journey = np.where(here == self.none, there, here)
-        known = pa.repeat(pa.scalar(as_of, pa.timestamp("us")), steps.num_rows)
+        who = self.place[steps.column("eid").to_numpy()]
+        of_next = (here == none) | (outcome == outcomes.index("moved"))
+        versions = np.append(nodes.column("version").to_numpy(), 0)
+        names = [*nodes.column("node").to_pylist(), "trigger"]
         columns: dict[str, Any] = {
-            "journey": self.journeys.take(pa.array(of_journey)),
-            "version": pa.array(self.versions[np.where(is_there, there, here)]),
-            "enrolment_id": self.who.column("enrolment_id").combine_chunks().take(who),
-            "contact_id": self.who.column("contact_id").combine_chunks().take(who),
-            "occurrence": self.who.column("occurrence").combine_chunks().take(who),
-            "node": pc.fill_null(self.nodes.take(pa.array(here)), "trigger"),
-            "kind": self.kinds.take(pa.array(here)),
-            "outcome": self.outcomes.take(pa.array(outcome)),
-            "next_node": self.nodes.take(pa.array(there)),
-            "known_at": known,
+            "journey": _named(
+                np.where(here == none, there, here), nodes.column("journey").to_pylist()
+            ),
+            "version": versions[np.where(of_next, there, here)],
+            "enrolment_id": _of(who, self.who.column("enrolment_id")),
+            "contact_id": _of(who, self.who.column("contact_id")),
+            "occurrence": self.who.column("occurrence").to_numpy()[who],
+            "node": _named(here, names),
+            "kind": _named(here, [*nodes.column("kind").to_pylist(), "trigger"]),
+            "outcome": _named(outcome, outcomes),
+            "next_node": _named(there, names, none),
+            "known_at": pa.repeat(pa.scalar(as_of, pa.timestamp("us")), steps.num_rows),
         }
         for name in ("step_number", "visit", "arrived_at", "left_at", "evidence"):
             columns[name] = steps.column(name)
         return pa.table(columns)
 
-    def _nids(self, steps: pa.Table, column: str) -> np.ndarray:
-        return pc.fill_null(steps.column(column), self.none).to_numpy()
+
+def _named(places: np.ndarray, names: list[str], none: int | None = None) -> pa.Array:
+    """A few names, each kept once; NULL at the place ``none``."""
+    distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    numbers = np.array([distinct[name] for name in names], np.int32)[places]
+    indices = pa.array(numbers, pa.int32(), mask=None if none is None else places == none)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(list(distinct), pa.string()))
+
+
+def _of(places: np.ndarray, texts: pa.ChunkedArray) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(places), texts.combine_chunks())
