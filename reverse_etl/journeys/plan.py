@@ -20,11 +20,13 @@ from workspace.definitions.journeys import (
     Ask,
     ConditionTrigger,
     Cooldown,
+    EventTrigger,
     Exit,
     For,
     Happening,
     Journey,
     MoveTo,
+    Send,
     Split,
     Until,
     UntilEvent,
@@ -52,6 +54,7 @@ NODES = pa.schema(
         ("next", pa.int32()),
         ("other", pa.int32()),
         ("has_circles", pa.bool_()),
+        ("is_send", pa.bool_()),
     ]
 )
 BRANCHES = pa.schema(
@@ -79,6 +82,7 @@ VERSIONS = pa.schema(
         ("exit_number", pa.int32()),
         ("watch_number", pa.int32()),
         ("goal_number", pa.int32()),
+        ("trigger_number", pa.int32()),
         ("expires_seconds", pa.int64()),
         ("reentry", pa.string()),
         ("cooldown_seconds", pa.int64()),
@@ -152,6 +156,16 @@ class Plan:
         """Whether an edit takes people to a node of another version."""
         return "move" in self.versions.column("edit").to_pylist()
 
+    @property
+    def followed(self) -> set[int]:
+        """The happenings that somebody in a journey waits for or ends by."""
+        nodes = zip(
+            self.nodes.column("how").to_pylist(),
+            self.nodes.column("number").to_pylist(),
+            strict=True,
+        )
+        return {number for how, number in nodes if how == "event"} | self.asked("goal_number")
+
     def asked(self, column: str) -> set[int]:
         """The numbers in a column of the versions (``exit_number``) or nodes (``number``)."""
         table = self.versions if column in VERSIONS.names else self.nodes
@@ -211,6 +225,7 @@ def plan(versions: Iterable[Version]) -> Plan:
                 "version": journey.version,
                 "node": key,
                 "has_circles": journey.has_circles,
+                "is_send": isinstance(node, Send),
             }
             if isinstance(node, Split):
                 row["salt"] = node.salt or f"{version.key}.{key}"
@@ -302,6 +317,9 @@ def _versions(
             "exit_number": numbers.condition(journey.exit_when),
             "watch_number": numbers.condition(watched),
             "goal_number": numbers.happening(journey.goal),
+            "trigger_number": numbers.happening(trigger)
+            if isinstance(trigger, EventTrigger) and version.is_open and newest == journey
+            else None,
             "expires_seconds": journey.expires_after and journey.expires_after.seconds,
             "reentry": "cooldown" if isinstance(reentry, Cooldown) else reentry,
             "cooldown_seconds": round(reentry.after_days * 86_400)

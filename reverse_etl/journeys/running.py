@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +10,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.journeys import facts, intents, versions
-from reverse_etl.journeys.plan import Version, plan
+from reverse_etl.journeys import facts, intents, standing, versions
+from reverse_etl.journeys.conditions import Conditions
+from reverse_etl.journeys.plan import Plan, Version, plan
 from reverse_etl.journeys.telling import SCHEMA
-from reverse_etl.journeys.tick import STEPS, tick
+from reverse_etl.journeys.tick import STEPS, step
 from workspace.clock import iso
 from workspace.lake import ROW_GROUP_ROWS, Lake, parquet_options
 from workspace.streams import STREAMS
@@ -43,26 +43,38 @@ def advance(
     load_log(connection, lake, as_of)
     intents.arrivals(connection, lake, as_of)
     outcomes = intents.outcomes_sql(lake, as_of)
+    standing.fold(connection)
     pinned = connection.execute(
-        """
-        select distinct last.journey, last.version
-        from (
-            select arg_max(
-                {journey: journey, version: version, node: next_node}, step_number
-            ) as last
-            from journey_log where kind != 'watch' group by enrolment_id
-        ) where last.node is not null
-        """
+        "select distinct journey, version from journey_state where node is not null"
     ).fetchall()
     in_use = versions.in_use(lake, as_of, set(pinned))
     planned = plan(in_use)
     if planned.is_empty:
         return Ticked(STREAMS[STEPS].schema.empty_table(), in_use)
-    told = dataclasses.replace(sources, outcomes=outcomes)
-    facts.make(connection, planned, in_use, told, as_of)
-    steps = numbered(tick(connection, planned, as_of), lake)
+    facts.contacts(connection, sources)
+    standing.number(connection, planned)
+    make(connection, planned, in_use, sources, as_of)
+    connection.execute(f"create or replace temp table journey_outcomes as {outcomes}")
+    steps = numbered(step(connection, planned, as_of), lake)
     is_stored = snapshot_id is not None and store(steps, lake, as_of, snapshot_id)
     return Ticked(steps, in_use, is_stored)
+
+
+def make(
+    connection: duckdb.DuckDBPyConnection,
+    planned: Plan,
+    in_use: list[Version],
+    sources: facts.Sources,
+    as_of: datetime,
+) -> None:
+    """The tables of :data:`~reverse_etl.journeys.tick.FACTS` but the outcomes, for one tick.
+
+    ``journey_contacts`` and the tables of :mod:`~reverse_etl.journeys.standing` must stand.
+    """
+    facts.gather(connection, planned, in_use, sources, as_of, as_of)
+    news = facts.at(connection, as_of, None)
+    asked = facts.asked(planned, as_of, news)
+    Conditions(planned, sources).decide(connection, as_of, asked)
 
 
 def store(steps: pa.Table, lake: Lake, as_of: datetime, snapshot_id: str) -> bool:

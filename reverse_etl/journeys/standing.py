@@ -254,9 +254,7 @@ def go_on(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute("delete from tick_standing where eid in (select eid from tick_last)")
     columns = f"{AT_NODE}, vid, jid, entered_at, joined_at"
     arrived = "select * from tick_last where nid is not null"
-    connection.execute(
-        f"insert into tick_standing {arriving(plan, arrived, f'select {columns}')}"
-    )
+    connection.execute(f"insert into tick_standing {arriving(plan, arrived, f'select {columns}')}")
     connection.execute(
         """
         update tick_enrolled set has_ended = true, arrived_at = ended.arrived_at

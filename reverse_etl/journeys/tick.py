@@ -26,7 +26,7 @@ STEPS = "journey_steps"
 #: Table -> its columns. Contacts, journeys, events and conditions are numbers: ``cid`` is the
 #: connection's own, the others are the plan's. A contact that is not in ``journey_contacts`` is no
 #: more; a condition without a row in ``journey_truths`` is false; ``journey_outcomes`` says how a
-#: message ended. Events and outcomes have one row a moment.
+#: message ended, once a moment. Of events of one moment the first by its evidence counts.
 FACTS = {
     "journey_contacts": "cid integer, contact_id varchar, time_zone varchar",
     "journey_triggers": "jid integer, cid integer, moment timestamp, evidence varchar",
@@ -126,7 +126,8 @@ class _Tick:
             reasons["edited"] = f"select eid, null from {people} where v.edit = 'exit'"
         if self.plan.asked("goal_number"):
             reasons["goal"] = f"""
-                select s.eid, arg_min_null(e.evidence, e.moment)
+                select s.eid,
+                    min({{moment: e.moment, evidence: e.evidence}})['evidence'] as evidence
                 from {people}
                 join {self.news} as e
                     on v.goal_number = e.number and s.cid = e.cid and s.entered_at < e.moment

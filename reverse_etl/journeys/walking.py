@@ -9,10 +9,8 @@ from reverse_etl.journeys.standing import AT_NODE, arriving
 from workspace.buckets import bucket_sql
 
 
-def begin(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, at: str, news: str, moved: int
-) -> None:
-    """``frontier``: those who stand where they may go on, and those whom an edit moved.
+def going(plan: Plan, at: str, news: str) -> str:
+    """SQL: those who stand where they may go on, as :data:`AT_NODE`.
 
     The others need not be looked at: their wait is not over, and nothing new happened.
     """
@@ -28,9 +26,16 @@ def begin(
         """
     if "hold" in plan.hows:
         chosen += f" union all select {AT_NODE} from tick_standing where how = 'hold'"
+    return chosen
+
+
+def begin(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, at: str, news: str, moved: int
+) -> None:
+    """``frontier``: those who may go on and do not leave, and those whom an edit moved."""
     connection.execute(
         f"create or replace temp table frontier as "
-        f"select * from ({chosen}) anti join leaving using (eid)"
+        f"select * from ({going(plan, at, news)}) anti join leaving using (eid)"
     )
     if plan.has_moves:
         arrived = (
@@ -79,11 +84,14 @@ def _ways(plan: Plan, at: str) -> list[str]:
     person = "f.eid, f.cid, f.step_number + 1 as step_number, f.nid, f.arrived_at"
     standing = "frontier as f join plan_nodes as n on f.nid = n.nid"
     events = f"""
-        select f.eid, min(e.moment) as moment, arg_min_null(e.evidence, e.moment) as evidence
-        from (select * from frontier where how = 'event') as f
-        join journey_events as e on f.number = e.number and f.cid = e.cid
-            and f.arrived_at < e.moment
-        where e.moment < {at} group by f.eid
+        select eid, first.moment as moment, first.evidence as evidence
+        from (
+            select f.eid, min({{moment: e.moment, evidence: e.evidence}}) as first
+            from (select * from frontier where how = 'event') as f
+            join journey_events as e on f.number = e.number and f.cid = e.cid
+                and f.arrived_at < e.moment
+            where e.moment < {at} group by f.eid
+        )
     """
     ways = {
         "pass": f"""
