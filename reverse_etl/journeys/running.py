@@ -10,11 +10,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.journeys import facts, intents, standing, versions
+from reverse_etl.journeys import checkpoint, facts, intents, standing, versions
 from reverse_etl.journeys.conditions import Conditions
 from reverse_etl.journeys.plan import Plan, Version, plan
 from reverse_etl.journeys.telling import SCHEMA
-from reverse_etl.journeys.tick import STEPS, step
+from reverse_etl.journeys.tick import FACTS, STEPS, step
 from workspace.clock import iso
 from workspace.lake import ROW_GROUP_ROWS, Lake, parquet_options
 from workspace.streams import STREAMS
@@ -40,10 +40,8 @@ def advance(
 
     Without a snapshot nothing is stored: a look back. All steps are one commit.
     """
+    checkpoint.load(connection, lake, as_of, may_write=snapshot_id is not None)
     load_log(connection, lake, as_of)
-    intents.arrivals(connection, lake, as_of)
-    outcomes = intents.outcomes_sql(lake, as_of)
-    standing.fold(connection)
     pinned = connection.execute(
         "select distinct journey, version from journey_state where node is not null"
     ).fetchall()
@@ -54,7 +52,7 @@ def advance(
     facts.contacts(connection, sources)
     standing.number(connection, planned)
     make(connection, planned, in_use, sources, as_of)
-    connection.execute(f"create or replace temp table journey_outcomes as {outcomes}")
+    _outcomes(connection, lake, as_of)
     steps = numbered(step(connection, planned, as_of), lake)
     is_stored = snapshot_id is not None and store(steps, lake, as_of, snapshot_id)
     return Ticked(steps, in_use, is_stored)
@@ -75,6 +73,23 @@ def make(
     news = facts.at(connection, as_of, None)
     asked = facts.asked(planned, as_of, news)
     Conditions(planned, sources).decide(connection, as_of, asked)
+
+
+def _outcomes(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> None:
+    """``journey_outcomes``: how the messages ended that somebody waits for."""
+    made = connection.execute(
+        """
+        create or replace temp table tick_holding as
+        select e.enrolment_id from tick_enrolled as e
+        semi join (select eid from tick_standing where how = 'hold') as s using (eid)
+        """
+    ).fetchone()
+    connection.execute(
+        f"create or replace temp table journey_outcomes ({FACTS['journey_outcomes']})"
+    )
+    if made is not None and made[0]:
+        intents.arrivals(connection, lake, as_of, among="tick_holding")
+        connection.execute(f"insert into journey_outcomes {intents.outcomes_sql(lake, as_of)}")
 
 
 def store(steps: pa.Table, lake: Lake, as_of: datetime, snapshot_id: str) -> bool:
@@ -100,11 +115,11 @@ def numbered(steps: pa.Table, lake: Lake) -> pa.Table:
 def load_log(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> None:
     """``journey_log``: the steps known at ``as_of``, of the contacts of today.
 
-    ``logged_contact_id`` is the contact by the tick that wrote the row.
+    ``logged_contact_id`` is the contact by the tick that wrote the row. It is a view.
     """
     connection.execute(
         f"""
-        create or replace temp table journey_log as
+        create or replace temp view journey_log as
         select log.* replace (coalesce(identities.contact_id, log.contact_id) as contact_id),
             log.contact_id as logged_contact_id
         from ({lake.relation_sql(STEPS, as_of)}) as log

@@ -28,10 +28,10 @@ WATCHES = "journey varchar, contact_id varchar, is_true boolean, step_number big
 AT_NODE = "eid, cid, step_number, nid, how, number, arrived_at, due_at"
 
 
-def fold(connection: duckdb.DuckDBPyConnection) -> None:
-    """``journey_state`` and ``journey_watches`` from the whole of ``journey_log``."""
+def fold(connection: duckdb.DuckDBPyConnection, log: str = "journey_log") -> None:
+    """``journey_state`` and ``journey_watches`` from the whole of a log."""
     connection.execute(
-        """
+        f"""
         create or replace temp table journey_state as
         with ends as (
             select
@@ -40,22 +40,22 @@ def fold(connection: duckdb.DuckDBPyConnection) -> None:
                 min(left_at) filter (step_number = 1) as entered_at,
                 max(left_at) filter (outcome in ('entered', 'moved')) as joined_at,
                 bool_or(outcome = 'moved') as was_moved
-            from journey_log where kind != 'watch' group by enrolment_id
+            from {log} where kind != 'watch' group by enrolment_id
         )
         select log.enrolment_id, log.journey, log.version, log.contact_id, log.occurrence,
             log.next_node as node, log.left_at as arrived_at, log.step_number, ends.entered_at,
             ends.joined_at, ends.was_moved
-        from journey_log as log
+        from {log} as log
         join ends on log.enrolment_id = ends.enrolment_id and log.step_number = ends.step_number
         where log.kind != 'watch'
         """
     )
     connection.execute(
-        """
+        f"""
         create or replace temp table journey_watches as
         select journey, contact_id, arg_max(outcome, step_number) = 'true' as is_true,
             max(step_number) as step_number
-        from journey_log where kind = 'watch' group by all
+        from {log} where kind = 'watch' group by all
         """
     )
 
