@@ -62,11 +62,17 @@ def store(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) ->
     return rows.num_rows
 
 
-def arrivals(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> None:
-    """``journey_arrivals``: the log's arrivals at send nodes with the intent of each."""
+def arrivals(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime, among: str | None = None
+) -> None:
+    """``journey_arrivals``: the log's arrivals at send nodes with the intent of each.
+
+    ``among`` is a table of the enrolments that are asked for, if not all are.
+    """
+    log = f"(from journey_log semi join {among} using (enrolment_id))" if among else "journey_log"
     connection.register("given_sends", pa.Table.from_pylist(_sends(lake, as_of), schema=_SENDS))
     connection.execute(
-        """
+        f"""
         create or replace temp table journey_arrivals as
         with arrivals as (
             select log.enrolment_id, log.journey, log.version, log.next_node as node,
@@ -78,9 +84,9 @@ def arrivals(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime)
                         partition by log.enrolment_id, log.next_node order by log.step_number
                     )
                 ) as occurrence
-            from journey_log as log
+            from {log} as log
             join (
-                select enrolment_id, logged_contact_id as contact_id, evidence from journey_log
+                select enrolment_id, logged_contact_id as contact_id, evidence from {log}
                 where step_number = 1 and kind != 'watch'
             ) as first on log.enrolment_id = first.enrolment_id
             where log.kind != 'watch' and log.next_node is not null
