@@ -96,7 +96,11 @@ _MESSAGES = ("message_intents", "message_decisions", "message_states")
     specs=[
         AssetSpec(
             stream_key(name),
-            deps=[stream_key(STEPS), stream_key("template_versions")],
+            deps=[
+                stream_key(STEPS),
+                stream_key("template_versions"),
+                AssetKey(["send_times"]),
+            ],
             group_name="journeys",
             kinds={"duckdb", "parquet"},
             owners=["team:marketing"],
