@@ -11,12 +11,12 @@ import hashlib
 BUCKETS = 10_000
 
 
-def bucket(salt: str, ident: str) -> int:
-    """0 to 9,999."""
-    return int(hashlib.md5(f"{salt}:{ident}".encode()).hexdigest()[:8], 16) % BUCKETS
+def bucket(salt: str, ident: str, of: int = BUCKETS) -> int:
+    """0 up to, not including, ``of``."""
+    return int(hashlib.md5(f"{salt}:{ident}".encode()).hexdigest()[:8], 16) % of
 
 
-def bucket_sql(salt: str, ident: str) -> str:
-    """:func:`bucket` in DuckDB's SQL, of two expressions."""
+def bucket_sql(salt: str, ident: str, of: str | int = BUCKETS) -> str:
+    """:func:`bucket` in DuckDB's SQL, of two or three expressions."""
     digest = f"md5(concat({salt}, ':', {ident}))"
-    return f"(cast(concat('0x', substr({digest}, 1, 8)) as bigint) % {BUCKETS})"
+    return f"(cast(concat('0x', substr({digest}, 1, 8)) as bigint) % {of})"

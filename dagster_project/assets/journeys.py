@@ -140,6 +140,7 @@ _MESSAGES = ("message_intents", "message_decisions", "message_states")
                 stream_key(STEPS),
                 stream_key("campaign_launches"),
                 stream_key("template_versions"),
+                AssetKey(["send_times"]),
             ],
             group_name="journeys",
             kinds={"duckdb", "parquet"},

@@ -205,3 +205,10 @@
     from components
     cross join settings
 {%- endmacro %}
+
+{# Clicks a mail of a relation's sends and clicks, which may be missing, smoothed toward a rate as by
+   so many mails of that rate. #}
+{% macro smoothed(relation, rate, mails) -%}
+    (coalesce({{ relation }}.clicks, 0) + {{ mails }} * {{ rate }})
+    / (coalesce({{ relation }}.sends, 0) + {{ mails }})
+{%- endmacro %}

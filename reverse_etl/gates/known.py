@@ -28,6 +28,14 @@ UNSUBSCRIBED = ("unsubscribed", "stop")
 #: States of the outbox in which a message was sent, may have been, or will be.
 COUNTED = ("pending", "sending", "accepted", "unknown", "failed_unknown")
 
+#: The mart as `Facts` has it: hours that are better than the default one.
+SEND_TIMES = """(
+    select contact_id, channel,
+        max(recommended_hour) filter (where day_kind = 'weekday') as weekday_hour,
+        max(recommended_hour) filter (where day_kind = 'weekend') as weekend_hour
+    from marts.send_times where not is_fallback group by contact_id, channel
+)"""
+
 _STOP = pa.schema(
     [(name, pa.string()) for name in ("identifier_key", "channel", "purpose", "gate", "detail")]
 )
@@ -40,13 +48,13 @@ def facts(
     caps: Caps,
     as_of: datetime,
     incomplete: str | None = None,
-    send_times: str | None = None,
 ) -> Facts:
     """What holds now. ``connection`` sees the schema ``marts``; temporary tables ``known_…`` of it
     are replaced.
 
     What was sent is read from the lake: `workspace.ledger.messages.export` goes before.
-    ``incomplete`` and ``send_times`` are relations as `Facts` says, empty where not given.
+    ``incomplete`` is a relation as `Facts` says, empty where not given; ``marts.send_times`` is
+    read where ``caps`` asks for the hours.
     """
     with ledger.reading() as reading:
         stops = [*_suppressed(reading), *_erased(reading), *_refused(reading, lake, as_of)]
@@ -81,7 +89,7 @@ def facts(
         pauses="known_pauses",
         incomplete=incomplete or empty(FACT_COLUMNS["incomplete"]),
         sent="known_sent",
-        send_times=send_times or empty(FACT_COLUMNS["send_times"]),
+        send_times=SEND_TIMES if caps.send_time.choose else empty(FACT_COLUMNS["send_times"]),
     )
 
 

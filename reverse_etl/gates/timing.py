@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
+from reverse_etl.gates import choosing
 from reverse_etl.gates.facts import Facts
 from reverse_etl.gates.hours import LONGEST_QUIET, allowed_spans, rules_for
 from workspace.clock import iso
@@ -63,12 +64,13 @@ def set_times(
         """
     )
     if caps.send_time.choose:
-        _choose_hours(connection, intents, facts, caps)
+        choosing.choose_hours(connection, intents, facts, caps)
     connection.execute(
         f"""
         update gate_asked set
             held_until = due_at,
-            gate = 'scheduled'
+            gate = 'scheduled',
+            detail = null
         where gate is null and due_at > {limit}
         """
     )
@@ -107,65 +109,6 @@ def _open_hours(connection: duckdb.DuckDBPyConnection, caps: Caps) -> None:
         "gate_spans",
         spans,
         [("calendar", pa.int64()), ("starts_at", _TIME), ("ends_at", _TIME)],
-    )
-
-
-def _choose_hours(
-    connection: duckdb.DuckDBPyConnection, intents: str, facts: Facts, caps: Caps
-) -> None:
-    """Move ``due_at`` to the best hour within a day, where that is allowed and in time."""
-    default = caps.send_time.default_hour
-    connection.execute(
-        f"""
-        create or replace temp table gate_best as
-        with asked as (
-            select
-                asked.number, asked.due_at, asked.not_after, asked.time_zone, calendars.calendar,
-                coalesce(send_times.weekday_hour, {default}) as weekday_hour,
-                coalesce(send_times.weekend_hour, {default}) as weekend_hour,
-                date_trunc('day', timezone(asked.time_zone, timezone('UTC', asked.due_at)))
-                    as local_day
-            from gate_asked as asked
-            inner join {intents} as intents on asked.number = intents.rowid
-            left join {facts.send_times} as send_times
-                on intents.contact_id = send_times.contact_id
-                and asked.channel = send_times.channel
-            left join gate_calendars as calendars
-                on asked.channel = calendars.channel
-                and asked.message_class = calendars.message_class
-                and asked.time_zone = calendars.time_zone
-                and asked.country is not distinct from calendars.country
-            where asked.gate is null and not asked.skips_send_time
-        ),
-        days as (
-            select *, local_day + to_days(ahead) as day
-            from asked cross join (values (0), (1)) as aheads(ahead)
-        ),
-        hours as (
-            select *,
-                timezone('UTC', timezone(time_zone, day + to_hours(
-                    case when isodow(day) < 6 then weekday_hour else weekend_hour end
-                ))) as best_at
-            from days
-        )
-        select hours.number, min(hours.best_at) as due_at
-        from hours
-        where hours.best_at >= hours.due_at and hours.best_at < hours.due_at + interval 24 hours
-            and hours.best_at < hours.not_after
-            and (
-                hours.calendar is null
-                or exists (
-                    select 1 from gate_spans as spans
-                    where spans.calendar = hours.calendar
-                        and spans.starts_at <= hours.best_at and hours.best_at < spans.ends_at
-                )
-            )
-        group by hours.number
-        """
-    )
-    connection.execute(
-        "update gate_asked as asked set due_at = best.due_at from gate_best as best "
-        "where asked.number = best.number"
     )
 
 

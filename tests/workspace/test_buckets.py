@@ -15,6 +15,8 @@ def test_sql_and_python_agree(salt: str, ident: str) -> None:
     query = f"select {bucket_sql('$1::varchar', '$2::varchar')}"
     found = duckdb.execute(query, [salt, ident]).fetchone()
     assert found == (bucket(salt, ident),)
+    query = f"select {bucket_sql('$1::varchar', '$2::varchar', '$3::int')}"
+    assert duckdb.execute(query, [salt, ident, 7]).fetchone() == (bucket(salt, ident, 7),)
 
 
 def test_buckets_are_filled_evenly_and_salts_are_independent() -> None:

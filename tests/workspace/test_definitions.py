@@ -60,6 +60,8 @@ def test_the_shipped_definitions_load() -> None:
         "attribution_self_reported",
         "frequency_caps",
         "gate_settings",
+        "send_time_settings",
+        "contact_time_zones",
         "cap_scopes",
         "message_gates",
         "reporting",

@@ -123,6 +123,13 @@ class QuietHours(Strict):
         no_repeats(self.weekdays, "weekday")
         return self
 
+    def covers(self, clock: str) -> bool:
+        """Whether a local time lies between ``from`` and ``to``; False where they are not given."""
+        if self.from_ is None or self.to is None:
+            return False
+        after, before = clock >= self.from_, clock < self.to
+        return (after and before) if self.from_ < self.to else (after or before)
+
     def matches(self, channel: str, country: str | None, message_class: str) -> bool:
         return (
             (self.channels is None or channel in self.channels)
@@ -156,10 +163,21 @@ class Holdout(Strict):
 
 
 class SendTime(Strict):
-    """``choose``: messages wait up to a day for the contact's best hour, or the default hour."""
+    """``choose``: messages wait up to a day for the contact's best hour, or the default hour;
+    a share ``explore`` of them for any hour that is allowed, drawn by chance.
+
+    The best hour is that of the highest rate of clicks a mail over the last ``days``, smoothed as
+    by ``smoothing`` mails of the contact's vertical and persona; it counts from ``least_mails`` to
+    the contact, and where it is better than the default hour by the share ``least_gain``.
+    """
 
     choose: bool = False
     default_hour: Annotated[int, Field(ge=0, le=23)] = 10
+    explore: Annotated[float, Field(ge=0, le=1)] = 0.1
+    days: Annotated[int, Field(ge=1, le=3660)] = 365
+    smoothing: Annotated[float, Field(gt=0, le=10_000)] = 20
+    least_mails: Annotated[int, Field(ge=1, le=10_000)] = 5
+    least_gain: Annotated[float, Field(ge=0, le=10)] = 0.05
 
 
 class Caps(Strict):
@@ -206,6 +224,24 @@ class Caps(Strict):
                         text = f"no holidays of {country!r} are listed"
                         yield ("quiet_hours", n, "countries", m), text
 
+    def quiet_mail_hours(self) -> Iterator[tuple[str | None, int]]:
+        """Hours that begin in quiet for mails of every class on every day, by country; None: in
+        each country, which is not named besides."""
+        found: set[tuple[str | None, int]] = set()
+        for rule in self.quiet_hours:
+            if rule.from_ is None or rule.to is None or rule.classes is not None:
+                continue
+            if rule.channels is None or "email" in rule.channels:
+                found |= {
+                    (country, hour)
+                    for country in rule.countries or [None]
+                    for hour in range(24)
+                    if rule.covers(f"{hour:02}:00")
+                }
+        for country, hour in sorted(found, key=lambda one: (one[0] or "", one[1])):
+            if country is None or (None, hour) not in found:
+                yield country, hour
+
     def _no_class(self, name: str) -> str:
         return f"no class {name!r}{nearest(name, self.classes)}"
 
@@ -225,6 +261,13 @@ class Caps(Strict):
                 for channel in cap.channels:
                     scope = {"cap": cap.id, "message_class": name, "channel": channel}
                     yield Row("cap_scopes", f"{cap.id}/{name}/{channel}", n, scope)
+        choice = self.send_time.model_dump(exclude={"choose", "explore"})
+        yield Row("send_time_settings", "send_time_settings", 1, choice)
+        for n, (country, zone) in enumerate(self.time_zones.items(), 1):
+            yield Row("contact_time_zones", country, n, {"country": country, "time_zone": zone})
+        for n, (place, hour) in enumerate(self.quiet_mail_hours(), 1):
+            value = {"country": place, "local_hour": hour}
+            yield Row("quiet_mail_hours", f"{place or ''}/{hour}", n, value)
         for n, gate in enumerate(GATES, 1):
             value = {"gate": gate.gate, "kind": gate.kind, "text": gate.text}
             yield Row("message_gates", gate.gate, n, value)

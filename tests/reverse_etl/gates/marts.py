@@ -14,6 +14,8 @@ from workspace.streams import STREAMS
 MARTS = {
     "dim_contacts": "contact_id text, email_key text, phone_key text, user_key text, country text",
     "lead_scores": "contact_id text, band text",
+    "send_times": "contact_id text, channel text, day_kind text, recommended_hour integer, "
+    "is_fallback boolean",
     "identity_map": "identifier_key text, contact_id text",
     "consent_states": "contact_id text, purpose text, channel text, brand text, state text, "
     "reason text, evidence_id text",

@@ -101,8 +101,9 @@ class Oracle:
         if allowed != at and (allowed >= over or allowed > self.horizon):
             return stop("quiet_hours", None, allowed, True)
         at = allowed
+        choice = None
         if self.caps.send_time.choose and "send_time" not in kind.skips:
-            at = self.best_hour(intent, rules, contact["country"], zone, at, over)
+            at, choice = self.chosen_hour(intent, rules, contact["country"], zone, at, over)
         if at > self.horizon:
             return stop("scheduled", None, at, True)
         if "cap" not in kind.skips:
@@ -120,7 +121,8 @@ class Oracle:
         if "consent" not in kind.skips:
             key = (intent["contact_id"], intent["purpose"], intent["channel"])
             evidence = self.consents[key]["evidence_id"]
-        return {"decision": "queued", "scheduled_at": at, "consent_evidence_id": evidence}
+        queued = {"decision": "queued", "scheduled_at": at, "consent_evidence_id": evidence}
+        return {**queued, "detail": choice}
 
     def lasting(
         self, intent: Row, at: datetime, over: datetime
@@ -227,7 +229,7 @@ class Oracle:
             moment += timedelta(minutes=15) - past
         return None
 
-    def best_hour(
+    def chosen_hour(
         self,
         intent: Row,
         rules: Sequence[QuietHours],
@@ -235,21 +237,36 @@ class Oracle:
         zone: str,
         at: datetime,
         over: datetime,
-    ) -> datetime:
+    ) -> tuple[datetime, str]:
+        """When it goes, and what is told of it: how the hour was chosen, and how likely."""
         known = self.hours.get((intent["contact_id"], intent["channel"]), {})
-        default = self.caps.send_time.default_hour
+        explore = self.caps.send_time.explore
+        best, kind = None, "planned"
+        allowed = set()
         first = local(at, zone).date()
         for day in (first, first + timedelta(days=1)):
-            which = "weekday_hour" if day.weekday() < 5 else "weekend_hour"
-            hour = known.get(which)
-            best = utc(datetime.combine(day, time(default if hour is None else hour)), zone)
-            if (
-                at <= best < at + 24 * HOUR
-                and best < over
-                and not self.is_quiet(rules, country, zone, best)
-            ):
-                return best
-        return at
+            own = known.get("weekday_hour" if day.weekday() < 5 else "weekend_hour")
+            for hour in range(24):
+                begin = utc(datetime.combine(day, time(hour)), zone)
+                if (
+                    at <= begin < at + 24 * HOUR
+                    and begin < over
+                    and not self.is_quiet(rules, country, zone, begin)
+                ):
+                    allowed.add(begin)
+                    wanted = self.caps.send_time.default_hour if own is None else own
+                    if hour == wanted and (best is None or begin < best):
+                        best, kind = begin, "default" if own is None else "best"
+        preferred = best or at
+        chosen = preferred
+        if allowed and _hashed("send_time", intent) % 10_000 < round(explore * 10_000):
+            chosen = sorted(allowed)[_hashed("send_hour", intent) % len(allowed)]
+            kind = "random"
+        likely = 1.0
+        if allowed:
+            likely = (1 - explore) * (chosen == preferred)
+            likely += explore / len(allowed) * (chosen in allowed)
+        return chosen, f'{{"hour": "{kind}", "propensity": {round(likely, 6)}}}'
 
     def capped(
         self,
@@ -300,6 +317,10 @@ class Oracle:
             return None
         _, cap_id, free_at, winner = max(failing)
         return cap_id, free_at, winner
+
+
+def _hashed(salt: str, intent: Row) -> int:
+    return int(hashlib.md5(f"{salt}:{intent['intent_id']}".encode()).hexdigest()[:8], 16)
 
 
 def _monday(at: datetime, zone: str) -> datetime:

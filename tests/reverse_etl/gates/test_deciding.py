@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -366,3 +367,73 @@ def test_texts_are_no_sql(connection: duckdb.DuckDBPyConnection) -> None:
     made["intents"][0].update(contact_id=name, message_class="x'", source_key="'")
     caps = CAPS.model_copy(update={"holdout": CAPS.holdout.model_copy(update={"salt": "it's"})})
     assert decided(connection, made, caps)["i0"]["gate"] == "class"
+
+
+def test_a_share_goes_at_any_hour_and_says_how_likely(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """One in ten; as likely each of 24 hours; likelihoods weigh the hours back to even."""
+    people = [f"c{n}" for n in range(6000)]
+    made = world(
+        intents=[intent(n, one) for n, one in enumerate(people)],
+        contacts=[contact(one, country="DE", time_zone="UTC") for one in people],
+        consents=[granted(one) for one in people],
+        send_times=[
+            {"contact_id": one, "channel": "email", "weekday_hour": 7, "weekend_hour": 15}
+            for one in people[:3000]
+        ],
+    )
+    free = CHOOSING.model_copy(
+        update={"holdout": CHOOSING.holdout.model_copy(update={"share": 0.0})}
+    )
+    found = decided(connection, made, free).values()
+    told = [(json.loads(row["detail"]), row["scheduled_at"].hour) for row in found]
+    kinds = Counter(choice["hour"] for choice, _ in told)
+    assert set(kinds) == {"best", "default", "random"}
+    assert 520 < kinds["random"] < 680
+    hours = Counter(hour for choice, hour in told if choice["hour"] == "random")
+    assert len(hours) == 24 and max(hours.values()) < 3 * min(hours.values())
+    # AS_OF is a Friday evening: the next fitting hour is a Saturday's.
+    assert {h for choice, h in told if choice["hour"] == "best"} == {15}
+    for choice, hour in told:
+        own = choice["hour"] in ("best", "default")
+        likely = 0.9 * own + 0.1 / 24
+        if own or hour not in (10, 15):
+            assert choice["propensity"] == pytest.approx(likely, abs=1e-6)
+    weights = Counter()
+    for choice, hour in told:
+        weights[hour] += 1 / choice["propensity"]
+    assert sum(weights.values()) / 24 == pytest.approx(len(people), rel=0.15)
+
+
+@pytest.mark.parametrize(("explore", "kinds"), [(0.0, {"default"}), (1.0, {"random"})])
+def test_nobody_or_everybody_at_random_hours(
+    connection: duckdb.DuckDBPyConnection, explore: float, kinds: set[str]
+) -> None:
+    people = [f"c{n}" for n in range(50)]
+    made = world(
+        intents=[intent(n, one) for n, one in enumerate(people)],
+        contacts=[contact(one) for one in people],
+        consents=[granted(one) for one in people],
+    )
+    send_time = CHOOSING.send_time.model_copy(update={"explore": explore})
+    free = CHOOSING.holdout.model_copy(update={"share": 0.0})
+    caps = CHOOSING.model_copy(update={"send_time": send_time, "holdout": free})
+    told = [json.loads(row["detail"]) for row in decided(connection, made, caps).values()]
+    assert {choice["hour"] for choice in told} == kinds
+    expected = 1.0 if explore == 0 else round(1 / 24, 6)
+    assert {choice["propensity"] for choice in told} == {expected}
+
+
+def test_an_hour_that_nobody_may_be_written_to_leaves_the_planned_time(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    made = world(
+        intents=[intent(1, not_after=AS_OF + timedelta(minutes=20))],
+        contacts=[contact()],
+        consents=[granted()],
+    )
+    free = CHOOSING.holdout.model_copy(update={"share": 0.0})
+    row = decided(connection, made, CHOOSING.model_copy(update={"holdout": free}))["i1"]
+    assert row["scheduled_at"] == AS_OF
+    assert json.loads(row["detail"]) == {"hour": "planned", "propensity": 1.0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -256,6 +257,34 @@ def test_sent_messages_count_and_failed_ones_do_not(
         "i0": ("queued", None, None),
         "i1": ("deferred", "cap", "marketing_mails"),
         "i2": ("deferred", "cap", "marketing_mails"),
+    }
+
+
+def test_the_hour_of_the_mart_is_chosen(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger
+) -> None:
+    """AS_OF is a Friday evening: the next hour that fits is of the weekend."""
+    add_people(connection, "ann", "bob")
+    connection.executemany(
+        "insert into marts.send_times values ($1, 'email', $2, $3, $4)",
+        [
+            (key("ann"), "weekday", 7, False),
+            (key("ann"), "weekend", 15, False),
+            (key("bob"), "weekend", 12, True),
+        ],
+    )
+    send_time = CAPS.send_time.model_copy(update={"choose": True, "explore": 0.0})
+    caps = CAPS.model_copy(update={"send_time": send_time})
+    intend(lake, intent(1, key("ann")), intent(2, key("bob")))
+    table = intents.pending(connection, lake, caps, AS_OF)
+    found = known.facts(connection, ledger, lake, caps, AS_OF)
+    told = {
+        row["intent_id"]: (row["scheduled_at"], json.loads(row["detail"])["hour"])
+        for row in decide(connection, table, found, caps, AS_OF, ZONE).to_pylist()
+    }
+    assert told == {  # local to Paris, two hours ahead
+        "i1": (datetime(2026, 10, 24, 13), "best"),
+        "i2": (datetime(2026, 10, 24, 8), "default"),
     }
 
 

@@ -71,6 +71,8 @@ joined as (
         decisions.winner_intent_id,
         decisions.value_lost,
         coalesce(states.consent_evidence_id, decisions.consent_evidence_id) as consent_evidence_id,
+        decisions.hour_choice,
+        decisions.hour_propensity,
         states.provider,
         coalesce(states.attempts, 0) as attempts,
         intents.planned_for_at,
