@@ -60,6 +60,8 @@ def test_the_shipped_definitions_load() -> None:
         "attribution_self_reported",
         "frequency_caps",
         "cap_scopes",
+        "experiments",
+        "experiment_variants",
         "message_gates",
         "reporting",
         "verticals",

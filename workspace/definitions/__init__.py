@@ -19,6 +19,8 @@ from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
 from workspace.definitions.content import Content
 from workspace.definitions.content_calendar import ContentCalendar
+from workspace.definitions.experiment_files import load_experiments
+from workspace.definitions.experiments import Experiments
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
 from workspace.definitions.journey_files import load_journeys
@@ -70,6 +72,7 @@ class Definitions:
     fields: Fields
     segments: Segments
     journeys: Journeys
+    experiments: Experiments
     attribution: Attribution
     caps: Caps
 
@@ -110,6 +113,7 @@ class Definitions:
             "consent": list(self.consent.rows()),
             "fields": list(self.fields.rows()),
             "caps": list(self.caps.rows()),
+            "experiments": list(self.experiments.rows()),
         }
 
 
@@ -152,6 +156,7 @@ def load(folder: Path) -> Definitions:
     segments = load_segments(folder, fields, verticals.verticals)
     consent = _given(folder / "consent.yml", Consent)
     scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
+    journeys = load_journeys(folder, fields, segments.segments, verticals.verticals, consent)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -174,7 +179,8 @@ def load(folder: Path) -> Definitions:
         scoring=scoring,
         fields=fields,
         segments=segments,
-        journeys=load_journeys(folder, fields, segments.segments, verticals.verticals, consent),
+        journeys=journeys,
+        experiments=load_experiments(folder, journeys.journeys, verticals.verticals),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
         caps=_caps(folder, scoring),
     )
