@@ -88,7 +88,12 @@ def build_journey_assets() -> list[AssetsDefinition]:
     return [journey_steps, messages]
 
 
-_MESSAGES = ("message_intents", "message_decisions", "message_states")
+_MESSAGES = (
+    "experiment_assignments",
+    "message_intents",
+    "message_decisions",
+    "message_states",
+)
 
 
 @multi_asset(
@@ -108,6 +113,7 @@ _MESSAGES = ("message_intents", "message_decisions", "message_states")
 def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     from reverse_etl import queueing
     from reverse_etl.content.library import Library
+    from reverse_etl.experiments import in_journeys
     from reverse_etl.journeys import intents, running
 
     run = workspace.run
@@ -116,7 +122,9 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
         # A past run looks back: nothing is decided and nothing queued.
         if not run.is_past:
             running.load_log(connection, run.lake, run.as_of)
-            intents.store(connection, run.lake, run.as_of)
+            given = run.definitions
+            in_journeys.remember(connection, run.lake, run.as_of)
+            intents.store(connection, run.lake, given.experiments, given.caps, run.as_of)
             with Library.load(run.definitions.folder) as library:
                 done = queueing.queue(
                     connection,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from workspace import definitions
 from workspace.buckets import BUCKETS, ranges
+from workspace.definitions.caps import Caps
 from workspace.definitions.experiment_files import load_experiments
 from workspace.definitions.experiments import ABSOLUTE, RELATIVE, Experiments
 from workspace.definitions.journeys import Journey
@@ -39,6 +41,9 @@ JOURNEY = Journey.model_validate(
         },
     }
 )
+CAPS = Caps.model_validate(
+    {"classes": {"marketing": {"name": "x"}, "owed": {"name": "y", "skips": ["holdout"]}}}
+)
 
 
 def folder_with(folder: Path, **files: str) -> Path:
@@ -53,7 +58,7 @@ def folder_with(folder: Path, **files: str) -> Path:
 
 
 def load(folder: Path, **known: set[str]) -> Experiments:
-    return load_experiments(folder, {"welcome": JOURNEY}, {"medical"}, **known)
+    return load_experiments(folder, {"welcome": JOURNEY}, {"medical"}, CAPS, **known)
 
 
 def faults(folder: Path, **files: str) -> list[str]:
@@ -118,6 +123,26 @@ def test_a_template_for_several_nodes_needs_a_node(tmp_path: Path) -> None:
     ]
 
 
+def test_nobody_is_held_out_of_what_passes_the_hold_out_by(tmp_path: Path) -> None:
+    owed = Journey.model_validate({**JOURNEY.plain, "class": "owed"})
+    folder = folder_with(tmp_path, one=GOOD)
+    with pytest.raises(DefinitionError) as caught:
+        load_experiments(folder, {"welcome": owed}, {"medical"}, CAPS)
+    assert "one.yml:7: variants.holdout: owed messages pass" in str(caught.value)
+
+
+def test_a_key_is_a_split_of_a_journey_or_a_file(tmp_path: Path) -> None:
+    nodes = {**JOURNEY.plain["nodes"]}
+    nodes["tag"] = {
+        "split": {"a": {"share": 50, "next": "done"}, "b": {"share": 50, "next": "done"}},
+        "experiment": "one",
+    }
+    split = Journey.model_validate({**JOURNEY.plain, "nodes": nodes})
+    folder = folder_with(tmp_path, one=GOOD)
+    with pytest.raises(DefinitionError, match="a split of the journey 'welcome' is called so"):
+        load_experiments(folder, {"welcome": split}, {"medical"}, CAPS)
+
+
 def test_an_experiment_about_a_campaign_wants_the_campaign(tmp_path: Path) -> None:
     text = GOOD.replace("journey: welcome\nnode: first", "campaign: spring")
     folder = folder_with(tmp_path, one=text)
@@ -152,7 +177,7 @@ def test_ranges_fill_the_buckets(parts: list[int]) -> None:
     found = list(ranges({f"v{n}": part / 100 for n, part in enumerate(whole)}).values())
     assert [end - start for start, end in found] == whole
     assert found[0][0] == 0 and found[-1][1] == BUCKETS
-    assert all(one[1] == other[0] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in pairwise(found))
 
 
 def test_the_shipped_experiments_are_of_both_verticals() -> None:

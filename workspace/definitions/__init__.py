@@ -156,6 +156,7 @@ def load(folder: Path) -> Definitions:
     segments = load_segments(folder, fields, verticals.verticals)
     consent = _given(folder / "consent.yml", Consent)
     scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
+    caps = _caps(folder, scoring)
     journeys = load_journeys(folder, fields, segments.segments, verticals.verticals, consent)
     return Definitions(
         folder=folder,
@@ -180,9 +181,9 @@ def load(folder: Path) -> Definitions:
         fields=fields,
         segments=segments,
         journeys=journeys,
-        experiments=load_experiments(folder, journeys.journeys, verticals.verticals),
+        experiments=load_experiments(folder, journeys.journeys, verticals.verticals, caps),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
-        caps=_caps(folder, scoring),
+        caps=caps,
     )
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from workspace.definitions.experiments import Experiment, Experiments
-from workspace.definitions.journeys import Journey, Send
+from workspace.definitions.caps import Caps
+from workspace.definitions.experiments import HOLDOUT, Experiment, Experiments
+from workspace.definitions.journeys import Journey, Send, Split
 from workspace.definitions.reading import DefinitionError, nearest, read
 from workspace.definitions.segments import Location
 
@@ -17,12 +18,19 @@ def load_experiments(
     folder: Path,
     journeys: Mapping[str, Journey],
     verticals: Collection[str],
+    caps: Caps,
     campaigns: Collection[str] | None = None,
 ) -> Experiments:
     """Read ``experiments/*.yml`` of a definitions folder. Raises :class:`DefinitionError`.
 
     ``campaigns`` are the keys of the campaigns there are; by default the files in ``campaigns/``.
     """
+    of_splits = {
+        node.experiment: name
+        for name, journey in journeys.items()
+        for node in journey.nodes.values()
+        if isinstance(node, Split) and node.experiment is not None
+    }
     known = keys_in(folder / "campaigns") if campaigns is None else set(campaigns)
     templates = {path.parent.name: path for path in (folder / "templates").glob("*/template.yml")}
     found: dict[str, Experiment] = {}
@@ -35,11 +43,13 @@ def load_experiments(
                 f"{path}:1: the name of the file is the experiment's key: lower case letters, "
                 "digits and _"
             )
+        if key in of_splits:
+            faults.append(f"{path}:1: a split of the journey {of_splits[key]!r} is called so")
         try:
             found[key] = read(
                 path,
                 Experiment,
-                lambda experiment: faults_of(experiment, journeys, verticals, known, templates),
+                lambda one: faults_of(one, journeys, verticals, caps, known, templates),
             )
             paths[key] = path
         except DefinitionError as error:
@@ -65,6 +75,7 @@ def faults_of(
     experiment: Experiment,
     journeys: Mapping[str, Journey],
     verticals: Collection[str],
+    caps: Caps,
     campaigns: Collection[str],
     templates: Mapping[str, Path],
 ) -> Iterator[tuple[Location, str]]:
@@ -85,11 +96,11 @@ def faults_of(
         near = nearest(experiment.journey, journeys)
         yield ("journey",), f"no journey {experiment.journey!r}{near}"
         return
-    yield from _faults_of_journey(experiment, journeys[experiment.journey], templates)
+    yield from _faults_of_journey(experiment, journeys[experiment.journey], caps, templates)
 
 
 def _faults_of_journey(
-    experiment: Experiment, journey: Journey, templates: Mapping[str, Path]
+    experiment: Experiment, journey: Journey, caps: Caps, templates: Mapping[str, Path]
 ) -> Iterator[tuple[Location, str]]:
     sends = {key: node for key, node in journey.nodes.items() if isinstance(node, Send)}
     if experiment.node is not None and experiment.node not in sends:
@@ -100,6 +111,11 @@ def _faults_of_journey(
         yield ("journey",), f"{experiment.journey} sends nothing"
         return
     asked = [sends[experiment.node]] if experiment.node else list(sends.values())
+    if HOLDOUT in experiment.variants:
+        for node in asked:
+            name = node.message_class or journey.message_class
+            if name in caps.classes and "holdout" in caps.classes[name].skips:
+                yield ("variants", HOLDOUT), f"{name} messages pass the hold-out by (caps.yml)"
     channels = {node.channel for node in asked}
     for name, arm in experiment.variants.items():
         if arm.template is None or arm.template not in templates:
