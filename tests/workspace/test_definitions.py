@@ -61,6 +61,7 @@ def test_the_shipped_definitions_load() -> None:
         "frequency_caps",
         "cap_scopes",
         "experiments",
+        "experiment_defaults",
         "experiment_variants",
         "message_gates",
         "reporting",

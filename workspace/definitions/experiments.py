@@ -6,7 +6,7 @@ How people are assigned is `reverse_etl/experiments`, what is measured `models_m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,9 @@ from workspace.definitions.touchpoints import TouchType
 HOLDOUT = "holdout"
 #: Most variants of one experiment.
 MOST = 10
+#: How far conversions count after an assignment that no file describes, and for the universal
+#: hold-out, which is about all that is sent.
+WITHIN_DAYS, UNIVERSAL_WITHIN_DAYS = 30, 90
 
 Number = StrictInt | StrictFloat
 Percent = Annotated[Number, Field(gt=0, lt=100)]
@@ -217,6 +220,7 @@ class Experiments(Strict):
                 yield ("starts_on",), f"the experiment {other!r} has the same messages"
 
     def rows(self) -> Iterator[Row]:
+        yield Row("experiment_defaults", "automatic", 1, _automatic())
         for n, (key, experiment) in enumerate(self.experiments.items(), 1):
             yield Row("experiments", key, n, self._row(key, experiment))
             for place, (name, arm) in enumerate(experiment.variants.items(), 1):
@@ -249,7 +253,7 @@ class Experiments(Strict):
             "within_days": metric.within_days,
             "has_revenue": metric.value == "revenue",
             "fixed_value": None if metric.value == "revenue" else metric.value,
-            "guard_rails": [rail.model_dump(exclude_none=True) for rail in experiment.rails],
+            "guard_rails": _plain(experiment.rails),
             "method": experiment.method,
             "per_arm": plan.per_arm,
             "base_rate": plan.base_rate,
@@ -260,3 +264,20 @@ class Experiments(Strict):
             "min_per_arm": experiment.min_per_arm,
             "min_days": experiment.min_days,
         }
+
+
+def _plain(rails: Sequence[GuardRail]) -> list[dict[str, Any]]:
+    return [rail.model_dump(exclude_none=True) for rail in rails]
+
+
+def _automatic() -> dict[str, Any]:
+    """What holds for experiments without a file: hold-outs, and versions side by side."""
+    fields = Experiment.model_fields
+    settings = {name: fields[name].default for name in ("alpha", "tau", "min_per_arm", "min_days")}
+    return {
+        **settings,
+        "within_days": WITHIN_DAYS,
+        "universal_within_days": UNIVERSAL_WITHIN_DAYS,
+        "rails_of_holdout": _plain(ABSOLUTE),
+        "rails": _plain(RELATIVE),
+    }

@@ -31,6 +31,7 @@ STREAMS: list[Stream] = [
             ("variant", TEXT),
             ("control", TEXT),
             ("method", TEXT),  # always_valid | fixed_horizon
+            ("design", TEXT),  # a hash of what is tested and how: looks of another say nothing
             ("assigned", INT),
             ("exposed", INT),
             ("measured", INT),
