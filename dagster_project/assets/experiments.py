@@ -1,4 +1,4 @@
-"""Experiments: a look at them in each run, after its messages and before the marts over its looks."""
+"""Experiments: each run looks at them, after its messages and before the marts over its looks."""
 
 from __future__ import annotations
 
