@@ -10,7 +10,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from interfaces import attribution, identity, journeys, report, segments, stopping, templates
+from interfaces import (
+    attribution,
+    experiments,
+    identity,
+    journeys,
+    report,
+    segments,
+    stopping,
+    templates,
+)
 from workspace import definitions, settings
 from workspace.settings import Settings, SettingsError
 
@@ -323,6 +332,7 @@ def _refuse(message: str) -> None:
 app.add_typer(identity.commands(out, _settings, _refuse), name="identity")
 app.add_typer(segments.commands(out, _settings, _refuse), name="segments")
 app.add_typer(journeys.commands(out, _settings, _refuse), name="journeys")
+app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.command("attribution")(attribution.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))

@@ -82,7 +82,12 @@ union all
 select
     found.experiment,
     false as is_declared,
-    found.experiment as experiment_name,
+    case
+        when found.experiment = 'universal' then 'The universal hold-out'
+        when found.experiment like 'campaign:%' then 'The hold-out of a campaign'
+        when found.experiment like 'journey:%:versions' then 'Versions side by side'
+        else 'A split of a journey'
+    end as experiment_name,
     null as description,
     goals.vertical,
     split_part(found.experiment, ':', 1) as about,
