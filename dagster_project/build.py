@@ -8,6 +8,7 @@ from dagster import Definitions, in_process_executor
 
 from dagster_project import jobs, output_keys, schedules, sensors
 from dagster_project.assets import (
+    experiments,
     journeys,
     lake,
     maintenance,
@@ -35,6 +36,7 @@ def build_definitions(
             *scores.build_score_assets(manifest),
             *segments.build_segment_assets(),
             *journeys.build_journey_assets(),
+            *experiments.build_experiment_assets(manifest),
             published.build_published_asset(manifest),
             maintenance.build_maintenance_asset(),
         ],

@@ -21,6 +21,7 @@ PHASES = (
     "segments",
     "memberships",
     "journeys",
+    "experiments",
     "activation",
 )
 #: The streams a run makes, and the phase that begins when they are there.
@@ -36,9 +37,11 @@ MADE_BY_RUNS = {
     "segment_evaluations": "memberships",
     "journey_steps": "journeys",
     "campaign_launches": "journeys",
+    "experiment_assignments": "journeys",
     "message_intents": "journeys",
     "message_decisions": "journeys",
     "message_states": "journeys",
+    "experiment_looks": "experiments",
     "run_log": "activation",
 }
 

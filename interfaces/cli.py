@@ -13,6 +13,7 @@ from rich.console import Console
 from interfaces import (
     attribution,
     campaigns,
+    experiments,
     identity,
     journeys,
     plan,
@@ -337,6 +338,7 @@ app.add_typer(
     campaigns.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
     name="campaigns",
 )
+app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))

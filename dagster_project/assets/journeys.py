@@ -108,6 +108,7 @@ def campaign_launches(workspace: WorkspaceResource) -> MaterializeResult:
                 connection,
                 run.lake,
                 run.definitions.caps,
+                run.definitions.experiments,
                 run.as_of,
                 run.definitions.verticals.reporting.time_zone,
                 run.lake.snapshot_id(),
@@ -128,7 +129,12 @@ def campaign_launches(workspace: WorkspaceResource) -> MaterializeResult:
     )
 
 
-_MESSAGES = ("message_intents", "message_decisions", "message_states")
+_MESSAGES = (
+    "experiment_assignments",
+    "message_intents",
+    "message_decisions",
+    "message_states",
+)
 
 
 @multi_asset(
@@ -153,6 +159,7 @@ _MESSAGES = ("message_intents", "message_decisions", "message_states")
 def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     from reverse_etl import queueing
     from reverse_etl.content.library import Library
+    from reverse_etl.experiments import in_journeys
     from reverse_etl.journeys import intents, running
 
     run = workspace.run
@@ -161,7 +168,9 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
         # A past run looks back: nothing is decided and nothing queued.
         if not run.is_past:
             running.load_log(connection, run.lake, run.as_of)
-            intents.store(connection, run.lake, run.as_of)
+            given = run.definitions
+            in_journeys.remember(connection, run.lake, run.as_of)
+            intents.store(connection, run.lake, given.experiments, given.caps, run.as_of)
             with Library.load(run.definitions.folder) as library:
                 done = queueing.queue(
                     connection,

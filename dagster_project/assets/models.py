@@ -48,6 +48,7 @@ _BUILDS = {
     "segments": "dbt_segments",
     "memberships": "dbt_memberships",
     "journeys": "dbt_journeys",
+    "experiments": "dbt_experiments",
     "activation": "dbt_run_record",
 }
 

@@ -15,12 +15,13 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from reverse_etl.campaigns import calendar, versions
+from reverse_etl.campaigns import calendar, controls, versions
 from reverse_etl.campaigns.approving import definition_of
 from reverse_etl.campaigns.calendar import Occurrence
-from workspace.buckets import BUCKETS, bucket_sql
+from reverse_etl.experiments import assigning
 from workspace.clock import iso
 from workspace.definitions.caps import Caps
+from workspace.definitions.experiments import Experiments
 from workspace.definitions.times import given_text
 from workspace.lake import Lake
 from workspace.streams import STREAMS
@@ -29,9 +30,6 @@ STREAM = "campaign_launches"
 INTENTS = "message_intents"
 #: The only step a campaign of its own has.
 STEP = "send"
-#: Prefix of the experiment that a campaign with a hold-out is.
-EXPERIMENT = "campaign:"
-SENT, HELD_OUT = "sent", "holdout"
 LAUNCHED, MISSED = "launched", "missed"
 
 _DUE = pa.schema(
@@ -49,7 +47,6 @@ _DUE = pa.schema(
         ("keeps_seconds", pa.int64()),
         ("on_capped", pa.string()),
         ("approval", pa.string()),
-        ("held_out", pa.int64()),
         ("given", pa.string()),
     ]
 )
@@ -85,18 +82,25 @@ def launch(
     connection: duckdb.DuckDBPyConnection,
     lake: Lake,
     caps: Caps,
+    experiments: Experiments,
     as_of: datetime,
     time_zone: str,
     snapshot_id: str,
 ) -> Launched:
-    """Launch what is due at ``as_of``. ``connection`` sees the schema ``marts``."""
+    """Launch what is due at ``as_of``. ``connection`` sees the schema ``marts``.
+
+    Who gets which variant is stored before the messages are.
+    """
     done = known(lake, as_of)
-    found = calendar.due(versions.in_force(lake, as_of), done, caps, time_zone, as_of)
+    in_force = versions.in_force(lake, as_of)
+    found = calendar.due(in_force, done, caps, time_zone, as_of)
     begun = _begun(connection, lake, found)
     stale = unfit(connection, found)
     waiting = [one for one in found if not one.missed and _key(one) in stale]
     ready = [one for one in found if not one.missed and _key(one) not in stale]
     table = audience(connection, [one for one in ready if _key(one) not in begun], caps)
+    controls.mark(connection, lake, table, as_of, in_force)
+    assigning.expose(connection, lake, experiments, caps, table, as_of)
     intents = connection.execute(
         f"select *, cast($1 as timestamp) as known_at from {table} order by intent_id", [as_of]
     ).to_arrow_table()
@@ -196,13 +200,8 @@ _AUDIENCE = f"""
         coalesce(own.moment, reports.moment) + to_seconds(d.keeps_seconds) as not_after,
         d.on_capped,
         d.approval,
-        case when d.held_out > 0 then concat('{EXPERIMENT}', p.campaign) end as experiment,
-        case
-            when d.held_out > 0 and {
-    bucket_sql(f"concat('{EXPERIMENT}', p.campaign)", "p.contact_id")
-} < d.held_out then '{HELD_OUT}'
-            when d.held_out > 0 then '{SENT}'
-        end as variant,
+        cast(null as varchar) as experiment,
+        cast(null as varchar) as variant,
         cast(null as varchar) as occasion,
         d.given
     from people as p
@@ -233,7 +232,6 @@ def _due(one: Occurrence) -> dict[str, object]:
         "keeps_seconds": campaign.not_after.seconds if campaign.not_after else None,
         "on_capped": campaign.on_capped,
         "approval": definition_of(campaign, one.key),
-        "held_out": round(campaign.holdout * BUCKETS),
         "given": given_text(campaign.values),
     }
 

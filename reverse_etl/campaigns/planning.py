@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from reverse_etl.campaigns import calendar, launching, versions
+from reverse_etl.campaigns import calendar, controls, launching, versions
 from reverse_etl.content.library import Library
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import decide
@@ -113,6 +113,7 @@ def outlook(
     then = max(as_of, one.first)
     pending = intents.pending(connection, lake, caps, then)
     new = launching.audience(connection, [one], caps)
+    controls.mark(connection, lake, new, as_of, [version])
     connection.execute(
         f"""
         create or replace temp table {TABLE} as

@@ -13,13 +13,12 @@ import pyarrow as pa
 
 from reverse_etl.gates import capping, timing
 from reverse_etl.gates.facts import Facts
-from workspace.buckets import BUCKETS, bucket_sql
 from workspace.clock import iso
 from workspace.definitions.caps import Caps, Skippable
+from workspace.definitions.experiments import HOLDOUT
 from workspace.streams import STREAMS
 
 #: An intent of a person whom an experiment or campaign keeps as its control.
-HELD_OUT = "holdout"
 
 #: What comes out: the stream's columns, but for those that recording adds.
 DECISIONS = pa.schema(
@@ -66,12 +65,6 @@ def reachable_sql(facts: Facts) -> str:
                     and (stops.purpose = consents.purpose or stops.purpose is null)
             )
     """
-
-
-def held_out_sql(caps: Caps, ident: str) -> str:
-    """Whether the contact of an id belongs to the universal hold-out."""
-    limit = round(caps.holdout.share * BUCKETS)
-    return f"{bucket_sql(_text(caps.holdout.salt), ident)} < {limit}" if limit else "false"
 
 
 def time_sql(at: datetime) -> str:
@@ -134,10 +127,10 @@ def _proofs_sql(intents: str, facts: Facts) -> str:
 def _asked_sql(intents: str, facts: Facts, caps: Caps, as_of: datetime, time_zone: str) -> str:
     """Table ``gate_asked``: an intent's number and its answer as far as no time is chosen."""
     now = time_sql(as_of)
-    holdout = (
-        f"case when variant = '{HELD_OUT}' then coalesce(experiment, '') "
-        f"when {held_out_sql(caps, 'contact_id')} then 'universal' end"
-    )
+    holdout = f"""
+        case when variant = '{HOLDOUT}' then coalesce(experiment, '')
+            when {caps.holdout.condition("contact_id")} then 'universal' end
+    """
     return f"""
         create or replace temp table gate_asked as
         with stopped as (

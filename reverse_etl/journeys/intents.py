@@ -11,8 +11,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from reverse_etl.campaigns import controls
+from reverse_etl.experiments import assigning
 from reverse_etl.journeys import versions
 from workspace.clock import iso
+from workspace.definitions.caps import Caps
+from workspace.definitions.experiments import Experiments
 from workspace.definitions.journeys import Journey, Send, occasion_of
 from workspace.definitions.times import given_text
 from workspace.lake import Lake
@@ -41,21 +45,31 @@ _SENDS = pa.schema(
 )
 
 
-def store(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> int:
+def store(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    experiments: Experiments,
+    caps: Caps,
+    as_of: datetime,
+) -> int:
     """Append what the log intends and the stream does not hold yet; how many messages.
 
-    ``journey_log`` must stand, with the steps of this run.
+    ``journey_log`` must stand, with the steps of this run. Experiments say which variant of a
+    message somebody gets; who is assigned for the first time is stored before the messages are.
     """
     arrivals(connection, lake, as_of)
     names = STREAMS[INTENTS].schema.names
-    rows = connection.execute(
+    connection.execute(
         f"""
+        create or replace temp table journey_intents as
         select {", ".join(f"a.{name}" for name in names)}
         from journey_arrivals as a
         anti join ({lake.relation_sql(INTENTS)}) as known on a.intent_id = known.intent_id
-        order by a.intent_id
         """
-    ).to_arrow_table()
+    )
+    controls.mark(connection, lake, "journey_intents", as_of)
+    assigning.expose(connection, lake, experiments, caps, "journey_intents", as_of)
+    rows = connection.execute("from journey_intents order by intent_id").to_arrow_table()
     if rows.num_rows:
         batch = f"journeys:{len(lake.entries(INTENTS)) + 1}:{iso(as_of)}"
         lake.commit(INTENTS, batch, rows.cast(STREAMS[INTENTS].schema))

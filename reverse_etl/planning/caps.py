@@ -10,7 +10,6 @@ from datetime import datetime
 import duckdb
 from pydantic import ValidationError
 
-from reverse_etl.gates.deciding import held_out_sql
 from reverse_etl.planning import replay
 from workspace.definitions.caps import SETTINGS, Caps
 from workspace.lake import Lake
@@ -265,7 +264,7 @@ def _sums(connection: duckdb.DuckDBPyConnection) -> Mapping[str, float]:
 def _held_out(
     connection: duckdb.DuckDBPyConnection, before: Caps, after: Caps
 ) -> Mapping[str, int]:
-    was, will = (held_out_sql(caps, "contact_id") for caps in (before, after))
+    was, will = (caps.holdout.condition("contact_id") for caps in (before, after))
     row = connection.execute(
         f"""
         select count(*), count(*) filter (where was), count(*) filter (where will),

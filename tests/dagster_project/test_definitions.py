@@ -38,6 +38,7 @@ ORDER = [
     "segments",
     "memberships",
     "journeys",
+    "experiments",
     "activation",
     "published",
 ]
@@ -76,6 +77,8 @@ MARTS = [
     "sms_templates",
     "assets",
     "template_versions",
+    "experiment_assignments",
+    "experiment_results",
 ]
 
 

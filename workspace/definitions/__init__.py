@@ -21,6 +21,8 @@ from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
 from workspace.definitions.content import Content
 from workspace.definitions.content_calendar import ContentCalendar
+from workspace.definitions.experiment_files import load_experiments
+from workspace.definitions.experiments import Experiments
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
 from workspace.definitions.journey_files import load_journeys
@@ -74,6 +76,7 @@ class Definitions:
     segments: Segments
     journeys: Journeys
     campaigns: Campaigns
+    experiments: Experiments
     attribution: Attribution
     caps: Caps
 
@@ -114,6 +117,7 @@ class Definitions:
             "consent": list(self.consent.rows()),
             "fields": list(self.fields.rows()),
             "caps": list(self.caps.rows()),
+            "experiments": list(self.experiments.rows()),
         }
 
 
@@ -164,6 +168,7 @@ def load(folder: Path) -> Definitions:
     may_name = Known(
         segments.segments, verticals.verticals, consent, caps, templates, journeys.journeys
     )
+    campaigns = load_campaigns(folder, may_name)
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -187,7 +192,8 @@ def load(folder: Path) -> Definitions:
         fields=fields,
         segments=segments,
         journeys=journeys,
-        campaigns=load_campaigns(folder, may_name),
+        campaigns=campaigns,
+        experiments=load_experiments(folder, may_name, campaigns.campaigns),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
         caps=caps,
     )

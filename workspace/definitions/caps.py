@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from workspace.buckets import BUCKETS, bucket_sql
 from workspace.definitions.reading import Key, Row, Strict, nearest, no_repeats
 
 MessageChannel = Literal["email", "sms", "push"]
@@ -160,6 +161,12 @@ class Holdout(Strict):
 
     share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     salt: Annotated[str, Field(min_length=1, max_length=64)] = "universal"
+
+    def condition(self, contact: str) -> str:
+        """Whether a contact, an SQL expression, is held out."""
+        salt = "'" + self.salt.replace("'", "''") + "'"
+        limit = round(self.share * BUCKETS)
+        return f"{bucket_sql(salt, contact)} < {limit}" if limit else "false"
 
 
 class SendTime(Strict):

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from workspace.buckets import ranges
 from workspace.definitions.reading import Key, Strict, nearest
 from workspace.definitions.segments import Condition, Happening, Location, Name, Text
 from workspace.definitions.times import CHANNELS, WEEKDAYS, Clock, Duration, Values
@@ -195,11 +196,7 @@ class Split(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Split:
-        total = sum(branch.share for branch in self.split.values())
-        if abs(total - 100) > 1e-9:
-            raise ValueError(f"the shares sum to {total:g}, not to 100")
-        if any(round(branch.share * 100, 6) % 1 for branch in self.split.values()):
-            raise ValueError("shares have two decimals at most")
+        ranges({name: branch.share for name, branch in self.split.items()})
         return self
 
 
@@ -520,9 +517,5 @@ class Journeys(Strict):
 
 def branches_of(split: Split) -> list[tuple[str, int, int, str]]:
     """Of each branch its name, its buckets [from, to) and the node that follows."""
-    found, start = [], 0.0
-    for name, branch in split.split.items():
-        end = start + branch.share * 100
-        found.append((name, round(start), round(end), branch.next))
-        start = end
-    return found
+    taken = ranges({name: branch.share for name, branch in split.split.items()})
+    return [(name, *taken[name], branch.next) for name, branch in split.split.items()]

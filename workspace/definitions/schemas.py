@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from workspace.definitions import Definitions
 from workspace.definitions.campaigns import Campaign
+from workspace.definitions.experiments import Experiment
 from workspace.definitions.journeys import Journey
 from workspace.definitions.market import Market, Paths
 from workspace.definitions.segment_fields import Fields
@@ -24,6 +25,7 @@ from workspace.paths import PROJECT
 #: Kinds of files that lie in folders of their own.
 OF_FOLDERS: dict[str, type[BaseModel]] = {
     "campaign": Campaign,
+    "experiment": Experiment,
     "journey": Journey,
     "segment": Segment,
     "template": Template,

@@ -16,6 +16,7 @@ from workspace.streams import (
     customers,
     delivery,
     events,
+    experiments,
     messages,
     reach,
     runs,
@@ -49,6 +50,18 @@ __all__ = [
     "Stream",
 ]
 
-_AREAS = (events, crm, reach, customers, business, content, delivery, audiences, messages, runs)
+_AREAS = (
+    events,
+    crm,
+    reach,
+    customers,
+    business,
+    content,
+    delivery,
+    audiences,
+    messages,
+    experiments,
+    runs,
+)
 
 STREAMS: dict[str, Stream] = {s.name: s for area in _AREAS for s in area.STREAMS}

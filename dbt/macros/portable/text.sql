@@ -30,6 +30,15 @@
     translate(lower(trim({{ text }})), 'àâäáãåçéèêëíìîïñóòôöõúùûüýÿ', 'aaaaaaceeeeiiiinooooouuuuyy')
 {%- endmacro %}
 
+{# An event's name as definitions may write it: `Démo Booked!` is demo_booked. #}
+{% macro plain_name(text) %}{{ return(adapter.dispatch('plain_name')(text)) }}{% endmacro %}
+{% macro default__plain_name(text) -%}
+    trim(regexp_replace({{ plain_text(text) }}, '[^\p{L}\p{N}]+', '_', 'g'), '_')
+{%- endmacro %}
+{% macro spark__plain_name(text) -%}
+    trim(both '_' from regexp_replace({{ plain_text(text) }}, '[^\\p{L}\\p{N}]+', '_'))
+{%- endmacro %}
+
 {# The host of an absolute URL without user and port, or NULL. #}
 {% macro host_of(url) -%}
     nullif(

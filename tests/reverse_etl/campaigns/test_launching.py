@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from reverse_etl.campaigns import launching, versions
+from reverse_etl.campaigns.controls import SENT
 from reverse_etl.campaigns.launching import Launched
 from tests.reverse_etl.campaigns.worlds import (
     CAPS,
@@ -21,6 +22,7 @@ from tests.reverse_etl.campaigns.worlds import (
 )
 from tests.reverse_etl.gates.marts import key
 from workspace.definitions.campaigns import Campaign
+from workspace.definitions.experiments import HOLDOUT, Experiments
 from workspace.lake import Lake
 
 Connection = duckdb.DuckDBPyConnection
@@ -31,7 +33,7 @@ def store(lake: Lake, at: datetime = START, **given: Campaign) -> None:
 
 
 def launch(marts: Connection, lake: Lake, at: datetime = START) -> Launched:
-    return launching.launch(marts, lake, CAPS, at, ZONE, "snapshot")
+    return launching.launch(marts, lake, CAPS, Experiments(), at, ZONE, "snapshot")
 
 
 def intended(lake: Lake) -> list[dict[str, Any]]:
@@ -121,7 +123,7 @@ def test_by_each_contacts_clock(marts: Connection, lake: Lake) -> None:
     put(marts, "readers", "anne")
     put(marts, "readers", "gus", country="US")  # no zone of its own: the clock of reports
     store(lake, spring=campaign(schedule={"at": "2026-03-03 10:00", "clock": "contact"}))
-    launching.launch(marts, lake, CAPS, START, "America/New_York", "snapshot")
+    launching.launch(marts, lake, CAPS, Experiments(), START, "America/New_York", "snapshot")
     times = {row["contact_id"]: row["scheduled_at"].hour for row in intended(lake)}
     assert times == {key("anne"): 9, key("gus"): 15}
 
@@ -134,10 +136,37 @@ def test_the_holdout_is_the_same_people_each_time(marts: Connection, lake: Lake)
     held: dict[str, set[str]] = {}
     for row in intended(lake):
         assert row["experiment"] == "campaign:letter"
-        if row["variant"] == launching.HELD_OUT:
+        if row["variant"] == HOLDOUT:
             held.setdefault(row["occurrence"], set()).add(row["contact_id"])
     first, second = held.values()
     assert first == second and 70 <= len(first) <= 130
+
+
+def test_the_holdout_stays_when_its_share_changes(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", *(f"p{number}" for number in range(300)))
+    store(lake, letter=weekly(holdout=0.1))
+    launch(marts, lake)
+    first = {row["contact_id"]: row["variant"] for row in intended(lake)}
+    put(marts, "readers", *(f"new{number}" for number in range(300)))
+    week = START + timedelta(weeks=1)
+    store(lake, week, letter=weekly(holdout=0.4))
+    launch(marts, lake, week)
+    second = {
+        row["contact_id"]: row["variant"]
+        for row in intended(lake)
+        if row["occurrence"] == "2026-W11"
+    }
+    # Whom the universal hold-out keeps back is in no campaign's experiment.
+    part = {
+        row["contact_id"]
+        for row in lake.read("experiment_assignments").to_pylist()
+        if row["experiment"] == "campaign:letter"
+    }
+    assert len(part) > 560
+    assert all(second[who] == first[who] for who in first if who in part)
+    later = [variant for who, variant in second.items() if who not in first]
+    assert 80 <= later.count(HOLDOUT) <= 160
+    assert set(second.values()) == {HOLDOUT, SENT}
 
 
 def test_many_campaigns_are_launched_in_one_commit(marts: Connection, lake: Lake) -> None:

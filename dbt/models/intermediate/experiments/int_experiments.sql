@@ -1,0 +1,130 @@
+-- Those of files, and those without one: hold-outs, versions and splits of journeys.
+with declared as (
+
+    select * from {{ ref('stg_marketing__experiments') }}
+
+),
+
+defaults as (
+
+    select * from {{ ref('stg_marketing__experiment_defaults') }}
+
+),
+
+-- The latest salt is the one that is measured: another one drew anew.
+found as (
+
+    select
+        assignments.experiment,
+        max_by(assignments.salt, assignments.assigned_at) as salt,
+        case
+            when count(*) filter (where assignments.variant = 'holdout') > 0 then 'holdout'
+            when assignments.experiment = 'universal' then 'holdout'
+            when assignments.experiment like 'campaign:%' then 'holdout'
+            when assignments.experiment like 'journey:%:versions'
+                then cast(min(try_cast(assignments.variant as bigint)) as varchar)
+            else min(assignments.variant)
+        end as control,
+        min(assignments.assigned_at) as first_at
+    from {{ ref('stg_experiments__assignments') }} as assignments
+    left join declared on assignments.experiment = declared.experiment
+    where declared.experiment is null
+    group by assignments.experiment
+
+),
+
+-- What versions side by side are for is the goal of the journey.
+goals as (
+
+    select
+        'journey:' || journey || ':versions' as experiment,
+        journey,
+        vertical,
+        {{ json_text_at('definition', "'goal.event'") }} as event,
+        {{ json_text_at('definition', "'goal.touch'") }} as touch,
+        {{ json_text_at('definition', "'goal.where'") }} is not null as is_narrower
+    from {{ ref('stg_journeys__versions') }}
+    qualify row_number() over (partition by journey order by version_sequence desc) = 1
+
+)
+
+select
+    experiment,
+    true as is_declared,
+    name as experiment_name,
+    description,
+    vertical,
+    about,
+    source_key,
+    node,
+    starts_on,
+    ends_on,
+    salt,
+    control,
+    metric_kind,
+    metric,
+    metric_message_type,
+    within_days,
+    has_revenue,
+    fixed_value,
+    guard_rails,
+    method,
+    per_arm,
+    base_rate,
+    minimum_effect,
+    power,
+    alpha,
+    tau,
+    min_per_arm,
+    min_days
+from declared
+union all
+select
+    found.experiment,
+    false as is_declared,
+    case
+        when found.experiment = 'universal' then 'The universal hold-out'
+        when found.experiment like 'campaign:%' then 'The hold-out of a campaign'
+        when found.experiment like 'journey:%:versions' then 'Versions side by side'
+        else 'A split of a journey'
+    end as experiment_name,
+    null as description,
+    goals.vertical,
+    split_part(found.experiment, ':', 1) as about,
+    nullif(split_part(found.experiment, ':', 2), '') as source_key,
+    null as node,
+    cast(found.first_at as date) as starts_on,
+    null as ends_on,
+    found.salt,
+    found.control,
+    case
+        when goals.is_narrower then 'goal'
+        when goals.event is not null then 'event'
+        when goals.touch is not null then 'touch'
+        else 'goal'
+    end as metric_kind,
+    case
+        when goals.is_narrower then 'conversion'
+        else coalesce(goals.event, goals.touch, 'conversion')
+    end as metric,
+    null as metric_message_type,
+    case
+        when found.experiment = 'universal' then defaults.universal_within_days
+        else defaults.within_days
+    end as within_days,
+    goals.touch is null or goals.is_narrower as has_revenue,
+    null as fixed_value,
+    case when found.control = 'holdout' then defaults.rails_of_holdout else defaults.rails end
+        as guard_rails,
+    'always_valid' as method,
+    null as per_arm,
+    null as base_rate,
+    null as minimum_effect,
+    null as power,
+    defaults.alpha,
+    defaults.tau,
+    defaults.min_per_arm,
+    defaults.min_days
+from found
+cross join defaults
+left join goals on found.experiment = goals.experiment

@@ -1,0 +1,155 @@
+"""`marketing experiments`: which there are, what they found, and how many people one needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from workspace.settings import Settings
+
+Option = Annotated[
+    Path | None, typer.Option("--workspace", help="The folder that holds everything.")
+]
+Key = Annotated[str | None, typer.Argument(help="Key of the experiment; all where none is given.")]
+
+_COLUMNS = ("variant", "assigned", "measured", "converted", "rate", "effect", "p", "decision")
+
+
+def commands(
+    out: Console, chosen: Callable[[Path | None], Settings], refuse: Callable[[str], None]
+) -> typer.Typer:
+    """The sub-commands, printing to ``out``."""
+    app = typer.Typer(no_args_is_help=True, help="What experiments there are, and what they found.")
+
+    def loaded(settings: Settings) -> Any:
+        from workspace import definitions
+
+        try:
+            return definitions.load(settings.definitions).experiments.experiments
+        except definitions.DefinitionError as error:
+            return refuse(str(error))
+
+    def results(workspace: Path | None, key: str | None) -> list[dict[str, Any]]:
+        from reverse_etl.publish import NothingPublished, TookTooLong, dicts, need, reader
+        from workspace.definitions import nearest
+
+        try:
+            with reader(chosen(workspace).paths) as connection:
+                need(connection, "experiment_results")
+                rows = dicts(
+                    connection,
+                    "select * from marts.experiment_results "
+                    "order by experiment, is_control desc, variant",
+                )
+        except (NothingPublished, TookTooLong) as error:
+            refuse(str(error))
+        known = {row["experiment"] for row in rows}
+        if key is not None and key not in known:
+            refuse(f"no experiment {key!r} in the published version{nearest(key, known)}")
+        return [row for row in rows if key in (None, row["experiment"])]
+
+    @app.command("list")
+    def list_(workspace: Option = None) -> None:
+        """The experiments as last run and published, with whoever is in them."""
+        table = _table("experiment", "about", "from", "to", "variants", "assigned", "")
+        by_key: dict[str, list[dict[str, Any]]] = {}
+        for row in results(workspace, None):
+            by_key.setdefault(row["experiment"], []).append(row)
+        for key, rows in by_key.items():
+            first = rows[0]
+            winner = next((row["variant"] for row in rows if row["is_winner"]), None)
+            place = (first["about"], first["source_key"], first["node"])
+            table.add_row(
+                key,
+                " ".join(part for part in place if part),
+                f"{first['starts_on']}",
+                f"{first['ends_on'] or ''}",
+                ", ".join(row["variant"] for row in rows),
+                f"{sum(row['assigned'] for row in rows):,}",
+                f"{winner} wins" if winner else "",
+            )
+        out.print(table)
+
+    @app.command()
+    def validate(workspace: Option = None) -> None:
+        """Check every file; exit 2 with file, line and field where one is wrong."""
+        out.print(f"{len(loaded(chosen(workspace)))} experiments are valid", highlight=False)
+
+    @app.command("results")
+    def results_(key: Key = None, workspace: Option = None) -> None:
+        """What each variant did, its effect against the control, and whether something won."""
+        shown = None
+        table = _table(*_COLUMNS)
+        for row in results(workspace, key):
+            if row["experiment"] != shown:
+                if shown is not None:
+                    out.print(table)
+                shown = row["experiment"]
+                out.print(f"\n[bold]{shown}[/]  {row['experiment_name']}", highlight=False)
+                days = f"within {row['within_days']:g} days"
+                out.print(f"{row['metric']} {days}, {row['method']}", highlight=False)
+                table = _table(
+                    "variant",
+                    "assigned",
+                    "measured",
+                    "converted",
+                    "rate",
+                    "effect",
+                    "p",
+                    "decision",
+                )
+            _add(table, row)
+        if shown is None:
+            out.print("there are no experiments")
+            return
+        out.print(table)
+
+    @app.command()
+    def power(
+        base: Annotated[float, typer.Option(help="The rate without, 0 to 1.")],
+        effect: Annotated[float, typer.Option(help="The smallest difference to find, of rates.")],
+        alpha: Annotated[float, typer.Option(help="How often none is taken for one.")] = 0.05,
+        power: Annotated[float, typer.Option(help="How often it is found.")] = 0.8,
+    ) -> None:
+        """How many people each variant needs to find a difference."""
+        from models_ml.experiments.proportions import needed_per_arm
+
+        try:
+            people = needed_per_arm(base, effect, alpha, power)
+        except ValueError as error:
+            refuse(str(error))
+        out.print(
+            f"{people:,} people in each variant find {base:.1%} against {base + effect:.1%} "
+            f"in {power:.0%} of the cases, looked at once",
+            highlight=False,
+        )
+
+    return app
+
+
+def _add(table: Table, row: dict[str, Any]) -> None:
+    effect = ""
+    if row["effect"] is not None:
+        effect = f"{row['effect']:+.2%} ({row['effect_low']:+.2%} to {row['effect_high']:+.2%})"
+    decision = f"{row['decision']}, winner" if row["is_winner"] else row["decision"]
+    reasons = f" ({row['reasons']})" if row["reasons"] else ""
+    table.add_row(
+        row["variant"],
+        *(f"{row[name]:,}" for name in ("assigned", "measured", "converted")),
+        "" if row["rate"] is None else f"{row['rate']:.2%}",
+        effect,
+        "" if row["p_adjusted"] is None else f"{row['p_adjusted']:.3f}",
+        f"{decision}{reasons}",
+    )
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table

@@ -1,0 +1,1 @@
+"""Experiments: who gets which variant of a message, drawn once and remembered."""
