@@ -74,10 +74,10 @@ description: What it is for, in a sentence.
 vertical: {vertical}
 
 # What it is to reach, by when: contacts, contact_share (0.05 is 5 %) or revenue, counted within so
-# many days after a contact's first message.
+# many days after a contact's first message was planned.
 objective:
   metric: contacts
-  reached_by: {{touch: demo_request}} # or {{event: NAME}}
+  reached_by: {{touch: demo_request}} # or {{event: NAME}}, {{goal: deal_won}}
   within_days: 30
   target: 10
   deadline: {deadline}

@@ -34,7 +34,7 @@ def stored(folder: Path) -> list[dict[str, Any]]:
             "name": "Welcome",
             "objective": {
                 "metric": "revenue",
-                "reached_by": {"touch": "meeting"},
+                "reached_by": {"goal": "deal_won"},
                 "target": 100,
                 "deadline": "2026-12-31",
                 "within_days": 7,
@@ -139,8 +139,8 @@ def test_campaigns(house: Lakehouse) -> None:
     objective = ("metric", "kind", "name", "days", "target")
     assert [rows["welcome"][f"objective_{name}"] for name in objective] == [
         "revenue",
-        "touch",
-        "meeting",
+        "goal",
+        "deal_won",
         7.0,
         100.0,
     ]

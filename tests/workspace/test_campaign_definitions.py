@@ -37,7 +37,7 @@ schedule: {every: week, weekdays: [tuesday], time: "09:00"}
 """
 OF_JOURNEY = """\
 name: Welcome
-objective: {metric: revenue, reached_by: {touch: meeting}, target: 10, deadline: 2026-06-30}
+objective: {metric: revenue, reached_by: {goal: order}, target: 10, deadline: 2026-06-30}
 journey: welcome
 """
 KNOWN = Known(

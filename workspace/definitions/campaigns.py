@@ -17,20 +17,36 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
 
 from workspace.definitions.reading import Key, Strict
-from workspace.definitions.segments import Happening, Location, Name, Text
+from workspace.definitions.segments import Location, Name, Text
 from workspace.definitions.times import CHANNELS, WEEKDAYS, Clock, Duration, Values
+from workspace.definitions.touchpoints import TouchType
 
 #: The occurrence of a campaign that goes out once, whenever that is.
 ONCE = "once"
 BROADCAST, RECURRING, TRIGGERED = "broadcast", "recurring", "triggered"
 
 
+class Reached(Strict):
+    """What somebody does: a track event by its name, a touch by its type, or a won deal, an order
+    or any conversion that attribution credits."""
+
+    event: Name | None = None
+    touch: TouchType | None = None
+    goal: Literal["deal_won", "order", "conversion"] | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Reached:
+        if sum(what is not None for what in (self.event, self.touch, self.goal)) != 1:
+            raise ValueError("give one of event, touch and goal")
+        return self
+
+
 class Objective(Strict):
-    """What a campaign is to reach, by when: of its contacts, within ``within_days`` of their first
-    message (of their entry, for a journey)."""
+    """What a campaign is to reach, by when: of its contacts, within ``within_days`` after their
+    first message was planned."""
 
     metric: Literal["contacts", "contact_share", "revenue"]
-    reached_by: Happening
+    reached_by: Reached
     within_days: Annotated[StrictInt | StrictFloat, Field(gt=0, le=366)] = 30
     target: Annotated[StrictInt | StrictFloat, Field(gt=0, le=1e12)]
     deadline: date
@@ -39,8 +55,8 @@ class Objective(Strict):
     def _sane(self) -> Objective:
         if self.metric == "contact_share" and self.target > 1:
             raise ValueError("a share is between 0 and 1: 5 % is 0.05")
-        if self.reached_by.where:
-            raise ValueError("an objective is reached by an event or touch as such, without where")
+        if self.metric == "revenue" and self.reached_by.touch is not None:
+            raise ValueError("a touch has no revenue; an event or goal has")
         return self
 
 

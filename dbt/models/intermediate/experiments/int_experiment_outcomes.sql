@@ -40,6 +40,16 @@ stops as (
 
 ),
 
+campaigns as (
+
+    select
+        campaign,
+        source_kind,
+        source_key
+    from {{ ref('campaigns') }}
+
+),
+
 -- In the outbox or with a provider.
 out as (
 
@@ -62,10 +72,14 @@ exposures as (
     where experiment is not null
     union
     select
-        source_kind || ':' || source_key as experiment,
-        contact_id
+        'campaign:' || coalesce(campaigns.campaign, out.source_key) as experiment,
+        out.contact_id
     from out
-    where source_kind = 'campaign'
+    left join campaigns
+        on
+            out.source_kind = campaigns.source_kind
+            and out.source_key = campaigns.source_key
+    where out.source_kind = 'campaign' or campaigns.campaign is not null
     union
     select
         'universal' as experiment,

@@ -33,18 +33,9 @@ found as (
 
 ),
 
--- What versions side by side are for is the goal of the journey.
 goals as (
 
-    select
-        'journey:' || journey || ':versions' as experiment,
-        journey,
-        vertical,
-        {{ json_text_at('definition', "'goal.event'") }} as event,
-        {{ json_text_at('definition', "'goal.touch'") }} as touch,
-        {{ json_text_at('definition', "'goal.where'") }} is not null as is_narrower
-    from {{ ref('stg_journeys__versions') }}
-    qualify row_number() over (partition by journey order by version_sequence desc) = 1
+    select * from {{ ref('int_experiment_goals') }}
 
 )
 
@@ -82,12 +73,11 @@ union all
 select
     found.experiment,
     false as is_declared,
-    case
-        when found.experiment = 'universal' then 'The universal hold-out'
-        when found.experiment like 'campaign:%' then 'The hold-out of a campaign'
-        when found.experiment like 'journey:%:versions' then 'Versions side by side'
-        else 'A split of a journey'
-    end as experiment_name,
+    coalesce(
+        goals.experiment_name,
+        case when found.experiment = 'universal' then 'The universal hold-out' end,
+        'A split of a journey'
+    ) as experiment_name,
     null as description,
     goals.vertical,
     split_part(found.experiment, ':', 1) as about,
@@ -97,22 +87,14 @@ select
     null as ends_on,
     found.salt,
     found.control,
-    case
-        when goals.is_narrower then 'goal'
-        when goals.event is not null then 'event'
-        when goals.touch is not null then 'touch'
-        else 'goal'
-    end as metric_kind,
-    case
-        when goals.is_narrower then 'conversion'
-        else coalesce(goals.event, goals.touch, 'conversion')
-    end as metric,
+    coalesce(goals.metric_kind, 'goal') as metric_kind,
+    coalesce(goals.metric, 'conversion') as metric,
     null as metric_message_type,
     case
         when found.experiment = 'universal' then defaults.universal_within_days
-        else defaults.within_days
+        else coalesce(goals.within_days, defaults.within_days)
     end as within_days,
-    goals.touch is null or goals.is_narrower as has_revenue,
+    coalesce(goals.metric_kind, 'goal') != 'touch' as has_revenue,
     null as fixed_value,
     case when found.control = 'holdout' then defaults.rails_of_holdout else defaults.rails end
         as guard_rails,

@@ -12,7 +12,10 @@ launches as (
 
 in_force as (
 
-    select *
+    select
+        *,
+        case campaign_kind when 'triggered' then 'journey' else 'campaign' end as source_kind,
+        coalesce(journey, campaign) as source_key
     from versions
     qualify row_number() over (
         partition by campaign order by known_at desc, version_sequence desc
@@ -44,10 +47,8 @@ messages as (
     from in_force
     inner join {{ ref('message_queue') }} as queue
         on
-            queue.source_kind = case in_force.campaign_kind
-                when 'triggered' then 'journey' else 'campaign'
-            end
-            and queue.source_key = coalesce(in_force.journey, in_force.campaign)
+            in_force.source_kind = queue.source_kind
+            and in_force.source_key = queue.source_key
     group by in_force.campaign
 
 ),
@@ -82,6 +83,8 @@ final as (
             when in_force.campaign_kind = 'broadcast' then 'planned'
             else 'active'
         end as status,
+        in_force.source_kind,
+        in_force.source_key,
         in_force.journey,
         in_force.channel,
         in_force.template,

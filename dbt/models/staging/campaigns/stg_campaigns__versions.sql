@@ -25,11 +25,14 @@ select
     case
         when {{ json_text_at('definition', "'objective.reached_by.event'") }} is not null
             then 'event'
-        else 'touch'
+        when {{ json_text_at('definition', "'objective.reached_by.touch'") }} is not null
+            then 'touch'
+        else 'goal'
     end as objective_kind,
     coalesce(
         {{ json_text_at('definition', "'objective.reached_by.event'") }},
-        {{ json_text_at('definition', "'objective.reached_by.touch'") }}
+        {{ json_text_at('definition', "'objective.reached_by.touch'") }},
+        {{ json_text_at('definition', "'objective.reached_by.goal'") }}
     ) as objective_name,
     coalesce(cast({{ json_text_at('definition', "'objective.within_days'") }} as double), 30)
         as objective_days,

@@ -1,0 +1,30 @@
+{# What a scorecard row asks somebody to do: of `judged` and `effects`. The first that fits. #}
+{% macro campaign_next_step() -%}
+case
+        when judged.verdict = 'reached' and effects.decision = 'worse'
+            then 'Reached, and those held out did better: end it'
+        when judged.verdict = 'reached' and effects.decision = 'better'
+            then 'Reached, and because of it: go on with a higher target'
+        when judged.verdict = 'reached'
+            then 'Reached: go on, and hold some out to see whether it is why'
+        when judged.verdict = 'failed' and judged.written_to = 0
+            then 'Nobody was written to: why_not_sent says what stopped its messages'
+        when judged.verdict = 'failed' and effects.decision = 'worse'
+            then 'Those held out did better: end it'
+        when judged.verdict = 'failed' and effects.decision = 'better'
+            then 'It works and reached too few: widen the audience'
+        when judged.verdict = 'failed'
+            then 'No effect was shown: change message or audience, and test it beside this one'
+        when judged.verdict = 'planned' and judged.campaign_kind = 'broadcast'
+            then 'Plan and approve it'
+        when judged.verdict = 'planned'
+            then 'Nobody has come in yet'
+        when judged.written_to = 0
+            then 'Nothing is out yet: approve it, or see why_not_sent'
+        when effects.decision = 'worse'
+            then 'Those held out do better: pause it'
+        when judged.progress < judged.time_passed
+            then 'Behind: less is reached than time has passed'
+        else 'On course'
+    end
+{%- endmacro %}
