@@ -163,18 +163,27 @@ def expose(
         [caps.holdout.salt, universal, caps.holdout.share > 0, list(experiments.experiments)],
     )
     made = automatic(connection, lake, "experiment_made", as_of, identities)
+    # Written anew: an update in the order of a join takes many times as long.
     connection.execute(
         f"""
-        update {table} as rows
-        set experiment = drawn.experiment, variant = drawn.variant,
-            template = coalesce(drawn.template, rows.template)
-        from {drawn} as drawn
-        where rows.source_kind = drawn.source_kind and rows.source_key = drawn.source_key
-            and rows.step is not distinct from drawn.step
-            and rows.contact_id = drawn.contact_id
-            and rows.variant is distinct from '{HOLDOUT}'
+        create or replace temp table experiment_exposed as
+        with open as (select * from {table} where variant is distinct from '{HOLDOUT}')
+        select open.* replace (
+            coalesce(drawn.experiment, open.experiment) as experiment,
+            coalesce(drawn.variant, open.variant) as variant,
+            coalesce(drawn.template, open.template) as template
+        )
+        from open
+        left join {drawn} as drawn
+            on open.contact_id = drawn.contact_id and open.source_kind = drawn.source_kind
+            and open.source_key = drawn.source_key
+            and coalesce(open.step, '') = coalesce(drawn.step, '')
+        union all
+        select * from {table} where variant = '{HOLDOUT}'
         """
     )
+    connection.execute(f"delete from {table}; insert into {table} from experiment_exposed")
+    connection.execute("drop table experiment_exposed")
     return made
 
 
@@ -209,12 +218,15 @@ def automatic(
                 {shares} as shares, {assigned_at} as assigned_at
             from {relation} as made
             left join people on made.contact_id = people.identifier_key
+        ),
+        fresh as (
+            select made.* from made
+            anti join known
+                on made.experiment = known.experiment and made.salt = known.salt
+                and made.contact_id = known.contact_id
         )
         select made.*, cast($1 as timestamp) as known_at
-        from made
-        anti join known
-            on made.experiment = known.experiment and made.salt = known.salt
-            and made.contact_id = known.contact_id
+        from fresh as made
         qualify row_number() over (
             partition by made.experiment, made.salt, made.contact_id
             order by made.assigned_at, made.variant
@@ -235,17 +247,17 @@ def known_sql(lake: Lake, identities: str = IDENTITIES) -> str:
     ``variant``. Of several that became one contact the first counts, then its own."""
     return f"""
         select stored.experiment, stored.salt,
-            coalesce(people.contact_id, stored.contact_id) as contact_id, stored.variant
+            coalesce(people.contact_id, stored.contact_id) as contact_id,
+            arg_min(stored.variant, {{
+                moment: stored.assigned_at,
+                is_other: stored.contact_id is distinct from people.contact_id,
+                id: stored.contact_id
+            }}) as variant
         from ({lake.relation_sql(STREAM)}) as stored
         left join (
             select identifier_key, contact_id from {identities} where contact_id is not null
         ) as people on stored.contact_id = people.identifier_key
-        qualify row_number() over (
-            partition by stored.experiment, stored.salt,
-                coalesce(people.contact_id, stored.contact_id)
-            order by stored.assigned_at,
-                stored.contact_id is distinct from people.contact_id, stored.contact_id
-        ) = 1
+        group by all
     """
 
 
