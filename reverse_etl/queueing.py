@@ -29,8 +29,9 @@ from workspace.ledger import Ledger, messages
 from workspace.ledger.messages import Message
 
 TEMPLATE_GATE = "template"
-#: Messages rendered and queued at a time.
-BATCH = 20_000
+#: Messages rendered and queued at a time: one transaction of the ledger.
+BATCH = messages.CHUNK_ROWS
+_NOBODY = Person("")
 _ADDRESSES = {"email": "email_key", "sms": "phone_key", "push": "push_key"}
 
 
@@ -60,9 +61,7 @@ def queue(
     messages.export(ledger, lake)
     table = intents.pending(connection, lake, caps, as_of)
     found = Counter(intents.record(lake, _in_outbox(connection, lake, table), as_of))
-    waiting = dicts(connection, f"select * from {table} order by intent_id")
-    persons = people(connection, sorted({row["contact_id"] for row in waiting}))
-    _tell_incomplete(connection, library, waiting, persons)
+    persons = _tell_incomplete(connection, library, table)
     facts = known.facts(connection, ledger, lake, caps, as_of, incomplete="incomplete_messages")
     decided = decide(connection, table, facts, caps, as_of, time_zone)
     # What passed is told once it is in the outbox: a run that is killed before asks again.
@@ -123,36 +122,51 @@ def _in_outbox(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
 
 
 def _tell_incomplete(
-    connection: duckdb.DuckDBPyConnection,
-    library: Library,
-    waiting: list[dict[str, Any]],
-    persons: dict[str, Person],
-) -> None:
-    """``incomplete_messages``: intents whose template lacks a part, or a value of the person."""
+    connection: duckdb.DuckDBPyConnection, library: Library, table: str
+) -> dict[str, Person]:
+    """``incomplete_messages``: intents whose template lacks a part, or a value of the person.
+
+    The persons, with what the templates ask of them.
+    """
+    waiting = connection.execute(
+        f"select intent_id, contact_id, template, channel from {table} order by intent_id"
+    ).fetchall()
+    sources = library.sources({row[2] for row in waiting} & library.entries.keys())
+    persons = people(connection, sorted({row[1] for row in waiting}), sources=sources)
+    needs: dict[tuple[str, str, str | None], list[str] | None] = {}
     missing: list[tuple[str, str]] = []
-    for row in waiting:
-        person = persons.get(row["contact_id"])
-        try:
-            needs = library.required_fields(
-                row["template"], row["channel"], person.language if person else None
-            )
-        except KeyError:
-            missing.append((row["intent_id"], f"no template {row['template']}"))
+    for intent_id, contact_id, template, channel in waiting:
+        person = persons.get(contact_id, _NOBODY)
+        key = (template, channel, person.language)
+        if key not in needs:
+            needs[key] = _needs(library, *key)
+        asked = needs[key]
+        if asked is None:
+            missing.append((intent_id, f"no template {template}"))
             continue
-        values = person.values if person else {}
-        lacking = [need.source for need in needs if _is_lacking(need.source, values)]
-        if lacking:
-            missing.append((row["intent_id"], lacking[0]))
+        values = person.values
+        for source in asked:
+            if values.get(source) in (None, ""):
+                missing.append((intent_id, source))
+                break
     columns = {"intent_id": [m[0] for m in missing], "missing": [m[1] for m in missing]}
     schema = pa.schema([("intent_id", pa.string()), ("missing", pa.string())])
     connection.register("given_missing", pa.Table.from_pydict(columns, schema=schema))
     connection.execute("create or replace temp table incomplete_messages as from given_missing")
     connection.unregister("given_missing")
+    return persons
 
 
-def _is_lacking(source: str, values: dict[str, Any]) -> bool:
-    """What is said of each message, and of its sender, is known when it is rendered."""
-    return not source.startswith(("message.", "sender.")) and values.get(source) in (None, "")
+def _needs(library: Library, template: str, channel: str, language: str | None) -> list[str] | None:
+    """The sources that a person must have; None where there is no such part.
+
+    What is said of each message, and of its sender, is known when it is rendered.
+    """
+    try:
+        fields = library.required_fields(template, channel, language)
+    except KeyError:
+        return None
+    return [f.source for f in fields if not f.source.startswith(("message.", "sender."))]
 
 
 def _render(
