@@ -87,7 +87,7 @@ def test_a_plan_of_segments_and_journeys(finished: Finished, tmp_path: Path, fil
             "journeys/medical_welcome.yml",
             "{days: 7}",
             "{days: 8}",
-            "version 1 ran with another content",
+            "medical_welcome.yml:4: version: version 1 ran with another content",
         ),
     ],
 )
