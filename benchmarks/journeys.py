@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from reverse_etl.journeys import standing
 from reverse_etl.journeys.plan import Version, plan
-from reverse_etl.journeys.tick import FACTS, _Tick, tick
+from reverse_etl.journeys.tick import FACTS, step, tick
 from tests.reverse_etl.journeys import interpreter
 from workspace.definitions.journeys import Journey
 
@@ -47,10 +48,8 @@ def fill(connection: duckdb.DuckDBPyConnection, enrolments: int, due: int) -> No
     for name, columns in FACTS.items():
         connection.execute(f"create or replace temp table {name} ({columns})")
     people = f"select md5(n::varchar) as contact_id, n from range({enrolments}) as r(n)"
-    connection.execute(f"insert into journey_contacts select contact_id, 'UTC' from ({people})")
-    connection.execute(
-        f"insert into journey_truths select 1, contact_id, n % 2 = 0, 'x' from ({people})"
-    )
+    connection.execute(f"insert into journey_contacts select n, contact_id, 'UTC' from ({people})")
+    connection.execute(f"insert into journey_truths select 1, n, n % 2 = 0, 'x' from ({people})")
     connection.execute(
         f"""
         create or replace temp table journey_log as
@@ -76,20 +75,25 @@ def seconds(connection: duckdb.DuckDBPyConnection) -> tuple[float, int]:
 
 def from_state(connection: duckdb.DuckDBPyConnection) -> tuple[float, int]:
     """The part of a tick behind the fold of the log: who goes on, and where to."""
-    run = _Tick(connection, plan([VERSION]), T)
-    run.load()
-    run.state()
+    planned = plan([VERSION])
+    standing.fold(connection)
     began = time.perf_counter()
-    run.leave()
-    run.walk()
+    standing.number(connection, planned)
+    print("number", time.perf_counter() - began)
+    began = time.perf_counter()
+    steps = step(connection, planned, T)
     taken = time.perf_counter() - began
-    return taken, run.rows().num_rows
+    return taken, steps.num_rows
 
 
 def plain(connection: duckdb.DuckDBPyConnection, sample: int) -> tuple[float, int]:
     rows = connection.execute(f"select * from journey_log limit {sample}").to_arrow_table()
     log = rows.to_pylist()
-    truths = dict(connection.execute("select contact_id, is_true from journey_truths").fetchall())
+    truths = dict(
+        connection.execute(
+            "select contact_id, is_true from journey_truths join journey_contacts using (cid)"
+        ).fetchall()
+    )
     numbers = interpreter.Numbers({("bench", 1, "ask"): 1})
     began = time.perf_counter()
     steps = 0
@@ -111,6 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
         taken, steps = seconds(connection)
         print(f"all due, {given.enrolments:,} enrolments  {taken:7.2f} s  {steps:,} steps")
         print(f"  steps a second             {steps / taken:12,.0f}")
+        print("state on", from_state(connection))
         slow, found = plain(connection, given.sample)
         print(f"  contact by contact         {found / slow:12,.0f}  steps a second")
         print(f"  ratio                      {steps / taken / (found / slow):12.1f}")

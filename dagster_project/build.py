@@ -38,7 +38,7 @@ def build_definitions(
             published.build_published_asset(manifest),
             maintenance.build_maintenance_asset(),
         ],
-        jobs=[jobs.refresh, jobs.nightly],
+        jobs=[jobs.refresh, jobs.nightly, jobs.campaigns],
         schedules=schedules.schedules,
         sensors=[sensors.build_landing_sensor(), sensors.build_alert_sensor()],
         resources={"workspace": WorkspaceResource(), **(resource_overrides or {})},

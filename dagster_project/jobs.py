@@ -1,4 +1,4 @@
-"""Jobs: the refresh of everything, and the nightly run that also tidies the lake."""
+"""Jobs: the refresh of everything, the nightly run that also tidies the lake, and campaigns."""
 
 from __future__ import annotations
 
@@ -17,5 +17,23 @@ nightly = define_asset_job(
     "nightly",
     selection=AssetSelection.all(),
     description="The refresh, and the compaction of the lake's small files.",
+    tags={"dagster/max_retries": "0"},
+)
+
+_VERSIONS = ("campaign_versions", "journey_versions", "template_versions")
+_GROUPS = ("journeys", "activation", "published")
+#: The same as the job's selection, for the command line.
+CAMPAIGNS = " or ".join(
+    [*(f'key:"lake/{name}"' for name in _VERSIONS), *(f'group:"{name}"' for name in _GROUPS)]
+)
+
+campaigns = define_asset_job(
+    "campaigns",
+    selection=(
+        AssetSelection.assets(*(["lake", name] for name in _VERSIONS))
+        | AssetSelection.groups(*_GROUPS)
+    ).required_multi_asset_neighbors(),
+    description="Launches campaigns, goes on with journeys and queues what passes the gates, over "
+    "contacts and segments as the last refresh left them.",
     tags={"dagster/max_retries": "0"},
 )

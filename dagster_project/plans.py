@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from dagster_project import compiled, what_if
+from reverse_etl.campaigns import planning
 from reverse_etl.journeys import rehearsal, versions
 from reverse_etl.planning import caps, scores
 from reverse_etl.planning.settings import Setting, differing
@@ -35,6 +36,7 @@ class Plan:
 
     segments: list[Planned]
     journeys: list[rehearsal.Change]
+    campaigns: list[planning.Change]
     scoring: list[Setting]
     scores: list[scores.Moved]
     caps: list[Setting]
@@ -42,7 +44,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.segments or self.journeys or self.scoring or self.caps)
+        return not (self.segments or self.journeys or self.campaigns or self.scoring or self.caps)
 
     @property
     def held(self) -> list[str]:
@@ -72,13 +74,14 @@ def plan(settings: Settings, loaded: Definitions) -> Plan:
         loaded.caps.time_zones,
     )
     journeys = stage.plan(lake)
+    campaigns = planning.changes(loaded.campaigns, lake, loaded.caps, zone, settings.present())
     with (
         run_lock(settings.paths.run_lock, _WAIT_SECONDS, "plan"),
         what_if.opened(settings.paths.warehouse) as connection,
     ):
         scoring, moved = _scores(connection, settings, loaded)
         caps_differ, messages = _messages(connection, settings, loaded, lake)
-    return Plan(segments, journeys, scoring, moved, caps_differ, messages)
+    return Plan(segments, journeys, campaigns, scoring, moved, caps_differ, messages)
 
 
 def _scores(

@@ -35,6 +35,7 @@ MADE_BY_RUNS = {
     "segment_changes": "memberships",
     "segment_evaluations": "memberships",
     "journey_steps": "journeys",
+    "campaign_launches": "journeys",
     "message_intents": "journeys",
     "message_decisions": "journeys",
     "message_states": "journeys",

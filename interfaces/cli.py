@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from interfaces import attribution, identity, journeys, plan, report, segments, stopping, templates
+from interfaces import (
+    attribution,
+    campaigns,
+    identity,
+    journeys,
+    plan,
+    report,
+    segments,
+    stopping,
+    templates,
+)
 from workspace import definitions, settings
 from workspace.settings import Settings, SettingsError
 
@@ -323,6 +333,10 @@ def _refuse(message: str) -> None:
 app.add_typer(identity.commands(out, _settings, _refuse), name="identity")
 app.add_typer(segments.commands(out, _settings, _refuse), name="segments")
 app.add_typer(journeys.commands(out, _settings, _refuse), name="journeys")
+app.add_typer(
+    campaigns.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
+    name="campaigns",
+)
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))

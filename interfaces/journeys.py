@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from interfaces import stopping
+from interfaces import approving, stopping
 from interfaces.tables import table
 from workspace.settings import Settings
 
@@ -244,6 +244,29 @@ def commands(
     def resume(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
         """Let a journey's messages go again that are still in time."""
         hold(key, "resume", by, reason, workspace)
+
+    @app.command()
+    def approve(
+        key: Key,
+        reject: Annotated[bool, typer.Option("--reject", help="Nothing of it goes out.")] = False,
+        withdraw: Annotated[bool, typer.Option("--withdraw", help="As if never asked.")] = False,
+        by: By = None,
+        note: Annotated[str | None, typer.Option(help="For the record.")] = None,
+        workspace: Option = None,
+    ) -> None:
+        """Let a journey's messages go as its file and templates stand (needs_approval: true)."""
+        from reverse_etl.campaigns.approving import CannotApprove, of_journey
+        from reverse_etl.content.library import Library
+
+        settings = chosen(workspace)
+        journey = ask(lambda: stage(settings).journey(key))
+        try:
+            with Library.load(settings.definitions) as library:
+                hashes = of_journey(journey, library)
+        except CannotApprove as error:
+            return refuse(f"{key}: {error}")
+        said = approving.decision(reject, withdraw)
+        return approving.say(out, settings, f"journey:{key}", hashes, said, by, note)
 
     @app.command()
     def enroll(

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from interfaces.campaigns import show_plan as show_campaigns
 from interfaces.journeys import show_plan as show_journeys
 from interfaces.segments import show_plan as show_segments
 from interfaces.tables import number, table
@@ -34,7 +35,7 @@ def command(
         workspace: Option = None,
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     ) -> None:
-        """Say what changed segments, journeys, scoring and caps would do; exit 1 where held."""
+        """Say what changed segments, journeys, campaigns, scoring and caps would do."""
         from dagster_project import plans
         from dagster_project.dbt import DbtError
         from dagster_project.what_if import NoWarehouse
@@ -84,6 +85,9 @@ def _show(out: Console, found: Any) -> None:
     if found.journeys:
         out.print("[bold]journeys[/]")
         show_journeys(out, found.journeys)
+    if found.campaigns:
+        out.print("[bold]campaigns[/]")
+        show_campaigns(out, found.campaigns)
     if found.scoring:
         out.print("[bold]scoring.yml[/]")
         _show_settings(out, found.scoring)

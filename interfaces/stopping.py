@@ -43,6 +43,11 @@ def command(
     return stop_all
 
 
+def user() -> str:
+    """Who asks, where nobody says so: this system's user."""
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
 def say(
     out: Console,
     refuse: Callable[[str], None],
@@ -57,7 +62,7 @@ def say(
     from workspace import clock
     from workspace.ledger import open_ledger, pauses
 
-    actor = by or pwd.getpwuid(os.getuid()).pw_name
+    actor = by or user()
     ledger = open_ledger(settings.ledger_url)
     try:
         changed = pauses.record(ledger, scope, key, event, actor, clock.now(), reason)
@@ -68,6 +73,8 @@ def say(
         ledger.close()
     if scope == pauses.ALL:
         state = "messages go out again" if event == "resume" else "everything is held back"
+    elif event == "stop":
+        state = f"{key} is stopped for good"
     else:
         state = f"{key} sends again" if event == "resume" else f"messages of {key} are held back"
     out.print(state if changed else f"{state} already", highlight=False)

@@ -18,20 +18,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reverse_etl.content.library import Library, Rendered, Request
+from reverse_etl.content.occasions import occasions
 from reverse_etl.content.people import Person, people
+from reverse_etl.content.values import Primitive
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import DECISIONS, decide
 from reverse_etl.publish import dicts
 from workspace.definitions.caps import Caps
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
-from workspace.ledger import Ledger, messages
+from workspace.ledger import Ledger, approvals, messages
 from workspace.ledger.messages import Message
 
 TEMPLATE_GATE = "template"
 #: Messages rendered and queued at a time: one transaction of the ledger.
 BATCH = messages.CHUNK_ROWS
 _NOBODY = Person("")
+_NOTHING: dict[str, Primitive] = {}
 _ADDRESSES = {"email": "email_key", "sms": "phone_key", "push": "push_key"}
 
 
@@ -61,7 +64,7 @@ def queue(
     messages.export(ledger, lake)
     table = intents.pending(connection, lake, caps, as_of)
     found = Counter(intents.record(lake, _in_outbox(connection, lake, table), as_of))
-    persons = _tell_incomplete(connection, library, table)
+    persons, said = prepare(connection, lake, library, table)
     facts = known.facts(connection, ledger, lake, caps, as_of, incomplete="incomplete_messages")
     decided = decide(connection, table, facts, caps, as_of, time_zone)
     # What passed is told once it is in the outbox: a run that is killed before asks again.
@@ -87,7 +90,7 @@ def queue(
     queued = refused = 0
     for start in range(0, len(ready), BATCH):
         rows = ready[start : start + BATCH]
-        made, blocked = _render(library, keyring, rows, persons, as_of)
+        made, blocked = _render(library, keyring, rows, persons, said)
         done = messages.enqueue(ledger, made, as_of)
         queued, refused = queued + len(done.new), refused + len(blocked)
         new = pc.is_in(decided["intent_id"], pa.array(done.new, pa.string()))
@@ -99,6 +102,25 @@ def queue(
             found.update(intents.record(lake, decisions, as_of))
     messages.export(ledger, lake)
     return Queued(dict(found), queued, refused)
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, library: Library, table: str
+) -> tuple[dict[str, Person], dict[str, dict[str, Primitive]]]:
+    """Make a table of intents ready for the gates: name what has to be approved, and make
+    ``incomplete_messages``. Returns whom they go to, and what their occasions say.
+    """
+    _name_approvals(connection, library, table)
+    waiting = dicts(
+        connection,
+        "select intent_id, contact_id, template, channel, occasion, given "
+        f"from {table} order by intent_id",
+    )
+    asked = library.sources({row["template"] for row in waiting} & library.entries.keys())
+    persons = people(connection, sorted({row["contact_id"] for row in waiting}), sources=asked)
+    said = occasions(connection, lake, waiting)
+    _tell_incomplete(connection, library, waiting, persons, said)
+    return persons, said
 
 
 def _in_outbox(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> pa.Table:
@@ -121,40 +143,49 @@ def _in_outbox(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
     return rows.select(DECISIONS.names).cast(DECISIONS)
 
 
-def _tell_incomplete(
-    connection: duckdb.DuckDBPyConnection, library: Library, table: str
-) -> dict[str, Person]:
-    """``incomplete_messages``: intents whose template lacks a part, or a value of the person.
+def _name_approvals(connection: duckdb.DuckDBPyConnection, library: Library, table: str) -> None:
+    """Approvals are asked for of a definition with its template as it stands now."""
+    entries = library.entries.values()
+    given = {"template": [e.key for e in entries], "version": [e.version for e in entries]}
+    schema = pa.schema([("template", pa.string()), ("version", pa.string())])
+    connection.register("given_templates", pa.Table.from_pydict(given, schema=schema))
+    digest = approvals.subject_hash_sql(f"{table}.approval", f"{table}.template", "g.version")
+    connection.execute(
+        f"update {table} set approval = {digest} from given_templates as g "
+        f"where {table}.template = g.template"
+    )
+    connection.unregister("given_templates")
 
-    The persons, with what the templates ask of them.
-    """
-    waiting = connection.execute(
-        f"select intent_id, contact_id, template, channel from {table} order by intent_id"
-    ).fetchall()
-    sources = library.sources({row[2] for row in waiting} & library.entries.keys())
-    persons = people(connection, sorted({row[1] for row in waiting}), sources=sources)
+
+def _tell_incomplete(
+    connection: duckdb.DuckDBPyConnection,
+    library: Library,
+    waiting: list[dict[str, Any]],
+    persons: dict[str, Person],
+    said: dict[str, dict[str, Primitive]],
+) -> None:
+    """``incomplete_messages``: intents whose template lacks a part, or a value of the person."""
     needs: dict[tuple[str, str, str | None], list[str] | None] = {}
     missing: list[tuple[str, str]] = []
-    for intent_id, contact_id, template, channel in waiting:
-        person = persons.get(contact_id, _NOBODY)
-        key = (template, channel, person.language)
+    for row in waiting:
+        person = persons.get(row["contact_id"], _NOBODY)
+        key = (row["template"], row["channel"], person.language)
         if key not in needs:
             needs[key] = _needs(library, *key)
         asked = needs[key]
         if asked is None:
-            missing.append((intent_id, f"no template {template}"))
+            missing.append((row["intent_id"], f"no template {row['template']}"))
             continue
-        values = person.values
+        own = said.get(row["intent_id"], _NOTHING)
         for source in asked:
-            if values.get(source) in (None, ""):
-                missing.append((intent_id, source))
+            if own.get(source, person.values.get(source)) in (None, ""):
+                missing.append((row["intent_id"], source))
                 break
     columns = {"intent_id": [m[0] for m in missing], "missing": [m[1] for m in missing]}
     schema = pa.schema([("intent_id", pa.string()), ("missing", pa.string())])
     connection.register("given_missing", pa.Table.from_pydict(columns, schema=schema))
     connection.execute("create or replace temp table incomplete_messages as from given_missing")
     connection.unregister("given_missing")
-    return persons
 
 
 def _needs(library: Library, template: str, channel: str, language: str | None) -> list[str] | None:
@@ -174,9 +205,12 @@ def _render(
     keyring: Keyring,
     rows: list[dict[str, Any]],
     persons: dict[str, Person],
-    as_of: datetime,
+    said: dict[str, dict[str, Primitive]],
 ) -> tuple[list[Message], list[tuple[str, str]]]:
-    requests = [_request(library, keyring, row, persons[row["contact_id"]]) for row in rows]
+    requests = [
+        _request(library, keyring, row, persons[row["contact_id"]], said.get(row["intent_id"], {}))
+        for row in rows
+    ]
     made, blocked = [], []
     for row, answer in zip(rows, library.render(requests), strict=True):
         if not isinstance(answer, Rendered):
@@ -208,12 +242,19 @@ def _render(
     return made, blocked
 
 
-def _request(library: Library, keyring: Keyring, row: dict[str, Any], person: Person) -> Request:
+def _request(
+    library: Library,
+    keyring: Keyring,
+    row: dict[str, Any],
+    person: Person,
+    said: dict[str, Primitive],
+) -> Request:
     vertical = library.entries[row["template"]].template.vertical
     site = library.senders[vertical].website_url.rstrip("/")
     token = f"{row['intent_id']}.{keyring.signature(row['intent_id'])}"
     values = {
         **person.values,
+        **said,
         "message.unsubscribe_url": f"{site}/u/{token}",
         "message.preferences_url": f"{site}/p/{token}",
         "message.view_url": f"{site}/v/{token}",

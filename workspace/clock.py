@@ -7,6 +7,7 @@ Every datetime in this project is naive and UTC. A library takes ``as_of`` as a 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 #: Nothing earlier can be a fact of a marketing warehouse; later than a day ahead neither.
 EARLIEST = datetime(1900, 1, 1)
@@ -44,3 +45,16 @@ def compact(time: datetime) -> str:
 def parse_compact(text: str) -> datetime:
     """The inverse of :func:`compact`; raises ValueError."""
     return datetime.strptime(text, _COMPACT)
+
+
+def moment_of(local: datetime, zone: str) -> datetime:
+    """When a clock of ``zone`` shows ``local``, naive UTC.
+
+    A time that the clock skips is its later self, one that comes twice the second.
+    """
+    place = ZoneInfo(zone)
+    for fold in (1, 0):
+        moment = local.replace(tzinfo=place, fold=fold).astimezone(UTC)
+        if moment.astimezone(place).replace(tzinfo=None, fold=0) == local:
+            return moment.replace(tzinfo=None)
+    return local.replace(tzinfo=place, fold=0).astimezone(UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""Journeys: the tick of a run, after the segments and before the marts over its log."""
+"""Journeys and campaigns of a run, after the segments and before the marts over what they did."""
 
 from collections.abc import Iterator
 
@@ -85,7 +85,47 @@ def build_journey_assets() -> list[AssetsDefinition]:
             check_results=[AssetCheckResult(check_name=ONCE, passed=repeated[0] == 0)],
         )
 
-    return [journey_steps, messages]
+    return [journey_steps, campaign_launches, messages]
+
+
+@asset(
+    key=stream_key("campaign_launches"),
+    deps=[stream_key("campaign_versions"), AssetKey(["segment_memberships"])],
+    group_name="journeys",
+    kinds={"duckdb", "parquet"},
+    owners=["team:marketing"],
+    description=STREAMS["campaign_launches"].description,
+)
+def campaign_launches(workspace: WorkspaceResource) -> MaterializeResult:
+    from reverse_etl.campaigns import launching
+
+    run = workspace.run
+    lines = ["| campaign | occurrence | |", "|---|---|---|"]
+    with run.step("campaign_launches") as step, warehouse.attached(run.warehouse) as connection:
+        # A past run looks back: what was launched then stays as it was.
+        if not run.is_past:
+            done = launching.launch(
+                connection,
+                run.lake,
+                run.definitions.caps,
+                run.as_of,
+                run.definitions.verticals.reporting.time_zone,
+                run.lake.snapshot_id(),
+            )
+            step.rows = sum(done.launched.values())
+            told = {
+                **{key: f"{count:,} contacts" for key, count in done.launched.items()},
+                **{key: f"missed: {reason}" for key, reason in done.missed.items()},
+                **dict.fromkeys(done.waiting, "waits: a segment of its audience is stale"),
+            }
+            lines += [f"| {key} | {one} | {text} |" for (key, one), text in sorted(told.items())]
+        warehouse.show(connection, run.lake, "campaign_launches", run.as_of)
+    return MaterializeResult(
+        metadata={
+            "dagster/row_count": run.lake.rows("campaign_launches"),
+            "this_run": MetadataValue.md("\n".join(lines)),
+        }
+    )
 
 
 _MESSAGES = ("message_intents", "message_decisions", "message_states")
@@ -98,6 +138,7 @@ _MESSAGES = ("message_intents", "message_decisions", "message_states")
             stream_key(name),
             deps=[
                 stream_key(STEPS),
+                stream_key("campaign_launches"),
                 stream_key("template_versions"),
                 AssetKey(["send_times"]),
             ],

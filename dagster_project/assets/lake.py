@@ -4,7 +4,7 @@ Each file kind is loaded by one step. Its batches pass a Great Expectations suit
 commit; the suite's verdict and the conservation of rows are blocking checks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from dagster_project.translation import MADE_BY_RUNS
 from ingestion.contracts import STREAMS_OF
 from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
+from workspace.definitions import Definitions
 from workspace.ledger import consent
 from workspace.streams import STREAMS
 
@@ -66,9 +67,17 @@ def build_lake_assets() -> list[AssetsDefinition]:
         _look_at("segment_acceptances", []),
         _look_at("segment_snapshots", []),
         _look_at("journey_enrolments", []),
-        parameters,
-        segment_definitions,
-        journey_versions,
+        _stored(
+            "parameters",
+            _store_parameters,
+            lambda given: sum(len(rows) for rows in given.rows().values()),
+            "What marketing/*.yml said, each version from the run that first used it.",
+        ),
+        _stored("segment_definitions", _store_segments, lambda given: len(given.segments.segments)),
+        _stored("journey_versions", _store_journeys, lambda given: len(given.journeys.journeys)),
+        _stored(
+            "campaign_versions", _store_campaigns, lambda given: len(given.campaigns.campaigns)
+        ),
         templates,
         consent_events,
         run_context,
@@ -168,26 +177,6 @@ def _look_at(stream: str, deps: list[AssetKey]) -> AssetsDefinition:
     return look
 
 
-@asset(
-    key=stream_key("segment_definitions"),
-    group_name="lake",
-    kinds={"yaml", "parquet"},
-    owners=["team:marketing"],
-    description=STREAMS["segment_definitions"].description,
-)
-def segment_definitions(workspace: WorkspaceResource) -> MaterializeResult:
-    from reverse_etl.segments import versions
-
-    run = workspace.run
-    with run.step("segment_definitions") as step:
-        given = run.definitions.segments
-        stored = [] if run.is_past else versions.store(given, run.lake, run.as_of)
-        step.rows = len(given.segments)
-    return MaterializeResult(
-        metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
-    )
-
-
 @multi_asset(
     specs=[
         AssetSpec(
@@ -224,42 +213,54 @@ def templates(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
         )
 
 
-@asset(
-    key=stream_key("journey_versions"),
-    group_name="lake",
-    kinds={"yaml", "parquet"},
-    owners=["team:marketing"],
-    description=STREAMS["journey_versions"].description,
-)
-def journey_versions(workspace: WorkspaceResource) -> MaterializeResult:
+def _stored(
+    stream: str,
+    store: Callable[[RunState], list[str]],
+    count: Callable[[Definitions], int],
+    description: str | None = None,
+) -> AssetsDefinition:
+    """Versions of definitions: a run stores those that it is the first to use."""
+
+    @asset(
+        key=stream_key(stream),
+        group_name="lake",
+        kinds={"yaml", "parquet"},
+        owners=["team:marketing"],
+        description=description or STREAMS[stream].description,
+    )
+    def versions(workspace: WorkspaceResource) -> MaterializeResult:
+        run = workspace.run
+        with run.step(stream) as step:
+            new = [] if run.is_past else store(run)
+            step.rows = count(run.definitions)
+        return MaterializeResult(
+            metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(new)}
+        )
+
+    return versions
+
+
+def _store_parameters(run: RunState) -> list[str]:
+    return definitions.store(run.definitions.rows(), run.lake, run.as_of)
+
+
+def _store_segments(run: RunState) -> list[str]:
+    from reverse_etl.segments import versions
+
+    return versions.store(run.definitions.segments, run.lake, run.as_of)
+
+
+def _store_journeys(run: RunState) -> list[str]:
     from reverse_etl.journeys import versions
 
-    run = workspace.run
-    with run.step("journey_versions") as step:
-        given, folder = run.definitions.journeys, run.definitions.folder
-        stored = [] if run.is_past else versions.store(given, run.lake, run.as_of, folder)
-        step.rows = len(given.journeys)
-    return MaterializeResult(
-        metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
-    )
+    given = run.definitions
+    return versions.store(given.journeys, run.lake, run.as_of, given.folder)
 
 
-@asset(
-    key=stream_key("parameters"),
-    group_name="lake",
-    kinds={"yaml", "parquet"},
-    owners=["team:marketing"],
-    description="What marketing/*.yml said, each version from the run that first used it.",
-)
-def parameters(workspace: WorkspaceResource) -> MaterializeResult:
-    run = workspace.run
-    with run.step("parameters") as step:
-        rows = run.definitions.rows()
-        stored = [] if run.is_past else definitions.store(rows, run.lake, run.as_of)
-        step.rows = sum(len(its_rows) for its_rows in rows.values())
-    return MaterializeResult(
-        metadata={"dagster/row_count": step.rows, "new_versions": MetadataValue.json(stored)}
-    )
+def _store_campaigns(run: RunState) -> list[str]:
+    from reverse_etl.campaigns import versions
+
+    return versions.store(run.definitions.campaigns, run.lake, run.as_of)
 
 
 @asset(

@@ -19,7 +19,7 @@ from reverse_etl.gates.facts import COLUMNS as FACT_COLUMNS
 from reverse_etl.gates.facts import Facts, empty
 from workspace.definitions.caps import Caps
 from workspace.lake import Lake
-from workspace.ledger import Ledger, consent, messages, pauses, schema
+from workspace.ledger import Ledger, approvals, consent, messages, pauses, schema
 
 #: Reasons of suppressions that say that the address does not want or take mail, or that its owner
 #: left; any other reason is a suppression by itself.
@@ -58,12 +58,14 @@ def facts(
     """
     with ledger.reading() as reading:
         stops = [*_suppressed(reading), *_erased(reading), *_refused(reading, lake, as_of)]
-        approvals = _approvals(reading)
     _table(connection, "known_stops", stops, _STOP)
     _table(
         connection,
         "known_approvals",
-        approvals,
+        [
+            {"subject_hash": digest, "decision": decision}
+            for digest, decision in approvals.standing(ledger).items()
+        ],
         pa.schema([("subject_hash", pa.string()), ("decision", pa.string())]),
     )
     _table(
@@ -224,16 +226,6 @@ def _refused(connection: sa.Connection, lake: Lake, as_of: datetime) -> list[dic
             "detail": f"{state}: since_the_run",
         }
         for key, channel, purpose, state in connection.execute(query)
-    ]
-
-
-def _approvals(connection: sa.Connection) -> list[dict[str, Any]]:
-    table = schema.approvals
-    last = sa.select(sa.func.max(table.c.approval_id)).group_by(table.c.subject_hash)
-    query = sa.select(table.c.subject_hash, table.c.decision).where(table.c.approval_id.in_(last))
-    return [
-        {"subject_hash": digest, "decision": decision}
-        for digest, decision in connection.execute(query)
     ]
 
 

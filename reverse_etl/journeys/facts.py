@@ -1,33 +1,41 @@
 """The facts of a tick from the warehouse: who there is, what triggers, what happened, what is true.
 
-Conditions are compiled as segments are, so a leaf means the same in both. Everything is cut at
-both clocks: what happened before ``as_of`` and was known by then. Fields and scores are those of
-the warehouse, which keeps none of the past: a rehearsal over past days sees them as they are.
+What happened is gathered once, for a tick or for all days of a rehearsal, with the moment from
+which it counts (``known_at``: after it happened and once it was known), and cut for each tick. All
+journeys are read together: a mart is scanned once, however many of them ask.
+
+Fields and scores are those of the warehouse, which keeps none of the past: a rehearsal over past
+days sees them as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from sqlglot import exp
 
+from reverse_etl.journeys import walking
 from reverse_etl.journeys.plan import Plan, Version
 from reverse_etl.journeys.tick import FACTS
 from reverse_etl.segments import leaves
-from reverse_etl.segments.asked import label_of
-from reverse_etl.segments.compiler import compile_segments
 from workspace.definitions.journeys import (
+    TRIGGER_AGE,
     DateTrigger,
-    EventTrigger,
     FormTrigger,
     SegmentTrigger,
 )
-from workspace.definitions.segment_fields import ACCOUNT_FIELDS, CONTACT_FIELDS, Fields
-from workspace.definitions.segments import Happening, Segment, Segments
+from workspace.definitions.segment_fields import (
+    ACCOUNT_FIELDS,
+    CONTACT_FIELDS,
+    NAMED_TYPES,
+    Fields,
+)
+from workspace.definitions.segments import Happening, Segments
 
 #: States of a consent after which nobody goes on in a journey for its purpose.
 STOPPED = ("withdrawn", "objection", "suppressed")
@@ -39,7 +47,7 @@ class Sources:
 
     ``time_zones`` has the zone of a country; ``time_zone`` is that of everybody else. ``changes``
     and ``enrolments`` are relations with the columns of the streams `segment_changes` and
-    `journey_enrolments`, ``outcomes`` a SELECT of what became of messages.
+    `journey_enrolments`.
     """
 
     fields: Fields
@@ -49,193 +57,308 @@ class Sources:
     time_zones: Mapping[str, str]
     changes: str = "lake.segment_changes"
     enrolments: str = "lake.journey_enrolments"
-    outcomes: str | None = None
     only_by_hand: bool = False
 
 
-def make(
+def contacts(connection: duckdb.DuckDBPyConnection, sources: Sources) -> None:
+    """``journey_contacts``: those there are, by number."""
+    connection.execute(f"create or replace temp table journey_contacts ({FACTS[CONTACTS]})")
+    connection.execute(
+        "insert into journey_contacts select row_number() over () - 1, contact_id, "
+        "coalesce(map($1::varchar[], $2::varchar[])[country], $3) from marts.dim_contacts",
+        [list(sources.time_zones), list(sources.time_zones.values()), sources.time_zone],
+    )
+
+
+CONTACTS = "journey_contacts"
+
+
+def gather(
     connection: duckdb.DuckDBPyConnection,
     plan: Plan,
     versions: list[Version],
     sources: Sources,
     as_of: datetime,
+    since: datetime,
+    without: Iterable[int] = (),
 ) -> None:
-    """Make the tables of :data:`~reverse_etl.journeys.tick.FACTS`; ``journey_log`` must stand."""
-    for name, columns in FACTS.items():
-        connection.execute(f"create or replace temp table {name} ({columns})")
+    """What counts by ``as_of``, for ticks from ``since`` on: ``journey_happened`` and
+    ``journey_triggered`` with ``known_at``, ``journey_stops``.
+
+    ``journey_contacts``, ``plan_versions`` and ``tick_standing`` must stand. Of events, those of
+    people who stand in a journey or have a trigger are kept, but the numbers ``without``; they may
+    be triggers nevertheless.
+    """
+    happened = _happened(plan, sources, as_of, _earliest(connection, plan, since))
     connection.execute(
-        "insert into journey_contacts "
-        "select contact_id, coalesce(map($1::varchar[], $2::varchar[])[country], $3) "
-        "from marts.dim_contacts",
-        [list(sources.time_zones), list(sources.time_zones.values()), sources.time_zone],
-    )
-    for version in versions:
-        if version.in_force in (None, version.journey) and version.is_open:
-            for query, values in _triggers(version, sources, as_of):
-                connection.execute(
-                    f"insert into journey_triggers select $1, contact_id, moment, evidence "
-                    f"from ({query})",
-                    [version.key, *values],
-                )
-    connection.execute(
+        f"""
+        create or replace temp table journey_happened as
+        select h.number, c.cid, h.moment, h.known_at, h.evidence
+        from ({happened}) as h
+        join journey_contacts as c on h.contact_id = c.contact_id
+        where h.known_at <= {_at(as_of)}
         """
-        create or replace temp table journey_people as
-        select distinct contact_id from (
-            select contact_id from journey_log
-            where kind != 'watch'
-            union all select contact_id from journey_triggers
+    )
+    _register(connection, plan, versions)
+    triggers = " union all ".join(_triggers(connection, sources))
+    connection.execute(
+        f"""
+        create or replace temp table journey_triggered as
+        select t.jid, c.cid, t.moment, t.known_at, t.evidence
+        from ({triggers}) as t join journey_contacts as c on t.contact_id = c.contact_id
+        where t.known_at <= {_at(as_of)} and t.moment > {_at(since - TRIGGER_AGE)}
+        union all
+        select v.jid, h.cid, h.moment, h.known_at, h.evidence
+        from journey_happened as h join plan_versions as v on h.number = v.trigger_number
+        where h.moment > {_at(since - TRIGGER_AGE)} and {not sources.only_by_hand}
+        """
+    )
+    connection.execute(
+        f"""
+        delete from journey_happened
+        where number not in ({_listed(plan.followed - set(without))}) or cid not in (
+            select cid from tick_standing union all select cid from journey_triggered
         )
         """
     )
-    for number, happening in plan.happenings.items():
-        connection.execute(
-            f"insert into journey_events select {number}, contact_id, moment, min(evidence) "
-            f"from ({_happened(happening, sources, as_of)}) "
-            "where contact_id in (select contact_id from journey_people) group by all"
-        )
-    _truths(connection, plan, sources, as_of)
     stopped = ", ".join(f"'{state}'" for state in STOPPED)
     connection.execute(
         f"""
-        insert into journey_stops
-        select contact_id, purpose, min(evidence_id) from marts.consent_states
-        where contact_id in (select contact_id from journey_people)
-        group by contact_id, purpose having bool_and(state in ({stopped}))
+        create or replace temp table journey_stops as
+        select c.cid, s.purpose, min(s.evidence_id) as evidence
+        from marts.consent_states as s join journey_contacts as c on s.contact_id = c.contact_id
+        where s.purpose in (select purpose from plan_versions)
+        group by all having bool_and(s.state in ({stopped}))
         """
     )
-    if sources.outcomes is not None:
-        connection.execute(f"insert into journey_outcomes from ({sources.outcomes})")
 
 
-def _happened(happening: Happening, sources: Sources, as_of: datetime) -> str:
-    """A SELECT of ``contact_id, moment, evidence``, cut at both clocks; touches have only one."""
-    rows = leaves.event_rows(0, happening, sources.fields, list(sources.names), as_of)
-    before = exp.LT(this=leaves.column("e", "occurred_at"), expression=leaves.moment(as_of))
-    rows = rows.where(before)
-    if happening.event is not None:
-        known = leaves.column("e", "known_at")
-        rows = rows.where(exp.LTE(this=known, expression=leaves.moment(as_of)))
-    ident = "message_id" if happening.event is not None else "touch_id"
-    rows = rows.select(exp.alias_(leaves.column("e", ident), "evidence"))
-    return (
-        "select contact_id, occurred_at as moment, evidence "
-        f"from ({rows.sql('duckdb')}) as happened"
+def at(connection: duckdb.DuckDBPyConnection, as_of: datetime, before: datetime | None) -> str:
+    """Cut what was gathered for a tick; the table of news since the tick ``before``, if any."""
+    shown = f"from journey_happened where known_at <= {_at(as_of)}"
+    columns = "number, cid, moment, evidence"
+    connection.execute(f"create or replace temp view journey_events as select {columns} {shown}")
+    connection.execute(
+        f"""
+        create or replace temp table journey_triggers as
+        select jid, cid, moment, evidence from journey_triggered
+        where known_at <= {_at(as_of)} and moment > {_at(as_of - TRIGGER_AGE)}
+        """
     )
-
-
-def _triggers(version: Version, sources: Sources, as_of: datetime) -> list[tuple[str, list[Any]]]:
-    """SELECTs of ``contact_id, moment, evidence``; the first parameter is the journey's key."""
-    trigger = version.journey.trigger
-    at = f"timestamp '{as_of:%Y-%m-%d %H:%M:%S.%f}'"
-    by_hand: tuple[str, list[Any]] = (
-        f"select contact_id, known_at as moment, concat('by hand ', request_id) as evidence "
-        f"from {sources.enrolments} where journey = $1 and known_at <= {at}",
-        [],
+    if before is None:
+        return "journey_events"
+    connection.execute(
+        f"create or replace temp table journey_news as "
+        f"select {columns} {shown} and known_at > {_at(before)}"
     )
-    found = [by_hand]
-    if sources.only_by_hand:
-        return found
-    if isinstance(trigger, EventTrigger):
-        found.append((_happened(trigger, sources, as_of), []))
-    elif isinstance(trigger, SegmentTrigger):
-        changes = (
-            f"(select * from {sources.changes} where segment = $2 and member_type = 'contact' "
-            f"and known_at <= {at})"
-        )
+    return "journey_news"
+
+
+def asked(plan: Plan, as_of: datetime, news: str) -> list[str]:
+    """SELECTs of whom conditions may be asked at a tick: those who may leave, enter or go on."""
+    found = [
+        """
+        select t.cid from journey_triggers as t
+        join plan_versions as v on t.jid = v.jid and v.is_open
+        anti join (
+            select e.jid, e.cid from tick_enrolled as e
+            join plan_versions as v on e.jid = v.jid and v.is_open and v.reentry = 'never'
+        ) as past on t.jid = past.jid and t.cid = past.cid
+        """
+    ]
+    if plan.asked("exit_number"):
         found.append(
-            (
-                "select member_id as contact_id, known_at as moment, "
-                f"concat(segment, ' ', sequence) as evidence from {changes} "
-                f"where change = 'entered' and sequence > (select min(sequence) from {changes})",
-                [trigger.segment],
-            )
+            "select s.cid from tick_standing as s join plan_versions as v using (vid) "
+            "where v.exit_number is not null"
         )
-        if trigger.existing:
-            launch = f"timestamp '{version.since:%Y-%m-%d %H:%M:%S.%f}'"
-            found.append(
-                (
-                    f"select member_id as contact_id, {launch} as moment, "
-                    f"'a member at the launch' as evidence from {changes} "
-                    f"where known_at <= {launch} group by member_id "
-                    "having arg_max(change, sequence) = 'entered'",
-                    [trigger.segment],
-                )
-            )
-    elif isinstance(trigger, FormTrigger):
+    if "condition" in plan.hows:
+        found.append(f"select cid from ({walking.going(plan, _at(as_of), news)})")
+    if plan.has_moves:
         found.append(
-            (
-                "select contact_id, occurred_at as moment, submission_id as evidence "
-                "from marts.fct_form_submissions where $2 in (form_id, form_name) "
-                f"and contact_id is not null and occurred_at < {at} and known_at <= {at}",
-                [trigger.form],
-            )
+            "select s.cid from tick_standing as s join plan_versions as v using (vid) "
+            "where v.edit = 'move'"
         )
-    elif isinstance(trigger, DateTrigger):
-        found.append(_date_trigger(trigger, at))
     return found
 
 
-def _date_trigger(trigger: DateTrigger, at: str) -> tuple[str, list[Any]]:
+def _at(time: datetime) -> str:
+    return f"timestamp '{time:%Y-%m-%d %H:%M:%S.%f}'"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(str(number) for number in sorted(numbers)) or "null"
+
+
+def _earliest(connection: duckdb.DuckDBPyConnection, plan: Plan, since: datetime) -> datetime:
+    """No event from before counts for anybody."""
+    row = connection.execute(
+        "select min(least(entered_at, arrived_at)) from tick_standing"
+    ).fetchone()
+    earliest = [row[0]] if row is not None and row[0] is not None else []
+    if plan.asked("trigger_number"):
+        earliest.append(since - TRIGGER_AGE)
+    return min([since, *earliest])
+
+
+# ---- what happened -----------------------------------------------------------------------------
+
+
+def _happened(plan: Plan, sources: Sources, as_of: datetime, since: datetime) -> str:
+    """A SELECT of ``number, contact_id, moment, known_at, evidence``; touches are known at once."""
+    parts = [
+        "select null::integer as number, null::varchar as contact_id, null::timestamp as moment, "
+        "null::timestamp as known_at, null::varchar as evidence where false"
+    ]
+    for is_event, rows in _rows(plan.happenings, sources, as_of, since):
+        ident = "message_id" if is_event else "touch_id"
+        rows = rows.select(exp.alias_(leaves.column("e", ident), "evidence"))
+        if is_event:
+            rows = rows.select(leaves.column("e", "known_at"))
+        after = "occurred_at + interval 1 microsecond"
+        known = f"greatest(known_at, {after})" if is_event else after
+        parts.append(
+            f"select happening, contact_id, occurred_at, {known}, evidence "
+            f"from ({rows.sql('duckdb')})"
+        )
+    return " union all ".join(parts)
+
+
+def _rows(
+    wanted: Mapping[int, Happening], sources: Sources, as_of: datetime, since: datetime
+) -> Iterator[tuple[bool, exp.Select]]:
+    """Happenings that only a name tells apart in one reading, each other one in its own."""
+    names = list(sources.names)
+    for is_event in (True, False):
+        plain = []
+        for number, happening in wanted.items():
+            if (happening.event is not None) != is_event:
+                continue
+            if happening.where or happening.name in NAMED_TYPES:
+                yield (
+                    is_event,
+                    leaves.event_rows(number, happening, sources.fields, names, as_of, since),
+                )
+            else:
+                plain.append((number, happening))
+        for rows in leaves.plain_rows(plain, names, since):
+            yield is_event, rows
+
+
+# ---- triggers ----------------------------------------------------------------------------------
+
+_TRIGGERS = pa.schema(
+    [
+        ("journey", pa.string()),
+        ("jid", pa.int32()),
+        ("kind", pa.string()),
+        ("subject", pa.string()),
+        ("days", pa.int32()),
+        ("is_existing", pa.bool_()),
+        ("launched_at", pa.timestamp("us")),
+    ]
+)
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection, plan: Plan, versions: Iterable[Version]
+) -> None:
+    """``plan_triggers``: what takes people in, of the versions in force."""
+    rows: list[dict[str, Any]] = []
+    for version in versions:
+        if version.in_force not in (None, version.journey) or not version.is_open:
+            continue
+        trigger = version.journey.trigger
+        row: dict[str, Any] = {"journey": version.key, "jid": plan.journeys[version.key]}
+        if isinstance(trigger, SegmentTrigger):
+            row |= {"kind": "segment", "subject": trigger.segment}
+            row |= {"is_existing": trigger.existing, "launched_at": version.since}
+        elif isinstance(trigger, FormTrigger):
+            row |= {"kind": "form", "subject": trigger.form}
+        elif isinstance(trigger, DateTrigger):
+            row |= {"kind": "date", "subject": trigger.date, "days": trigger.days}
+        rows.append(row)
+    connection.register("given_triggers", pa.Table.from_pylist(rows, schema=_TRIGGERS))
+    connection.execute("create or replace temp table plan_triggers as from given_triggers")
+    connection.unregister("given_triggers")
+
+
+def _triggers(connection: duckdb.DuckDBPyConnection, sources: Sources) -> list[str]:
+    """SELECTs of ``jid, contact_id, moment, known_at, evidence`` besides those of events."""
+    by_hand = f"""
+        select p.jid, e.contact_id, e.known_at as moment, e.known_at,
+            concat('by hand ', e.request_id) as evidence
+        from {sources.enrolments} as e join plan_triggers as p on e.journey = p.journey
+    """
+    found = [by_hand]
+    if sources.only_by_hand:
+        return found
+    subjects = connection.execute(
+        "select distinct kind, subject from plan_triggers where kind is not null order by all"
+    ).fetchall()
+    kinds = {kind for kind, _ in subjects}
+    if "segment" in kinds:
+        found += _segment_triggers(sources)
+    if "form" in kinds:
+        found.append(
+            """
+            select p.jid, s.contact_id, s.occurred_at,
+                greatest(s.known_at, s.occurred_at + interval 1 microsecond), s.submission_id
+            from marts.fct_form_submissions as s
+            join plan_triggers as p
+                on p.kind = 'form' and (p.subject = s.form_id or p.subject = s.form_name)
+            where s.contact_id is not null
+            """
+        )
+    found += [_date_trigger(subject) for kind, subject in subjects if kind == "date"]
+    return found
+
+
+def _segment_triggers(sources: Sources) -> list[str]:
+    """Who came in after the segment's first evaluation, and who was a member at the launch."""
+    changes = (
+        f"(select * from {sources.changes} where member_type = 'contact' "
+        "and segment in (select subject from plan_triggers where kind = 'segment'))"
+    )
+    came = f"""
+        select p.jid, c.member_id, c.known_at, c.known_at, concat(c.segment, ' ', c.sequence)
+        from {changes} as c
+        join plan_triggers as p on p.kind = 'segment' and c.segment = p.subject
+        join (
+            select segment, min(sequence) as sequence from {changes} group by segment
+        ) as first on c.segment = first.segment and c.sequence > first.sequence
+        where c.change = 'entered'
+    """
+    existing = f"""
+        select p.jid, c.member_id, p.launched_at, p.launched_at, 'a member at the launch'
+        from {changes} as c
+        join plan_triggers as p
+            on p.kind = 'segment' and p.is_existing and c.segment = p.subject
+                and c.known_at <= p.launched_at
+        group by p.jid, c.member_id, p.launched_at
+        having arg_max(c.change, c.sequence) = 'entered'
+    """
+    return [came, existing]
+
+
+def _date_trigger(subject: str) -> str:
     """The date plus its days at midnight UTC; a date that moves is a trigger of its own."""
-    owner, _, name = trigger.date.partition(".")
+    owner, _, name = subject.partition(".")
     columns = CONTACT_FIELDS if owner == "contact" else ACCOUNT_FIELDS
     if name in columns:
         dates = f'select {owner}_id as owner_id, cast("{name}" as timestamp) as day '
         dates += f"from marts.{owner}_features"
-        values: list[Any] = [trigger.days]
     else:
         dates = "select owner_id, time_value as day from marts.field_values "
-        dates += f"where owner = '{owner}' and property = $3"
-        values = [trigger.days, name]
+        dates += f"where owner = '{owner}' and property = {_text(name)}"
     join = "contact_id" if owner == "contact" else "account_id"
-    return (
-        f"""
-        select people.contact_id, date_trunc('day', dates.day) + to_days($2) as moment,
-            strftime(dates.day, '%Y-%m-%d') as evidence
+    moment = "date_trunc('day', dates.day) + to_days(p.days)"
+    return f"""
+        select p.jid, people.contact_id, {moment}, {moment}, strftime(dates.day, '%Y-%m-%d')
         from ({dates}) as dates
         join marts.contact_features as people on dates.owner_id = people.{join}
-        where date_trunc('day', dates.day) + to_days($2) <= {at}
-        """,
-        values,
-    )
+        join plan_triggers as p on p.kind = 'date' and p.subject = {_text(subject)}
+    """
 
 
-def _truths(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, sources: Sources, as_of: datetime
-) -> None:
-    """Each condition's truth of everybody it may be asked of, with that of each of its leaves."""
-    if not plan.conditions:
-        return
-    asked = {
-        f"journey_condition_{number}": Segment(name="A condition", where=condition)
-        for number, condition in plan.conditions.items()
-    }
-    everything = Segments(segments={**sources.segments.segments, **asked})
-    wanted: set[str] = set(asked)
-    waiting = list(asked)
-    while waiting:
-        for other in everything.segments[waiting.pop()].references() - wanted:
-            wanted.add(other)
-            waiting.append(other)
-    chosen = Segments(segments={key: everything.segments[key] for key in sorted(wanted)})
-    compiled = compile_segments(chosen, sources.fields, list(sources.names), as_of)
-    connection.execute(f"create or replace temp table asked as {compiled.verdicts_sql('contact')}")
-    watched = {n for n in plan.versions.column("watch_number").to_pylist() if n is not None}
-    for number, key in zip(plan.conditions, asked, strict=True):
-        parts = []
-        for _, unit, _, leaf in asked[key].leaves():
-            name = compiled.leaf_column(unit, leaf)
-            if unit == "contact" and name is not None:
-                label = exp.Literal.string(f"{label_of(leaf)}: ").sql("duckdb")
-                parts.append(f'concat({label}, "{name}")')
-        evidence = f"concat_ws('; ', {', '.join(parts)})" if parts else "null"
-        people = (
-            ""
-            if number in watched
-            else ("where contact_id in (select contact_id from journey_people)")
-        )
-        connection.execute(
-            f'insert into journey_truths select {number}, contact_id, "v_{key}", {evidence} '
-            f"from asked {people}"
-        )
-    connection.execute("drop table asked")
+def _text(value: str) -> str:
+    return exp.Literal.string(value).sql("duckdb")

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from reverse_etl.journeys import versions
 from workspace.clock import iso
-from workspace.definitions.journeys import Journey, Send
+from workspace.definitions.journeys import Journey, Send, occasion_of
+from workspace.definitions.times import given_text
 from workspace.lake import Lake
 from workspace.streams import STREAMS
 
@@ -34,6 +35,8 @@ _SENDS = pa.schema(
         ("keeps_seconds", pa.int64()),
         ("on_capped", pa.string()),
         ("approval", pa.string()),
+        ("occasion", pa.string()),
+        ("given", pa.string()),
     ]
 )
 
@@ -59,24 +62,31 @@ def store(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) ->
     return rows.num_rows
 
 
-def arrivals(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime) -> None:
-    """``journey_arrivals``: the log's arrivals at send nodes with the intent of each."""
+def arrivals(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime, among: str | None = None
+) -> None:
+    """``journey_arrivals``: the log's arrivals at send nodes with the intent of each.
+
+    ``among`` is a table of the enrolments that are asked for, if not all are.
+    """
+    log = f"(from journey_log semi join {among} using (enrolment_id))" if among else "journey_log"
     connection.register("given_sends", pa.Table.from_pylist(_sends(lake, as_of), schema=_SENDS))
     connection.execute(
-        """
+        f"""
         create or replace temp table journey_arrivals as
         with arrivals as (
             select log.enrolment_id, log.journey, log.version, log.next_node as node,
-                log.contact_id, first.contact_id as first_contact_id, log.left_at, log.known_at,
+                log.contact_id, first.contact_id as first_contact_id, first.evidence,
+                log.left_at, log.known_at,
                 concat(
                     log.occurrence, '.',
                     row_number() over (
                         partition by log.enrolment_id, log.next_node order by log.step_number
                     )
                 ) as occurrence
-            from journey_log as log
+            from {log} as log
             join (
-                select enrolment_id, logged_contact_id as contact_id from journey_log
+                select enrolment_id, logged_contact_id as contact_id, evidence from {log}
                 where step_number = 1 and kind != 'watch'
             ) as first on log.enrolment_id = first.enrolment_id
             where log.kind != 'watch' and log.next_node is not null
@@ -106,6 +116,9 @@ def arrivals(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime)
             s.approval,
             cast(null as varchar) as experiment,
             cast(null as varchar) as variant,
+            case when s.occasion is not null then concat(s.occasion, ':', a.evidence) end
+                as occasion,
+            s.given,
             a.known_at
         from arrivals as a
         join given_sends as s
@@ -150,5 +163,7 @@ def _sends(lake: Lake, as_of: datetime) -> list[dict[str, Any]]:
                     "keeps_seconds": node.not_after.seconds,
                     "on_capped": node.on_capped,
                     "approval": journey.hash if journey.needs_approval else None,
+                    "occasion": occasion_of(journey),
+                    "given": given_text(journey.values),
                 }
     return list(rows.values())

@@ -20,11 +20,13 @@ from workspace.definitions.journeys import (
     Ask,
     ConditionTrigger,
     Cooldown,
+    EventTrigger,
     Exit,
     For,
     Happening,
     Journey,
     MoveTo,
+    Send,
     Split,
     Until,
     UntilEvent,
@@ -45,18 +47,20 @@ NODES = pa.schema(
         ("seconds", pa.int64()),
         ("minute", pa.int32()),
         ("days", pa.int32()),
+        ("ahead", pa.list_(pa.int32())),
         ("number", pa.int32()),
         ("salt", pa.string()),
-        ("outcome", pa.string()),
+        ("outcome", pa.int16()),
         ("next", pa.int32()),
         ("other", pa.int32()),
         ("has_circles", pa.bool_()),
+        ("is_send", pa.bool_()),
     ]
 )
 BRANCHES = pa.schema(
     [
         ("nid", pa.int32()),
-        ("label", pa.string()),
+        ("outcome", pa.int16()),
         ("from_bucket", pa.int32()),
         ("to_bucket", pa.int32()),
         ("next", pa.int32()),
@@ -65,6 +69,7 @@ BRANCHES = pa.schema(
 VERSIONS = pa.schema(
     [
         ("vid", pa.int32()),
+        ("jid", pa.int32()),
         ("journey", pa.string()),
         ("version", pa.int64()),
         ("is_open", pa.bool_()),
@@ -77,6 +82,7 @@ VERSIONS = pa.schema(
         ("exit_number", pa.int32()),
         ("watch_number", pa.int32()),
         ("goal_number", pa.int32()),
+        ("trigger_number", pa.int32()),
         ("expires_seconds", pa.int64()),
         ("reentry", pa.string()),
         ("cooldown_seconds", pa.int64()),
@@ -85,6 +91,27 @@ VERSIONS = pa.schema(
         ("edit_version", pa.int64()),
         ("edit_next", pa.int32()),
     ]
+)
+#: What a step may say besides the branches of splits; their places are their numbers.
+OUTCOMES = (
+    "entered",
+    "waited",
+    "event",
+    "timed_out",
+    "then",
+    "else",
+    "requested",
+    "done",
+    "failed",
+    "completed",
+    "criteria",
+    "erased",
+    "superseded",
+    "edited",
+    "goal",
+    "unsubscribed",
+    "expired",
+    "moved",
 )
 
 
@@ -112,17 +139,49 @@ class Plan:
     versions: pa.Table
     happenings: dict[int, Happening]
     conditions: dict[int, Any]
-    has_until: bool
+    journeys: dict[str, int]
+    outcomes: list[str]
 
     @property
     def is_empty(self) -> bool:
         return self.versions.num_rows == 0
+
+    @property
+    def hows(self) -> set[str]:
+        """The ways of passing a node that occur."""
+        return set(self.nodes.column("how").to_pylist())
+
+    @property
+    def has_moves(self) -> bool:
+        """Whether an edit takes people to a node of another version."""
+        return "move" in self.versions.column("edit").to_pylist()
+
+    @property
+    def followed(self) -> set[int]:
+        """The happenings that somebody in a journey waits for or ends by."""
+        nodes = zip(
+            self.nodes.column("how").to_pylist(),
+            self.nodes.column("number").to_pylist(),
+            strict=True,
+        )
+        return {number for how, number in nodes if how == "event"} | self.asked("goal_number")
+
+    def asked(self, column: str) -> set[int]:
+        """The numbers in a column of the versions (``exit_number``) or nodes (``number``)."""
+        table = self.versions if column in VERSIONS.names else self.nodes
+        return {number for number in table.column(column).to_pylist() if number is not None}
 
 
 @dataclass
 class _Numbers:
     happenings: dict[str, tuple[int, Happening]] = field(default_factory=dict)
     conditions: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(
+        default_factory=lambda: {name: number for number, name in enumerate(OUTCOMES)}
+    )
+
+    def outcome(self, name: str) -> int:
+        return self.outcomes.setdefault(name, len(self.outcomes))
 
     def happening(self, given: Happening | None) -> int | None:
         if given is None:
@@ -143,7 +202,9 @@ def plan(versions: Iterable[Version]) -> Plan:
     given = list(versions)
     numbers = _Numbers()
     nids: dict[tuple[str, int, str], int] = {}
+    jids: dict[str, int] = {}
     for version in given:
+        jids.setdefault(version.key, len(jids))
         for node in version.journey.nodes:
             nids[version.key, version.journey.version, node] = len(nids)
     nodes: list[dict[str, Any]] = []
@@ -164,13 +225,14 @@ def plan(versions: Iterable[Version]) -> Plan:
                 "version": journey.version,
                 "node": key,
                 "has_circles": journey.has_circles,
+                "is_send": isinstance(node, Send),
             }
             if isinstance(node, Split):
                 row["salt"] = node.salt or f"{version.key}.{key}"
                 branches += [
                     {
                         "nid": row["nid"],
-                        "label": label,
+                        "outcome": numbers.outcome(label),
                         "from_bucket": start,
                         "to_bucket": end,
                         "next": to(after),
@@ -184,16 +246,17 @@ def plan(versions: Iterable[Version]) -> Plan:
     return Plan(
         pa.Table.from_pylist(nodes, schema=NODES),
         pa.Table.from_pylist(branches, schema=BRANCHES),
-        pa.Table.from_pylist(list(_versions(given, nids, numbers)), schema=VERSIONS),
+        pa.Table.from_pylist(list(_versions(given, nids, jids, numbers)), schema=VERSIONS),
         {number: happening for number, happening in numbers.happenings.values()},
         {number: condition for number, condition in numbers.conditions.values()},
-        any(row["how"] == "until" for row in nodes),
+        jids,
+        list(numbers.outcomes),
     )
 
 
 def _node(node: Any, numbers: _Numbers) -> dict[str, Any]:
     if isinstance(node, Exit):
-        return {"kind": "exit", "how": "exit", "outcome": node.exit}
+        return {"kind": "exit", "how": "exit", "outcome": numbers.outcome(node.exit)}
     if isinstance(node, Ask):
         number = numbers.condition(node.condition)
         return {"kind": "condition", "how": "condition", "number": number}
@@ -202,18 +265,30 @@ def _node(node: Any, numbers: _Numbers) -> dict[str, Any]:
     if isinstance(node, Wait):
         wait = node.wait
         if isinstance(wait, For):
-            return {"kind": "wait", "how": "for", "seconds": wait.seconds}
+            waited = numbers.outcome("waited")
+            return {"kind": "wait", "how": "for", "seconds": wait.seconds, "outcome": waited}
         if isinstance(wait, Until):
-            return {"kind": "wait", "how": "until", "minute": wait.minute, "days": wait.days}
+            until = {"minute": wait.minute, "days": wait.days, "ahead": _ahead(wait.days)}
+            return {"kind": "wait", "how": "until", **until, "outcome": numbers.outcome("waited")}
         assert isinstance(wait, UntilEvent)
         number = numbers.happening(wait)
         return {"kind": "wait", "how": "event", "number": number, "seconds": wait.timeout.seconds}
-    is_held = getattr(node, "on_failure", None) is not None
-    return {"kind": "action", "how": "hold" if is_held else "pass"}
+    if getattr(node, "on_failure", None) is not None:
+        return {"kind": "action", "how": "hold"}
+    return {"kind": "action", "how": "pass", "outcome": numbers.outcome("requested")}
+
+
+def _ahead(days: int) -> list[int]:
+    """From each day of the week, Monday first: in how many days the next allowed one is."""
+    allowed = [bool(days >> day & 1) for day in range(7)]
+    return [next(n for n in range(1, 8) if allowed[(day + n) % 7]) for day in range(7)]
 
 
 def _versions(
-    given: list[Version], nids: Mapping[tuple[str, int, str], int], numbers: _Numbers
+    given: list[Version],
+    nids: Mapping[tuple[str, int, str], int],
+    jids: Mapping[str, int],
+    numbers: _Numbers,
 ) -> Iterable[dict[str, Any]]:
     shares = _shares(given)
     for vid, version in enumerate(given):
@@ -229,6 +304,7 @@ def _versions(
         watched = trigger.becomes if isinstance(trigger, ConditionTrigger) else None
         yield {
             "vid": vid,
+            "jid": jids[version.key],
             "journey": version.key,
             "version": journey.version,
             "is_open": version.is_open,
@@ -241,6 +317,9 @@ def _versions(
             "exit_number": numbers.condition(journey.exit_when),
             "watch_number": numbers.condition(watched),
             "goal_number": numbers.happening(journey.goal),
+            "trigger_number": numbers.happening(trigger)
+            if isinstance(trigger, EventTrigger) and version.is_open and newest == journey
+            else None,
             "expires_seconds": journey.expires_after and journey.expires_after.seconds,
             "reentry": "cooldown" if isinstance(reentry, Cooldown) else reentry,
             "cooldown_seconds": round(reentry.after_days * 86_400)

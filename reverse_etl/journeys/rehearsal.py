@@ -16,9 +16,11 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
-from reverse_etl.journeys import facts, versions
+from reverse_etl.journeys import facts, standing, versions
+from reverse_etl.journeys.conditions import Conditions
 from reverse_etl.journeys.plan import Plan, Version, plan
-from reverse_etl.journeys.tick import STEPS, tick
+from reverse_etl.journeys.telling import SCHEMA
+from reverse_etl.journeys.tick import FACTS, step
 from reverse_etl.publish import need, published_as_of, reader
 from workspace.definitions import nearest
 from workspace.definitions.journeys import LAUNCH_WINDOW, Journey, Journeys, Send
@@ -26,7 +28,6 @@ from workspace.definitions.segment_fields import Fields
 from workspace.definitions.segments import Segments
 from workspace.lake import Lake
 from workspace.paths import Paths
-from workspace.streams import STREAMS
 
 Responses = Literal["recorded", "none"]
 #: Marts that facts are made of.
@@ -150,40 +151,44 @@ class Stage:
             enrolled = [(key, one, start) for one in contacts or []]
             _relation(connection, "rehearsed_enrolments", enrolled)
             sources = self._sources(connection, is_by_hand=contacts is not None)
-            empty = STREAMS[STEPS].schema.empty_table()
-            connection.register("no_steps", empty)
-            connection.execute("create temp table journey_log as from no_steps")
-            days = []
-            for at in moments:
-                steps = self._tick(connection, planned, given, sources, at, responses)
-                days.append(_day(connection, steps, at, journey))
+            days, told = [], []
+            for steps, day in self._ticks(connection, planned, given, sources, moments, responses):
+                days.append(day)
+                told.append(steps)
+            _log(connection, told)
             return _summary(connection, days, key, journey)
 
-    def _tick(
+    def _ticks(
         self,
         connection: duckdb.DuckDBPyConnection,
         planned: Plan,
         given: list[Version],
         sources: facts.Sources,
-        at: datetime,
+        moments: list[datetime],
         responses: Responses,
-    ) -> pa.Table:
-        facts.make(connection, planned, given, sources, at)
-        if responses == "none":
-            answered = [
-                str(number)
-                for number, happening in planned.happenings.items()
-                if happening.name.lower().startswith(ANSWERS)
-            ]
-            if answered:
-                connection.execute(
-                    f"delete from journey_events where number in ({', '.join(answered)})"
-                )
-        steps = tick(connection, planned, at)
-        connection.register("new_rows", steps)
-        connection.execute("insert into journey_log by name select * from new_rows")
-        connection.unregister("new_rows")
-        return steps
+    ) -> Iterator[tuple[pa.Table, Day]]:
+        """Tick after tick over what is gathered once; each goes on from the one before."""
+        _log(connection, [])
+        facts.contacts(connection, sources)
+        standing.fold(connection)
+        standing.number(connection, planned)
+        answers = [
+            number
+            for number, happening in planned.happenings.items()
+            if responses == "none" and happening.name.lower().startswith(ANSWERS)
+        ]
+        facts.gather(connection, planned, given, sources, moments[-1], moments[0], answers)
+        connection.execute(f"create temp table journey_outcomes ({FACTS['journey_outcomes']})")
+        conditions = Conditions(planned, sources)
+        conditions.keep(connection, moments[-1])
+        before = None
+        for at in moments:
+            news = facts.at(connection, at, before)
+            conditions.decide(connection, at, facts.asked(planned, at, news))
+            steps = step(connection, planned, at, news)
+            standing.go_on(connection, planned)
+            yield steps, _day(connection, at)
+            before = at
 
     # ---- before a change is applied ------------------------------------------------------------
 
@@ -281,24 +286,24 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)
 
 
-def _day(
-    connection: duckdb.DuckDBPyConnection, steps: pa.Table, at: datetime, journey: Journey
-) -> Day:
-    sends = {key for key, node in journey.nodes.items() if isinstance(node, Send)}
-    rows = steps.select(["kind", "next_node", "outcome"]).to_pylist()
-    waiting = connection.execute(
-        "select count(*) from (select arg_max({n: next_node}, step_number) as last "
-        "from journey_log where kind != 'watch' group by enrolment_id) where last.n is not null"
+def _log(connection: duckdb.DuckDBPyConnection, told: list[pa.Table]) -> None:
+    """``journey_log`` with these steps."""
+    schema = pa.schema([field for field in SCHEMA if field.name != "sequence"])
+    connection.register("told_steps", pa.concat_tables([schema.empty_table(), *told]))
+    connection.execute("create or replace temp table journey_log as from told_steps")
+    connection.unregister("told_steps")
+
+
+def _day(connection: duckdb.DuckDBPyConnection, at: datetime) -> Day:
+    row = connection.execute(
+        """
+        select count(*) filter (s.nid is null), count(*) filter (n.is_send),
+            count(*) filter (s.next is null), (select count(*) from tick_standing)
+        from new_steps as s left join plan_nodes as n on s.next = n.nid
+        """
     ).fetchone()
-    assert waiting is not None
-    mine = [row for row in rows if row["kind"] != "watch"]
-    return Day(
-        at,
-        sum(row["kind"] == "trigger" for row in mine),
-        sum(row["next_node"] in sends for row in mine),
-        sum(row["next_node"] is None for row in mine),
-        waiting[0],
-    )
+    assert row is not None
+    return Day(at, *row)
 
 
 def _summary(

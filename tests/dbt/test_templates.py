@@ -10,7 +10,13 @@ import pytest
 
 from tests.dbt.lakehouse import Lakehouse
 
-MODELS = ("template_versions", "email_templates", "sms_templates", "assets")
+MODELS = (
+    "stg_messages__template_parts",
+    "template_versions",
+    "email_templates",
+    "sms_templates",
+    "assets",
+)
 
 
 def part(template: str, sequence: int, **more: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,20 +21,6 @@ from workspace.streams import STREAMS
 
 NOW = datetime(2026, 1, 1)
 TABLE = schema.consent_events
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    return request.getfixturevalue("postgres_url")
-
-
-@pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    opened = open_ledger(url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

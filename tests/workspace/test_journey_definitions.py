@@ -17,6 +17,7 @@ from workspace.definitions.journey_files import load_journeys
 from workspace.definitions.journeys import Journey, Split, branches_of
 from workspace.definitions.reading import DefinitionError
 from workspace.definitions.segment_fields import Fields
+from workspace.definitions.templates import Template
 from workspace.paths import PROJECT
 
 GOOD = """\
@@ -41,11 +42,25 @@ CONSENT = Consent.model_validate(
 )
 
 
+TEMPLATES = {
+    "welcome": Template.model_validate(
+        {
+            "name": "Welcome",
+            "vertical": "medical",
+            "class": "marketing",
+            "purpose": "marketing",
+            "channels": ["email", "sms"],
+            "fields": {"stand": {"from": "event.stand"}},
+        }
+    )
+}
+
+
 def faults(folder: Path, text: str, name: str = "welcome") -> list[str]:
     (folder / "journeys").mkdir(exist_ok=True)
     (folder / "journeys" / f"{name}.yml").write_text(text)
     try:
-        load_journeys(folder, Fields(), {"customers"}, {"medical"}, CONSENT)
+        load_journeys(folder, Fields(), {"customers"}, {"medical"}, CONSENT, TEMPLATES)
     except DefinitionError as error:
         return [fault.removeprefix(f"{folder}/journeys/") for fault in error.faults]
     return []
@@ -72,6 +87,9 @@ def test_a_good_journey_has_no_faults(tmp_path: Path) -> None:
         ("version: 1", "version: 0", "welcome.yml:2: version:"),
         ("name: Welcome", "name: Welcome\ncolour: red", "welcome.yml:2: colour: unknown field"),
         ("{event: opened}", "{field: contact.nothing, is: 1}", "no field 'contact.nothing'"),
+        ("template: welcome", "template: welcom", "did you mean 'welcome'?"),
+        ("channel: email", "channel: push", "welcome is not for push (its template.yml)"),
+        ("event: form_submitted", "manual: true", "give stand: template welcome needs it"),
         ("next: ask", "next: done", "nothing leads to 'ask'"),
         ("trigger: {event: form_submitted}", "trigger: {date: contact.role}", "is a text, not"),
     ],

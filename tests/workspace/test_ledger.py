@@ -6,7 +6,6 @@ import multiprocessing
 import stat
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -18,22 +17,6 @@ from alembic.migration import MigrationContext
 from workspace.ledger import CHUNK_ROWS, Ledger, open_ledger, schema
 
 NOW = datetime(2026, 1, 1)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        folder = tmp_path / "with a space"
-        folder.mkdir()
-        return f"sqlite:///{folder / 'ledger.db'}"
-    return request.getfixturevalue("postgres_url")
-
-
-@pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    opened = open_ledger(url)
-    yield opened
-    opened.close()
 
 
 def suppression(number: int) -> dict[str, object]:

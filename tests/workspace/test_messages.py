@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,20 +19,6 @@ from workspace.ledger.messages import Message, enqueue, export
 
 NOW = datetime(2026, 10, 1)
 TABLE = schema.messages
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    return request.getfixturevalue("postgres_url")
-
-
-@pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    opened = open_ledger(url)
-    yield opened
-    opened.close()
 
 
 def key(number: int) -> str:

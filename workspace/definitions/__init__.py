@@ -14,6 +14,8 @@ from typing import TypeVar
 from workspace.definitions.accounts import Accounts
 from workspace.definitions.actors import Actors
 from workspace.definitions.attribution import Attribution
+from workspace.definitions.campaign_files import Known, load_campaigns
+from workspace.definitions.campaigns import Campaigns
 from workspace.definitions.caps import Caps
 from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
@@ -35,6 +37,7 @@ from workspace.definitions.segments import Segments
 from workspace.definitions.store import in_force, store
 from workspace.definitions.target_accounts import TargetAccounts, read_csv
 from workspace.definitions.targets import COMPANY, Targets
+from workspace.definitions.templates import load_templates
 from workspace.definitions.touchpoints import Touchpoints
 from workspace.definitions.verticals import Verticals
 from workspace.paths import PROJECT
@@ -70,6 +73,7 @@ class Definitions:
     fields: Fields
     segments: Segments
     journeys: Journeys
+    campaigns: Campaigns
     attribution: Attribution
     caps: Caps
 
@@ -152,6 +156,14 @@ def load(folder: Path) -> Definitions:
     segments = load_segments(folder, fields, verticals.verticals)
     consent = _given(folder / "consent.yml", Consent)
     scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
+    caps = _caps(folder, scoring)
+    templates = load_templates(folder, verticals.verticals, consent)
+    journeys = load_journeys(
+        folder, fields, segments.segments, verticals.verticals, consent, templates
+    )
+    may_name = Known(
+        segments.segments, verticals.verticals, consent, caps, templates, journeys.journeys
+    )
     return Definitions(
         folder=folder,
         verticals=verticals,
@@ -174,9 +186,10 @@ def load(folder: Path) -> Definitions:
         scoring=scoring,
         fields=fields,
         segments=segments,
-        journeys=load_journeys(folder, fields, segments.segments, verticals.verticals, consent),
+        journeys=journeys,
+        campaigns=load_campaigns(folder, may_name),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
-        caps=_caps(folder, scoring),
+        caps=caps,
     )
 
 

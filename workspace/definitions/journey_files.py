@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from workspace.definitions.consent import Consent
@@ -12,11 +12,13 @@ from workspace.definitions.journeys import (
     Journeys,
     SegmentTrigger,
     Send,
+    occasion_of,
 )
-from workspace.definitions.reading import DefinitionError, nearest, read
+from workspace.definitions.reading import DefinitionError, nearest, read_folder
 from workspace.definitions.segment_fields import Fields
 from workspace.definitions.segment_files import happening_faults, leaf_faults
 from workspace.definitions.segments import DEEPEST, Location, leaves_of
+from workspace.definitions.templates import Template
 
 
 def load_journeys(
@@ -25,25 +27,15 @@ def load_journeys(
     segments: Collection[str],
     verticals: Collection[str],
     consent: Consent,
+    templates: Mapping[str, Template],
 ) -> Journeys:
     """Read ``journeys/*.yml`` of a definitions folder. Raises :class:`DefinitionError`."""
-    found: dict[str, Journey] = {}
-    faults: list[str] = []
-    for path in sorted((folder / "journeys").glob("*.y*ml")):
-        key = path.stem
-        if not (key.isascii() and key.replace("_", "a").isalnum() and key.islower()):
-            faults.append(
-                f"{path}:1: the name of the file is the journey's key: lower case letters, digits "
-                "and _"
-            )
-        try:
-            found[key] = read(
-                path,
-                Journey,
-                lambda journey: faults_of(journey, fields, segments, verticals, consent),
-            )
-        except DefinitionError as error:
-            faults += error.faults
+    found, faults = read_folder(
+        folder / "journeys",
+        Journey,
+        "journey",
+        lambda journey: faults_of(journey, fields, segments, verticals, consent, templates),
+    )
     if faults:
         raise DefinitionError(faults)
     return Journeys(journeys=found)
@@ -55,6 +47,7 @@ def faults_of(
     segments: Collection[str],
     verticals: Collection[str],
     consent: Consent,
+    templates: Mapping[str, Template],
 ) -> Iterator[tuple[Location, str]]:
     """Every fault of a journey and where in its file it is."""
     yield from journey.faults()
@@ -82,26 +75,44 @@ def faults_of(
                     yield (*place, *inside), fault
         except RecursionError:
             yield at, f"conditions are nested deeper than {DEEPEST}"
-    yield from _sending_faults(journey, consent)
-
-
-def _sending_faults(journey: Journey, consent: Consent) -> Iterator[tuple[Location, str]]:
-    """Purposes exist and may be written for on the channel."""
-    if journey.purpose not in consent.purposes:
-        yield (
-            ("purpose",),
-            f"no purpose {journey.purpose!r}{nearest(journey.purpose, consent.purposes)}",
-        )
-        return
     for key, node in journey.nodes.items():
-        if not isinstance(node, Send):
-            continue
-        purpose = node.purpose or journey.purpose
-        if purpose not in consent.purposes:
-            near = nearest(purpose, consent.purposes)
-            yield ("nodes", key, "purpose"), f"no purpose {purpose!r} in consent.yml{near}"
-        elif node.channel not in consent.purposes[purpose].channels:
-            yield (
-                ("nodes", key, "channel"),
-                f"{purpose} is not for {node.channel} (consent.yml); give the node a purpose",
-            )
+        if isinstance(node, Send):
+            purpose = node.purpose or journey.purpose
+            at = ("nodes", key)
+            yield from sending_faults(at, purpose, node.channel, node.template, consent, templates)
+            if occasion_of(journey) is None:
+                yield from missing_values(("values",), node.template, journey.values, templates)
+
+
+def sending_faults(
+    at: Location,
+    purpose: str,
+    channel: str,
+    template: str,
+    consent: Consent,
+    templates: Mapping[str, Template],
+) -> Iterator[tuple[Location, str]]:
+    """The purpose and the template exist, and are for the channel."""
+    if purpose not in consent.purposes:
+        near = nearest(purpose, consent.purposes)
+        yield (*at, "purpose"), f"no purpose {purpose!r} in consent.yml{near}"
+    elif channel not in consent.purposes[purpose].channels:
+        yield (
+            (*at, "channel"),
+            f"{purpose} is not for {channel} (consent.yml); another purpose may be",
+        )
+    if template not in templates:
+        yield (*at, "template"), f"no template {template!r}{nearest(template, templates)}"
+    elif channel not in templates[template].channels:
+        yield (*at, "template"), f"{template} is not for {channel} (its template.yml)"
+
+
+def missing_values(
+    at: Location, template: str, given: Collection[str], templates: Mapping[str, Template]
+) -> Iterator[tuple[Location, str]]:
+    """What a template takes from its occasion, has no fallback for, and nobody gives."""
+    fields = templates[template].fields.values() if template in templates else ()
+    for source in sorted({field.from_ for field in fields if field.fallback is None}):
+        kind, _, name = source.partition(".")
+        if kind == "event" and name not in given:
+            yield at, f"give {name}: template {template} needs it"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import cached_property
@@ -16,60 +15,23 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     Discriminator,
     Field,
     StrictFloat,
     StrictInt,
-    StrictStr,
     Tag,
     model_validator,
 )
 
 from workspace.definitions.reading import Key, Strict, nearest
 from workspace.definitions.segments import Condition, Happening, Location, Name, Text
+from workspace.definitions.times import CHANNELS, WEEKDAYS, Clock, Duration, Values
 
 LARGEST = 10_000  # nodes
-CHANNELS = ("email", "sms", "push")
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 #: A trigger this old no longer enrols: what was known too late, or while no run was made.
 TRIGGER_AGE = timedelta(days=7)
 #: What happened so long before a journey's first tick is taken by it.
 LAUNCH_WINDOW = timedelta(days=1)
-
-_Span = Annotated[StrictInt | StrictFloat, Field(gt=0, le=100_000)]
-
-
-def _clock(text: str) -> str:
-    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        raise ValueError('a time of day as "09:00"')
-    return text
-
-
-Clock = Annotated[StrictStr, AfterValidator(_clock)]
-
-
-class Duration(Strict):
-    """A span of time; its parts add up."""
-
-    minutes: _Span | None = None
-    hours: _Span | None = None
-    days: _Span | None = None
-    weeks: _Span | None = None
-
-    @model_validator(mode="after")
-    def _some(self) -> Duration:
-        if not self.model_fields_set:
-            raise ValueError("give minutes, hours, days or weeks")
-        if not 60 <= self.seconds <= 3 * 366 * 86_400:
-            raise ValueError("between a minute and three years")
-        return self
-
-    @property
-    def seconds(self) -> int:
-        given = {name: getattr(self, name) or 0 for name in ("minutes", "hours", "days", "weeks")}
-        return round(timedelta(**given).total_seconds())
-
 
 # ---- triggers --------------------------------------------------------------------------------
 
@@ -400,7 +362,8 @@ _NAMING = ("name", "description", "owner", "version")
 
 
 class Journey(Strict):
-    """One version of a journey. The first of ``nodes`` is where it begins."""
+    """One version of a journey. The first of ``nodes`` is where it begins; ``values`` fill what its
+    templates take from the occasion and the trigger does not say."""
 
     name: Name
     description: Text | None = None
@@ -421,6 +384,7 @@ class Journey(Strict):
     on_edit: Literal["stay", "exit"] | MoveTo = "stay"
     beside: Beside | None = None
     needs_approval: bool = False
+    values: Values = {}
     nodes: Annotated[dict[Key, Node], Field(min_length=1, max_length=LARGEST)]
 
     @property
@@ -509,6 +473,13 @@ class Journey(Strict):
     def has_circles(self) -> bool:
         """Whether somebody may come to a node again."""
         return bool(_circle({key: list(edges(node).values()) for key, node in self.nodes.items()}))
+
+
+def occasion_of(journey: Journey) -> str | None:
+    """What its messages can be filled with besides constants: the event or touch that began it."""
+    if not isinstance(journey.trigger, EventTrigger):
+        return None
+    return "event" if journey.trigger.event is not None else "touch"
 
 
 def _named_edges(node: Any) -> Iterator[tuple[Location, str]]:

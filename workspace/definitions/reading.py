@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +15,8 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+KEY = re.compile(r"[a-z][a-z0-9_]{0,62}")
+Key = Annotated[str, Field(pattern=rf"^{KEY.pattern}$")]
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -91,6 +93,28 @@ def read(
     if faults:
         raise DefinitionError(faults)
     return found
+
+
+def read_folder(
+    folder: Path,
+    model: type[Model],
+    what: str,
+    check: Callable[[Model], Iterable[tuple[Sequence[str | int], str]]],
+) -> tuple[dict[str, Model], list[str]]:
+    """Every YAML file of a folder under its key, which is its name, and all that is wrong."""
+    found: dict[str, Model] = {}
+    faults: list[str] = []
+    for path in sorted(folder.glob("*.y*ml")):
+        if not KEY.fullmatch(path.stem):
+            faults.append(
+                f"{path}:1: the name of the file is the {what}'s key: lower case letters, digits "
+                "and _"
+            )
+        try:
+            found[path.stem] = read(path, model, check)
+        except DefinitionError as error:
+            faults += error.faults
+    return found, faults
 
 
 def _is_aside(part: str | int) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from workspace.definitions import Definitions
+from workspace.definitions.campaigns import Campaign
 from workspace.definitions.journeys import Journey
 from workspace.definitions.market import Market, Paths
 from workspace.definitions.segment_fields import Fields
@@ -22,6 +23,7 @@ from workspace.paths import PROJECT
 
 #: Kinds of files that lie in folders of their own.
 OF_FOLDERS: dict[str, type[BaseModel]] = {
+    "campaign": Campaign,
     "journey": Journey,
     "segment": Segment,
     "template": Template,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workspace.definitions.reading import DefinitionError, nearest, read
+from workspace.definitions.reading import DefinitionError, nearest, read_folder
 from workspace.definitions.segment_fields import (
     EVENT_FIELDS,
     SCORES,
@@ -32,23 +32,13 @@ from workspace.definitions.segments import (
 
 def load_segments(folder: Path, fields: Fields, verticals: Mapping[str, Any]) -> Segments:
     """Read ``segments/*.yml`` of a definitions folder. Raises :class:`DefinitionError`."""
-    found: dict[str, Segment] = {}
-    faults: list[str] = []
-    paths = sorted((folder / "segments").glob("*.y*ml"))
-    keys = {path.stem for path in paths}
-    for path in paths:
-        try:
-            found[path.stem] = read(
-                path, Segment, lambda segment: _faults(segment, fields, keys, verticals)
-            )
-        except DefinitionError as error:
-            faults += error.faults
-    faults += [
-        f"{folder / 'segments' / key}.yml:1: the name of the file is the segment's key: lower case "
-        "letters, digits and _"
-        for key in keys
-        if not (key.isascii() and key.replace("_", "a").isalnum() and key.islower())
-    ]
+    keys = {path.stem for path in (folder / "segments").glob("*.y*ml")}
+    found, faults = read_folder(
+        folder / "segments",
+        Segment,
+        "segment",
+        lambda segment: _faults(segment, fields, keys, verticals),
+    )
     if not faults:
         faults = [
             f"{folder / 'segments' / cycle[0]}.yml:1: segments refer to one another in a circle: "

@@ -1,4 +1,4 @@
-"""Segments and journeys, as runs found them."""
+"""Segments, journeys and campaigns, as runs found them."""
 
 from __future__ import annotations
 
@@ -129,6 +129,41 @@ STREAMS: list[Stream] = [
         ],
         "What journeys did: one row per node that an enrolment passed, and per condition of a "
         "trigger that became true or ceased to be.",
+        decided=True,
+    ),
+    stream(
+        "campaigns",
+        "campaign_versions",
+        "campaign version sequence",
+        [
+            ("campaign", TEXT),
+            ("version", INT),
+            ("definition_hash", TEXT),
+            ("status", TEXT),  # active | retired
+            ("definition", TEXT),
+            ("sequence", INT),
+        ],
+        "What marketing/campaigns/*.yml said: one row per campaign and change of its file; "
+        "definition is JSON.",
+        lineage=False,
+    ),
+    stream(
+        "campaigns",
+        "campaign_launches",
+        "campaign occurrence planned_at",
+        [
+            ("campaign", TEXT),
+            ("occurrence", TEXT),
+            ("version", INT),
+            ("definition_hash", TEXT),
+            ("status", TEXT),  # launched | missed
+            ("reason", TEXT),  # too_late | superseded
+            ("planned_at", TIME),
+            ("contacts", INT),
+            ("snapshot_id", TEXT),
+        ],
+        "Occurrences of campaigns: one row per campaign and time its audience was taken, or it "
+        "was too late to.",
         decided=True,
     ),
 ]

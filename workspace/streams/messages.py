@@ -31,6 +31,8 @@ STREAMS: list[Stream] = [
             ("approval", TEXT),
             ("experiment", TEXT),
             ("variant", TEXT),
+            ("occasion", TEXT),  # event:ID or touch:ID, whose values it is filled with
+            ("given", TEXT),  # JSON: values that its campaign or journey gives
         ],
         "Messages that a campaign or journey intends: one row per message.",
         decided=True,

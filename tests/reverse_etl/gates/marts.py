@@ -50,6 +50,6 @@ def add_people(
 
 def intend(lake: Lake, *rows: dict[str, Any]) -> None:
     schema = STREAMS[intents.INTENTS].schema
-    plain = [{name: row[name] for name in schema.names} for row in rows]
+    plain = [{name: row.get(name) for name in schema.names} for row in rows]
     number = len(lake.entries(intents.INTENTS))
     lake.commit(intents.INTENTS, str(number), pa.Table.from_pylist(plain, schema=schema))

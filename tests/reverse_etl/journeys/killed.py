@@ -27,7 +27,7 @@ def main(folder: Path, seed: int) -> None:
             log = lake.read(STEPS).to_pylist()
             before = [row for row in log if row["known_at"] < at]
             planned = plan(in_use(made, at))
-            load(connection, facts(made, planned, at, before))
+            load(connection, facts(made, planned, at, before), planned)
             load_log(connection, log)
             steps = running.numbered(tick(connection, planned, at), lake)
             running.store(steps, lake, at, "snapshot")

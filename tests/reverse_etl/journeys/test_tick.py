@@ -45,7 +45,7 @@ def run(connection: duckdb.DuckDBPyConnection, seed: int) -> list[dict[str, Any]
         fast, slow = both(connection, versions, rows, log, planned, at)
         assert _plain(fast) == _plain(slow), (seed, at)
         log += fast
-        load(connection, rows)
+        load(connection, rows, planned)
         load_log(connection, log)
         again = tick(connection, planned, at).to_pylist()
         assert again == [], (seed, at)

@@ -194,12 +194,30 @@ SCHEMAS = {
 }
 
 
-def load(connection: duckdb.DuckDBPyConnection, rows: dict[str, list]) -> None:
+def load(connection: duckdb.DuckDBPyConnection, rows: dict[str, list], planned: Plan) -> None:
+    """The tables of facts; whoever is no contact has no number, and no facts."""
+    numbers = {one: place for place, (one, _) in enumerate(rows["journey_contacts"])}
+    numbered = {
+        "journey_contacts": [(numbers[one], one, zone) for one, zone in rows["journey_contacts"]],
+        "journey_triggers": [
+            (planned.journeys[key], numbers[one], *rest)
+            for key, one, *rest in rows["journey_triggers"]
+            if one in numbers and key in planned.journeys
+        ],
+        "journey_stops": [
+            (numbers[one], *rest) for one, *rest in rows["journey_stops"] if one in numbers
+        ],
+        "journey_outcomes": rows["journey_outcomes"],
+    }
+    for name in ("journey_events", "journey_truths"):
+        numbered[name] = [
+            (number, numbers[one], *rest) for number, one, *rest in rows[name] if one in numbers
+        ]
     for name, columns in FACTS.items():
         named = [column.split() for column in columns.split(", ")]
         schema = pa.schema([(column, SCHEMAS[kind]) for column, kind in named])
         table = pa.Table.from_pylist(
-            [dict(zip(schema.names, row, strict=True)) for row in rows[name]], schema=schema
+            [dict(zip(schema.names, row, strict=True)) for row in numbered[name]], schema=schema
         )
         connection.register("given", table)
         connection.execute(f"create or replace temp table {name} as from given")
@@ -222,7 +240,7 @@ def both(
     at: datetime,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """New rows by the set-based tick and by the interpreter, watches apart from neither."""
-    load(connection, rows)
+    load(connection, rows, planned)
     load_log(connection, log)
     fast = tick(connection, planned, at).to_pylist()
     slow: list[dict[str, Any]] = []

@@ -70,6 +70,15 @@ union all
         ratio('invalid_values', 'checked_values'), 'invalid_values', 'checked_values',
     ),
     ('segment_accuracy', 'int_segment_accuracy', ratio('correct', 'used'), 'correct', 'used'),
+    (
+        'journey_completion', 'int_journey_completion',
+        ratio('completed', 'ended'), 'completed', 'ended',
+    ),
+    (
+        'automation_coverage', 'int_automation_coverage',
+        ratio('automated', 'campaigns'), 'automated', 'campaigns',
+    ),
+    ('launch_minutes', 'int_launch_times', 'median_minutes', 'minutes', 'campaigns'),
 ] -%}
 union all
 {{ metric_rows(metric, ref(model), value, within, total, scope="'company'") }}

@@ -55,32 +55,20 @@ counted as (
         count(*) filter (where status = 'active') as active,
         count(*) filter (where status = 'completed') as completed,
         count(*) filter (where status = 'exited') as exited,
-        count(*) filter (where ended_by = 'goal') as reached_goal,
-        percentile_cont(0.95) within group (order by duration_days) as p95_days
+        count(*) filter (where ended_by = 'goal') as reached_goal
     from executions
     group by journey
-
-),
-
-run_context as (
-
-    select * from {{ ref('stg_system__run_context') }}
 
 ),
 
 matured as (
 
     select
-        executions.journey,
-        count(*) filter (where executions.status = 'completed') as completed,
-        count(*) filter (where executions.status != 'active') as ended
-    from executions
-    inner join counted on executions.journey = counted.journey
-    cross join run_context
-    where
-        {{ seconds_between('executions.entered_at', 'run_context.as_of') }} / 86400e0
-        >= counted.p95_days
-    group by executions.journey
+        journey,
+        count(*) filter (where status = 'completed') as completed,
+        count(*) as ended
+    from {{ ref('int_matured_executions') }}
+    group by journey
 
 )
 

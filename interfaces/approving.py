@@ -1,0 +1,42 @@
+"""The record of an approval: who let what go out, for campaigns and journeys alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from interfaces.stopping import user
+from workspace.settings import Settings
+
+
+def say(
+    out: Console,
+    settings: Settings,
+    subject: str,
+    hashes: Sequence[str],
+    decision: str,
+    by: str | None,
+    note: str | None,
+) -> None:
+    """Record the decision about everything that ``subject`` would send."""
+    from workspace import clock
+    from workspace.ledger import approvals, open_ledger
+
+    actor = by or user()
+    ledger = open_ledger(settings.ledger_url)
+    try:
+        new = approvals.record(ledger, subject, hashes, decision, actor, clock.now(), note)
+    finally:
+        ledger.close()
+    name = subject.partition(":")[2]
+    when = "" if new else " already"
+    out.print(f"{name} is {decision}{when}", highlight=False, markup=False)
+
+
+def decision(reject: bool, withdraw: bool) -> str:
+    from workspace.ledger import approvals
+
+    if withdraw:
+        return approvals.WITHDRAWN
+    return approvals.REJECTED if reject else approvals.APPROVED

@@ -1,0 +1,213 @@
+"""`marketing campaigns`: what the campaigns are, what they would do, and letting them go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from interfaces import approving, stopping
+from interfaces.tables import number, table
+from workspace.settings import Settings
+
+Option = Annotated[
+    Path | None, typer.Option("--workspace", help="The folder that holds everything.")
+]
+Key = Annotated[str, typer.Argument(help="Key of the campaign: the name of its file.")]
+By = Annotated[str | None, typer.Option(help="Who says so (default: this system's user).")]
+Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
+
+
+def commands(
+    out: Console,
+    chosen: Callable[[Path | None], Settings],
+    refuse: Callable[[str], None],
+    run_job: Callable[[Settings, str], None],
+) -> typer.Typer:
+    """The sub-commands, printing to ``out``; ``run_job`` runs the assets of a selection."""
+    app = typer.Typer(no_args_is_help=True, help="What campaigns are, would do, and may do.")
+
+    def loaded(settings: Settings) -> Any:
+        from workspace import definitions
+
+        try:
+            return definitions.load(settings.definitions)
+        except definitions.DefinitionError as error:
+            return refuse(str(error))
+
+    def campaign(found: Any, key: str) -> Any:
+        from workspace.definitions import nearest
+
+        if key not in found.campaigns.campaigns:
+            refuse(f"no campaign {key!r}{nearest(key, found.campaigns.campaigns)}")
+        return found.campaigns.campaigns[key]
+
+    @app.command("list")
+    def list_(workspace: Option = None) -> None:
+        """The campaigns as last run and published."""
+        from reverse_etl.publish import NothingPublished, dicts, need, reader
+
+        try:
+            with reader(chosen(workspace).paths) as connection:
+                need(connection, "campaigns")
+                rows = dicts(connection, "select * from marts.campaigns order by campaign")
+        except NothingPublished as error:
+            return refuse(str(error))
+        shown = table("campaign", "", "launches", "contacts", "sent", "underway", "not sent", "")
+        for row in rows:
+            counts = (row[name] for name in ("launches", "contacts", "sent", "underway"))
+            shown.add_row(
+                row["campaign"],
+                row["campaign_kind"],
+                *(number(count) for count in counts),
+                number(row["not_sent"]),
+                "" if row["status"] == "active" else row["status"],
+            )
+        return out.print(shown)
+
+    @app.command()
+    def validate(workspace: Option = None) -> None:
+        """Check every file; exit 2 with file, line and field where one is wrong."""
+        found = loaded(chosen(workspace)).campaigns.campaigns
+        out.print(f"{len(found)} campaigns are valid", highlight=False)
+
+    @app.command()
+    def new(
+        key: Key,
+        vertical: Annotated[str, typer.Option(help="Vertical of verticals.yml.")],
+        kind: Annotated[str, typer.Option(help="broadcast, recurring or triggered.")] = "broadcast",
+        segment: Annotated[str | None, typer.Option(help="Whom it is for.")] = None,
+        template: Annotated[str | None, typer.Option(help="What it says.")] = None,
+        journey: Annotated[str | None, typer.Option(help="What it does, if triggered.")] = None,
+        workspace: Option = None,
+    ) -> None:
+        """Begin a campaign: a file that is valid as it stands. Nothing is sent of it."""
+        from reverse_etl.campaigns.scaffold import CannotBegin, scaffold
+
+        settings = chosen(workspace)
+        today = settings.present().date()
+        found = loaded(settings)
+        try:
+            path = scaffold(found, key, kind, vertical, today, segment, template, journey)
+        except CannotBegin as error:
+            return refuse(str(error))
+        out.print(f"begun in {path}", highlight=False, markup=False)
+        out.print("edit it, then: marketing campaigns plan " + key, highlight=False)
+        return None
+
+    @app.command()
+    def plan(
+        key: Annotated[str | None, typer.Argument(help="One campaign; all by default.")] = None,
+        workspace: Option = None,
+    ) -> None:
+        """Say what the files change, or where the messages of one's next launch would end."""
+        settings = chosen(workspace)
+        found = loaded(settings)
+        if key is not None:
+            campaign(found, key)
+            return _show_outlook(out, _outlook(settings, found, key, refuse))
+        from reverse_etl.campaigns import planning
+        from workspace.lake import Lake
+
+        rows = planning.changes(
+            found.campaigns,
+            Lake(settings.paths.lake),
+            found.caps,
+            found.verticals.reporting.time_zone,
+            settings.present(),
+        )
+        return show_plan(out, rows) if rows else out.print("the files say what is in force")
+
+    @app.command()
+    def approve(
+        key: Key,
+        occurrence: Annotated[
+            str | None, typer.Option(help="With approval: each, such as 2026-W41.")
+        ] = None,
+        reject: Annotated[bool, typer.Option("--reject", help="Nothing of it goes out.")] = False,
+        withdraw: Annotated[bool, typer.Option("--withdraw", help="As if never asked.")] = False,
+        by: By = None,
+        note: Annotated[str | None, typer.Option(help="For the record.")] = None,
+        workspace: Option = None,
+    ) -> None:
+        """Let a campaign go out as its file and template stand; a change needs a new approval."""
+        from reverse_etl.campaigns.approving import CannotApprove, of_campaign
+        from reverse_etl.content.library import Library
+
+        settings = chosen(workspace)
+        found = loaded(settings)
+        try:
+            with Library.load(settings.definitions) as library:
+                hashes = of_campaign(campaign(found, key), library, occurrence)
+        except CannotApprove as error:
+            return refuse(f"{key}: {error}")
+        said = approving.decision(reject, withdraw)
+        return approving.say(out, settings, f"campaign:{key}", hashes, said, by, note)
+
+    @app.command()
+    def run(workspace: Option = None) -> None:
+        """Launch what is due, decide what waits and queue it, over the segments as last run."""
+        from dagster_project.jobs import CAMPAIGNS
+
+        run_job(chosen(workspace), CAMPAIGNS)
+
+    def hold(key: str, event: str, by: str | None, reason: str | None, at: Path | None) -> None:
+        settings = chosen(at)
+        journey = campaign(loaded(settings), key).journey
+        scope = "campaign" if journey is None else "journey"
+        stopping.say(out, refuse, settings, scope, journey or key, event, by, reason)
+
+    @app.command()
+    def pause(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
+        """Hold back its messages, from the next one on; launches go on being made."""
+        hold(key, "pause", by, reason, workspace)
+
+    @app.command()
+    def resume(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
+        """Let those of its messages go again that are still in time."""
+        hold(key, "resume", by, reason, workspace)
+
+    @app.command()
+    def stop(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
+        """End it: nothing of it goes out any more, ever."""
+        hold(key, "stop", by, reason, workspace)
+
+    return app
+
+
+def show_plan(out: Console, rows: list[Any]) -> None:
+    shown = table("campaign", "", "kind", "version", "approval", "next launch")
+    for row in rows:
+        after = f"{row.next_at:%Y-%m-%d %H:%M} UTC" if row.next_at else ""
+        shown.add_row(row.campaign, row.change, row.kind, str(row.version), row.approval, after)
+    out.print(shown)
+
+
+def _outlook(settings: Settings, found: Any, key: str, refuse: Callable[[str], None]) -> Any:
+    from dagster_project import outlook
+    from dagster_project.what_if import NoWarehouse
+    from reverse_etl.campaigns.planning import NothingToLaunch
+    from workspace.definitions import DefinitionError
+    from workspace.locks import RunInProgress
+
+    try:
+        return outlook.of_campaign(settings, found, key)
+    except (NothingToLaunch, NoWarehouse, RunInProgress, DefinitionError) as error:
+        return refuse(str(error))
+
+
+def _show_outlook(out: Console, found: Any) -> None:
+    out.print(
+        f"{found.campaign}, {found.occurrence}: at {found.planned_at:%Y-%m-%d %H:%M} UTC to "
+        f"{found.contacts:,} contacts, of whom {found.goes_out:,} would get it as things stand",
+        highlight=False,
+    )
+    shown = table("gate", "not sent", "held back")
+    for gate, blocked, held in found.stages:
+        shown.add_row(escape(gate), number(blocked), number(held))
+    if found.stages:
+        out.print(shown)

@@ -1,0 +1,319 @@
+"""The launch of what is due: the audience as it is at this moment becomes intended messages.
+
+All occurrences of a run are launched in one statement and one commit. An occurrence is launched
+once; a run that broke off between the messages and the record of the launch is made good by the
+next, without taking the audience again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from reverse_etl.campaigns import calendar, versions
+from reverse_etl.campaigns.approving import definition_of
+from reverse_etl.campaigns.calendar import Occurrence
+from workspace.buckets import BUCKETS, bucket_sql
+from workspace.clock import iso
+from workspace.definitions.caps import Caps
+from workspace.definitions.times import given_text
+from workspace.lake import Lake
+from workspace.streams import STREAMS
+
+STREAM = "campaign_launches"
+INTENTS = "message_intents"
+#: The only step a campaign of its own has.
+STEP = "send"
+#: Prefix of the experiment that a campaign with a hold-out is.
+EXPERIMENT = "campaign:"
+SENT, HELD_OUT = "sent", "holdout"
+LAUNCHED, MISSED = "launched", "missed"
+
+_DUE = pa.schema(
+    [
+        ("campaign", pa.string()),
+        ("occurrence", pa.string()),
+        ("version", pa.string()),
+        ("vertical", pa.string()),
+        ("channel", pa.string()),
+        ("template", pa.string()),
+        ("purpose", pa.string()),
+        ("message_class", pa.string()),
+        ("priority", pa.int64()),
+        ("expected_value", pa.float64()),
+        ("keeps_seconds", pa.int64()),
+        ("on_capped", pa.string()),
+        ("approval", pa.string()),
+        ("held_out", pa.int64()),
+        ("given", pa.string()),
+    ]
+)
+_MOMENTS = pa.schema(
+    [
+        ("campaign", pa.string()),
+        ("occurrence", pa.string()),
+        ("time_zone", pa.string()),
+        ("moment", pa.timestamp("us")),
+    ]
+)
+_SEGMENTS = pa.schema(
+    [
+        ("campaign", pa.string()),
+        ("occurrence", pa.string()),
+        ("segment", pa.string()),
+        ("is_in", pa.bool_()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What a run launched, with the contacts of each, what it missed, and what waits because a
+    segment of its audience is stale."""
+
+    launched: dict[tuple[str, str], int]
+    missed: dict[tuple[str, str], str]
+    waiting: list[tuple[str, str]]
+
+
+def launch(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    caps: Caps,
+    as_of: datetime,
+    time_zone: str,
+    snapshot_id: str,
+) -> Launched:
+    """Launch what is due at ``as_of``. ``connection`` sees the schema ``marts``."""
+    done = known(lake, as_of)
+    found = calendar.due(versions.in_force(lake, as_of), done, caps, time_zone, as_of)
+    begun = _begun(connection, lake, found)
+    stale = unfit(connection, found)
+    waiting = [one for one in found if not one.missed and _key(one) in stale]
+    ready = [one for one in found if not one.missed and _key(one) not in stale]
+    table = audience(connection, [one for one in ready if _key(one) not in begun], caps)
+    intents = connection.execute(
+        f"select *, cast($1 as timestamp) as known_at from {table} order by intent_id", [as_of]
+    ).to_arrow_table()
+    if intents.num_rows:
+        batch = f"campaigns:{len(lake.entries(INTENTS)) + 1}:{iso(as_of)}"
+        schema = STREAMS[INTENTS].schema
+        lake.commit(INTENTS, batch, intents.select(schema.names).cast(schema))
+    counts = Counter(
+        zip(intents["source_key"].to_pylist(), intents["occurrence"].to_pylist(), strict=True)
+    )
+    contacts = {_key(one): begun.get(_key(one), counts[_key(one)]) for one in ready}
+    _record(lake, [one for one in found if one not in waiting], contacts, as_of, snapshot_id)
+    return Launched(
+        contacts,
+        {_key(one): one.missed for one in found if one.missed},
+        [_key(one) for one in waiting],
+    )
+
+
+def known(lake: Lake, as_of: datetime) -> dict[str, dict[str, datetime | None]]:
+    """Campaign -> its occurrences that are done with; a missed one with the time it was planned
+    for, since it may be planned anew."""
+    found: dict[str, dict[str, datetime | None]] = {}
+    for row in lake.read(STREAM).to_pylist():
+        if row["known_at"] <= as_of:
+            done = found.setdefault(row["campaign"], {})
+            if row["status"] == LAUNCHED:
+                done[row["occurrence"]] = None
+            elif done.get(row["occurrence"], row["planned_at"]) is not None:
+                done[row["occurrence"]] = row["planned_at"]
+    return found
+
+
+def audience(
+    connection: duckdb.DuckDBPyConnection, occurrences: Sequence[Occurrence], caps: Caps
+) -> str:
+    """Make the table of intended messages of these occurrences, and return its name.
+
+    It has the columns of the stream ``message_intents`` but for ``known_at``.
+    """
+    for name, rows, schema in (
+        ("given_due", [_due(one) for one in occurrences], _DUE),
+        ("given_moments", [row for one in occurrences for row in _moments(one)], _MOMENTS),
+        ("given_segments", [row for one in occurrences for row in _segments(one)], _SEGMENTS),
+    ):
+        connection.register(name, pa.Table.from_pylist(rows, schema=schema))
+    zones = list(caps.time_zones.items())
+    connection.register(
+        "given_zones",
+        pa.table(
+            {
+                "country": pa.array([country for country, _ in zones], pa.string()),
+                "time_zone": pa.array([zone for _, zone in zones], pa.string()),
+            }
+        ),
+    )
+    connection.execute(f"create or replace temp table campaign_intents as {_AUDIENCE}")
+    for name in ("given_due", "given_moments", "given_segments", "given_zones"):
+        connection.unregister(name)
+    return "campaign_intents"
+
+
+_AUDIENCE = f"""
+    with members as (
+        select s.campaign, s.occurrence, m.contact_id
+        from given_segments as s
+        inner join marts.segment_memberships as m on s.segment = m.segment
+        group by all
+        having bool_and(s.is_in)
+    ),
+    people as (
+        select members.*, f.account_id, f.vertical as contact_vertical, z.time_zone
+        from members
+        left join marts.contact_features as f on members.contact_id = f.contact_id
+        left join marts.dim_contacts as c on members.contact_id = c.contact_id
+        left join given_zones as z on c.country = z.country
+    )
+    select
+        sha256(concat_ws(
+            chr(0), 'campaign', p.campaign, '{STEP}', p.occurrence, d.channel, p.contact_id
+        )) as intent_id,
+        'campaign' as source_kind,
+        p.campaign as source_key,
+        d.version as source_version,
+        '{STEP}' as step,
+        p.occurrence,
+        p.contact_id,
+        p.account_id,
+        coalesce(d.vertical, p.contact_vertical) as vertical,
+        d.channel,
+        d.template,
+        d.purpose,
+        d.message_class,
+        d.priority,
+        d.expected_value,
+        coalesce(own.moment, reports.moment) as scheduled_at,
+        coalesce(own.moment, reports.moment) + to_seconds(d.keeps_seconds) as not_after,
+        d.on_capped,
+        d.approval,
+        case when d.held_out > 0 then concat('{EXPERIMENT}', p.campaign) end as experiment,
+        case
+            when d.held_out > 0 and {
+    bucket_sql(f"concat('{EXPERIMENT}', p.campaign)", "p.contact_id")
+} < d.held_out then '{HELD_OUT}'
+            when d.held_out > 0 then '{SENT}'
+        end as variant,
+        cast(null as varchar) as occasion,
+        d.given
+    from people as p
+    inner join given_due as d on p.campaign = d.campaign and p.occurrence = d.occurrence
+    left join given_moments as own
+        on p.campaign = own.campaign and p.occurrence = own.occurrence
+        and p.time_zone = own.time_zone
+    left join given_moments as reports
+        on p.campaign = reports.campaign and p.occurrence = reports.occurrence
+        and reports.time_zone = ''
+    where d.vertical is null or p.contact_vertical = d.vertical
+"""
+
+
+def _due(one: Occurrence) -> dict[str, object]:
+    campaign = one.version.campaign
+    return {
+        "campaign": one.version.key,
+        "occurrence": one.key,
+        "version": str(one.version.number),
+        "vertical": campaign.vertical,
+        "channel": campaign.channel,
+        "template": campaign.template,
+        "purpose": campaign.purpose,
+        "message_class": campaign.message_class,
+        "priority": campaign.priority,
+        "expected_value": float(campaign.expected_value),
+        "keeps_seconds": campaign.not_after.seconds if campaign.not_after else None,
+        "on_capped": campaign.on_capped,
+        "approval": definition_of(campaign, one.key),
+        "held_out": round(campaign.holdout * BUCKETS),
+        "given": given_text(campaign.values),
+    }
+
+
+def _moments(one: Occurrence) -> list[dict[str, object]]:
+    return [
+        {
+            "campaign": one.version.key,
+            "occurrence": one.key,
+            "time_zone": zone or "",
+            "moment": moment,
+        }
+        for zone, moment in one.moments.items()
+    ]
+
+
+def _segments(one: Occurrence) -> list[dict[str, object]]:
+    chosen = one.version.campaign.audience
+    assert chosen is not None
+    return [
+        {"campaign": one.version.key, "occurrence": one.key, "segment": key, "is_in": is_in}
+        for keys, is_in in ((chosen.segments, True), (chosen.except_, False))
+        for key in dict.fromkeys(keys)
+    ]
+
+
+def _key(one: Occurrence) -> tuple[str, str]:
+    return one.version.key, one.key
+
+
+def _begun(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, found: Sequence[Occurrence]
+) -> dict[tuple[str, str], int]:
+    """Occurrences whose messages stand, though no launch does, and how many there are."""
+    if not found:
+        return {}
+    rows = connection.execute(
+        f"select source_key, occurrence, count(*) from ({lake.relation_sql(INTENTS)}) "
+        "where source_kind = 'campaign' group by all"
+    ).fetchall()
+    return {(key, occurrence): count for key, occurrence, count in rows}
+
+
+def unfit(
+    connection: duckdb.DuckDBPyConnection, found: Sequence[Occurrence]
+) -> set[tuple[str, str]]:
+    """Occurrences whose audience rests on a segment that is stale, or was never evaluated."""
+    fresh = {
+        segment
+        for (segment,) in connection.execute(
+            "select segment from marts.marketing_segments where is_current and not is_stale"
+        ).fetchall()
+    }
+    return {
+        _key(one) for one in found if not {str(row["segment"]) for row in _segments(one)} <= fresh
+    }
+
+
+def _record(
+    lake: Lake,
+    found: Sequence[Occurrence],
+    contacts: Mapping[tuple[str, str], int],
+    as_of: datetime,
+    snapshot_id: str,
+) -> None:
+    rows = [
+        {
+            "campaign": one.version.key,
+            "occurrence": one.key,
+            "version": one.version.number,
+            "definition_hash": one.version.campaign.hash,
+            "status": MISSED if one.missed else LAUNCHED,
+            "reason": one.missed,
+            "planned_at": one.first,
+            "contacts": contacts.get(_key(one), 0),
+            "snapshot_id": snapshot_id,
+            "known_at": as_of,
+        }
+        for one in found
+    ]
+    if rows:
+        batch = f"{len(lake.entries(STREAM)) + 1}:{iso(as_of)}"
+        lake.commit(STREAM, batch, pa.Table.from_pylist(rows, schema=STREAMS[STREAM].schema))

@@ -1,0 +1,97 @@
+"""Versions of campaigns: each is stored by the run that first uses it, and numbered by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from workspace.clock import iso
+from workspace.definitions.campaigns import Campaign, Campaigns
+from workspace.lake import Lake
+from workspace.streams import STREAMS
+
+STREAM = "campaign_versions"
+ACTIVE, RETIRED = "active", "retired"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a campaign; ``since`` is when the campaign was first known."""
+
+    key: str
+    number: int
+    campaign: Campaign
+    since: datetime
+
+
+def store(campaigns: Campaigns, lake: Lake, as_of: datetime) -> list[str]:
+    """Commit what changed since the versions in force at ``as_of``; the changed campaigns' keys.
+
+    A campaign whose file is gone is retired: it launches nothing more. Repeating it adds nothing.
+    """
+    known = _known(lake, as_of)
+    rows = []
+    for key, campaign in campaigns.campaigns.items():
+        before = known.get(key, [])
+        last = before[-1] if before else None
+        if last is None or last["status"] != ACTIVE or last["definition"] != campaign.text:
+            number = max((row["version"] for row in before), default=0) + 1
+            rows.append(
+                {
+                    "campaign": key,
+                    "version": number,
+                    "definition_hash": campaign.hash,
+                    "status": ACTIVE,
+                    "definition": campaign.text,
+                }
+            )
+    for key, before in known.items():
+        if key not in campaigns.campaigns and before[-1]["status"] == ACTIVE:
+            rows.append({**before[-1], "status": RETIRED})
+    if rows:
+        sequence = len(lake.entries(STREAM)) + 1
+        table = pa.Table.from_pylist(
+            [{**row, "sequence": sequence, "known_at": as_of} for row in rows],
+            schema=STREAMS[STREAM].schema,
+        )
+        lake.commit(STREAM, f"{sequence}:{iso(as_of)}", table)
+    return [row["campaign"] for row in rows]
+
+
+def in_force(lake: Lake, as_of: datetime) -> list[Version]:
+    """The campaigns that may launch at ``as_of``, by key."""
+    return [
+        Version(
+            key,
+            rows[-1]["version"],
+            Campaign.model_validate_json(rows[-1]["definition"]),
+            min(row["known_at"] for row in rows),
+        )
+        for key, rows in sorted(_known(lake, as_of).items())
+        if rows[-1]["status"] == ACTIVE
+    ]
+
+
+def of_files(campaigns: Campaigns, lake: Lake, as_of: datetime) -> list[Version]:
+    """The files as they stand, as the next run would have them."""
+    known = _known(lake, as_of)
+    found = []
+    for key, campaign in sorted(campaigns.campaigns.items()):
+        rows = known.get(key, [])
+        is_new = not rows or rows[-1]["definition"] != campaign.text
+        number = max((row["version"] for row in rows), default=0) + is_new
+        since = min((row["known_at"] for row in rows), default=as_of)
+        found.append(Version(key, number, campaign, since))
+    return found
+
+
+def _known(lake: Lake, as_of: datetime) -> dict[str, list[dict[str, Any]]]:
+    """Campaign -> the rows known at ``as_of``, oldest first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    rows = [row for row in lake.read(STREAM).to_pylist() if row["known_at"] <= as_of]
+    for row in sorted(rows, key=lambda row: (row["known_at"], row["sequence"])):
+        found.setdefault(row["campaign"], []).append(row)
+    return found

@@ -1,0 +1,148 @@
+"""A launch takes its audience once, whatever breaks off, and nobody twice."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from reverse_etl.campaigns import launching, versions
+from reverse_etl.campaigns.launching import Launched
+from tests.reverse_etl.campaigns.worlds import (
+    CAPS,
+    START,
+    ZONE,
+    campaign,
+    campaigns,
+    put,
+    weekly,
+)
+from tests.reverse_etl.gates.marts import key
+from workspace.definitions.campaigns import Campaign
+from workspace.lake import Lake
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def store(lake: Lake, at: datetime = START, **given: Campaign) -> None:
+    versions.store(campaigns(**given), lake, at)
+
+
+def launch(marts: Connection, lake: Lake, at: datetime = START) -> Launched:
+    return launching.launch(marts, lake, CAPS, at, ZONE, "snapshot")
+
+
+def intended(lake: Lake) -> list[dict[str, Any]]:
+    return lake.read(launching.INTENTS).to_pylist()
+
+
+def test_the_audience_is_members_of_any_and_of_none(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", "anne", "bea", "carl")
+    put(marts, "guests", "carl", "dora", "eve")
+    put(marts, "quiet", "bea", "eve")
+    put(marts, "others", "zoe", vertical="public")
+    audience = {"segments": ["readers", "guests", "others"], "except": ["quiet"]}
+    store(lake, spring=campaign(audience=audience, vertical="medical", values={"stand": "A 1"}))
+    assert launch(marts, lake) == Launched({("spring", "once"): 3}, {}, [])
+    rows = intended(lake)
+    assert {row["contact_id"] for row in rows} == {key("anne"), key("carl"), key("dora")}
+    one = rows[0]
+    assert one["scheduled_at"] == datetime(2026, 3, 3, 9)
+    assert (one["template"], one["given"], one["approval"]) == ("spring", '{"stand": "A 1"}', None)
+    (record,) = lake.read(launching.STREAM).to_pylist()
+    assert (record["status"], record["contacts"]) == ("launched", 3)
+
+
+def test_once_and_whoever_comes_later_is_too_late(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", "anne")
+    store(lake, spring=campaign())
+    launch(marts, lake)
+    put(marts, "readers", "bea")
+    store(lake, START + timedelta(hours=1), spring=campaign(priority=5, name="Other"))
+    assert launch(marts, lake, START + timedelta(hours=1)) == Launched({}, {}, [])
+    assert len(intended(lake)) == 1
+
+
+def test_a_launch_that_broke_off_is_recorded_with_the_audience_it_took(
+    marts: Connection, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(marts, "readers", "anne", "bea")
+    store(lake, spring=campaign())
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launching, "_record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            launch(marts, lake)
+    put(marts, "readers", "carl")
+    assert launch(marts, lake, START + timedelta(minutes=5)).launched == {("spring", "once"): 2}
+    assert len(intended(lake)) == 2
+    assert launch(marts, lake, START + timedelta(minutes=10)) == Launched({}, {}, [])
+
+
+def test_each_week_anew(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", "anne", "bea")
+    store(lake, letter=weekly())
+    for week in range(3):
+        launch(marts, lake, START + timedelta(weeks=week))
+    rows = intended(lake)
+    assert [row["occurrence"] for row in rows].count("2026-W11") == 2
+    assert len({row["intent_id"] for row in rows}) == 6
+
+
+def test_an_empty_audience_is_a_launch(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers")
+    store(lake, spring=campaign())
+    assert launch(marts, lake).launched == {("spring", "once"): 0}
+    assert launch(marts, lake) == Launched({}, {}, [])
+
+
+def test_a_stale_segment_waits_until_it_is_too_late(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", "anne", stale=True)
+    store(lake, spring=campaign(not_after={"hours": 5}))
+    assert launch(marts, lake).waiting == [("spring", "once")]
+    assert intended(lake) == [] and lake.rows(launching.STREAM) == 0
+    later = launch(marts, lake, START + timedelta(hours=7))
+    assert later.missed == {("spring", "once"): "too_late"}
+
+
+def test_a_retired_campaign_launches_nothing(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", "anne")
+    store(lake, spring=campaign())
+    store(lake)
+    assert launch(marts, lake) == Launched({}, {}, [])
+
+
+def test_by_each_contacts_clock(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", "anne")
+    put(marts, "readers", "gus", country="US")  # no zone of its own: the clock of reports
+    store(lake, spring=campaign(schedule={"at": "2026-03-03 10:00", "clock": "contact"}))
+    launching.launch(marts, lake, CAPS, START, "America/New_York", "snapshot")
+    times = {row["contact_id"]: row["scheduled_at"].hour for row in intended(lake)}
+    assert times == {key("anne"): 9, key("gus"): 15}
+
+
+def test_the_holdout_is_the_same_people_each_time(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", *(f"p{number}" for number in range(400)))
+    store(lake, letter=weekly(holdout=0.25))
+    for week in range(2):
+        launch(marts, lake, START + timedelta(weeks=week))
+    held: dict[str, set[str]] = {}
+    for row in intended(lake):
+        assert row["experiment"] == "campaign:letter"
+        if row["variant"] == launching.HELD_OUT:
+            held.setdefault(row["occurrence"], set()).add(row["contact_id"])
+    first, second = held.values()
+    assert first == second and 70 <= len(first) <= 130
+
+
+def test_many_campaigns_are_launched_in_one_commit(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", "anne", "bea")
+    store(lake, **{f"c{number}": campaign() for number in range(50)})
+    assert len(launch(marts, lake).launched) == 50
+    assert len(lake.entries(launching.INTENTS)) == 1
+    assert len(intended(lake)) == 100

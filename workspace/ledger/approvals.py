@@ -1,0 +1,79 @@
+"""Who let a campaign or journey go out, and what exactly it was.
+
+What is approved is a definition together with the version of a template: a change of either needs
+a new approval. An event says who did it; the last one about the same thing is in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from workspace.ledger import Ledger, schema
+
+_TABLE = schema.approvals
+APPROVED, REJECTED, WITHDRAWN = "approved", "rejected", "withdrawn"
+
+
+def subject_hash(definition: str, template: str, template_version: str) -> str:
+    """What an approval is about; `subject_hash_sql` says the same in SQL."""
+    text = "\0".join([definition, template, template_version])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def subject_hash_sql(definition: str, template: str, template_version: str) -> str:
+    """:func:`subject_hash` in DuckDB's SQL, of three expressions; NULL of a NULL definition."""
+    parts = f"{definition}, {template}, {template_version}"
+    return f"case when {definition} is not null then sha256(concat_ws(chr(0), {parts})) end"
+
+
+def record(
+    ledger: Ledger,
+    subject: str,
+    hashes: Iterable[str],
+    decision: str,
+    actor: str,
+    at: datetime,
+    note: str | None = None,
+) -> int:
+    """Append one event for each hash that it changes something for; how many.
+
+    ``decision`` is approved, rejected or withdrawn; ``subject`` says to people what it is about,
+    such as ``campaign:spring``. Raises ``ValueError`` for another decision.
+    """
+    if decision not in (APPROVED, REJECTED, WITHDRAWN):
+        raise ValueError(f"no decision {decision!r}")
+    with ledger.writing() as connection:
+        standing = _standing(connection)
+        rows = [
+            {
+                "subject": subject,
+                "subject_hash": one,
+                "decision": decision,
+                "actor": actor,
+                "decided_at": at,
+                "note": note,
+            }
+            for one in dict.fromkeys(hashes)
+            if standing.get(one) != decision
+        ]
+        if rows:
+            connection.execute(_TABLE.insert(), rows)
+    return len(rows)
+
+
+def standing(ledger: Ledger) -> dict[str, str]:
+    """Hash -> what was last decided about it."""
+    with ledger.reading() as connection:
+        return _standing(connection)
+
+
+def _standing(connection: sa.Connection) -> dict[str, str]:
+    last = sa.select(sa.func.max(_TABLE.c.approval_id)).group_by(_TABLE.c.subject_hash)
+    query = sa.select(_TABLE.c.subject_hash, _TABLE.c.decision).where(
+        _TABLE.c.approval_id.in_(last)
+    )
+    return {digest: decision for digest, decision in connection.execute(query)}
