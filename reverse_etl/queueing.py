@@ -31,8 +31,10 @@ from workspace.ledger import Ledger, approvals, messages
 from workspace.ledger.messages import Message
 
 TEMPLATE_GATE = "template"
-#: Messages rendered and queued at a time.
-BATCH = 20_000
+#: Messages rendered and queued at a time: one transaction of the ledger.
+BATCH = messages.CHUNK_ROWS
+_NOBODY = Person("")
+_NOTHING: dict[str, Primitive] = {}
 _ADDRESSES = {"email": "email_key", "sms": "phone_key", "push": "push_key"}
 
 
@@ -109,8 +111,13 @@ def prepare(
     ``incomplete_messages``. Returns whom they go to, and what their occasions say.
     """
     _name_approvals(connection, library, table)
-    waiting = dicts(connection, f"select * from {table} order by intent_id")
-    persons = people(connection, sorted({row["contact_id"] for row in waiting}))
+    waiting = dicts(
+        connection,
+        "select intent_id, contact_id, template, channel, occasion, given "
+        f"from {table} order by intent_id",
+    )
+    asked = library.sources({row["template"] for row in waiting} & library.entries.keys())
+    persons = people(connection, sorted({row["contact_id"] for row in waiting}), sources=asked)
     said = occasions(connection, lake, waiting)
     _tell_incomplete(connection, library, waiting, persons, said)
     return persons, said
@@ -158,20 +165,22 @@ def _tell_incomplete(
     said: dict[str, dict[str, Primitive]],
 ) -> None:
     """``incomplete_messages``: intents whose template lacks a part, or a value of the person."""
+    needs: dict[tuple[str, str, str | None], list[str] | None] = {}
     missing: list[tuple[str, str]] = []
     for row in waiting:
-        person = persons.get(row["contact_id"])
-        try:
-            needs = library.required_fields(
-                row["template"], row["channel"], person.language if person else None
-            )
-        except KeyError:
+        person = persons.get(row["contact_id"], _NOBODY)
+        key = (row["template"], row["channel"], person.language)
+        if key not in needs:
+            needs[key] = _needs(library, *key)
+        asked = needs[key]
+        if asked is None:
             missing.append((row["intent_id"], f"no template {row['template']}"))
             continue
-        values = {**(person.values if person else {}), **said.get(row["intent_id"], {})}
-        lacking = [need.source for need in needs if _is_lacking(need.source, values)]
-        if lacking:
-            missing.append((row["intent_id"], lacking[0]))
+        own = said.get(row["intent_id"], _NOTHING)
+        for source in asked:
+            if own.get(source, person.values.get(source)) in (None, ""):
+                missing.append((row["intent_id"], source))
+                break
     columns = {"intent_id": [m[0] for m in missing], "missing": [m[1] for m in missing]}
     schema = pa.schema([("intent_id", pa.string()), ("missing", pa.string())])
     connection.register("given_missing", pa.Table.from_pydict(columns, schema=schema))
@@ -179,9 +188,16 @@ def _tell_incomplete(
     connection.unregister("given_missing")
 
 
-def _is_lacking(source: str, values: dict[str, Any]) -> bool:
-    """What is said of each message, and of its sender, is known when it is rendered."""
-    return not source.startswith(("message.", "sender.")) and values.get(source) in (None, "")
+def _needs(library: Library, template: str, channel: str, language: str | None) -> list[str] | None:
+    """The sources that a person must have; None where there is no such part.
+
+    What is said of each message, and of its sender, is known when it is rendered.
+    """
+    try:
+        fields = library.required_fields(template, channel, language)
+    except KeyError:
+        return None
+    return [f.source for f in fields if not f.source.startswith(("message.", "sender."))]
 
 
 def _render(

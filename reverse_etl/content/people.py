@@ -7,7 +7,7 @@ a batch of a run (the warehouse, which holds both).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -19,6 +19,7 @@ from reverse_etl.publish import dicts, is_published, need, pii_reader, reader
 from workspace.definitions.templates import MOST_RECOMMENDATIONS, SOURCES
 from workspace.paths import Paths
 
+LANGUAGE = "contact.language"
 #: Columns of ``pii.contacts``; the others of a contact are in ``marts.contact_features``.
 NAMES = ("first_name", "last_name", "job_title", "organisation", "city")
 _ACCOUNT_TABLES = {
@@ -26,6 +27,14 @@ _ACCOUNT_TABLES = {
     "buyer_stage": "features",
     "contract_ends_on": "features",
 }
+_NAMES = frozenset(f"contact.{name}" for name in NAMES)
+_OWN = (
+    frozenset(f"{area}.{name}" for area in ("contact", "account") for name in SOURCES[area])
+    - _NAMES
+)
+_ALL = _OWN | _NAMES | {"recommendation."}
+_PLAIN = (str, int, float, date, type(None))
+_FETCHED = 10_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Person:
 
     @property
     def language(self) -> str | None:
-        found = self.values.get("contact.language")
+        found = self.values.get(LANGUAGE)
         return found if isinstance(found, str) else None
 
 
@@ -47,33 +56,35 @@ def people(
     contacts: Sequence[str],
     pii: duckdb.DuckDBPyConnection | None = None,
     approved_items: Collection[str] | None = (),
+    sources: Collection[str] | None = None,
 ) -> dict[str, Person]:
     """Contacts by id, those that exist. ``pii``: where ``pii.contacts`` is; left out, the same.
 
     A recommendation that needs approval counts only where its content id is in
-    ``approved_items``; with None, as for a preview, all of them do.
+    ``approved_items``; with None, as for a preview, all of them do. ``sources``: only these are
+    read, and the language; all where None.
     """
     if not contacts:
         return {}
-    found = {row["contact_id"]: row for row in dicts(marts, _marts_query(marts), [list(contacts)])}
-    names = {row["contact_id"]: row for row in dicts(pii or marts, _NAMES_QUERY, [list(contacts)])}
-    recommended = _recommendations(marts, contacts, approved_items)
-    return {
-        contact: Person(
-            contact,
-            {
-                **_values("contact", names.get(contact, {}), NAMES),
-                **_values("contact", row, SOURCES["contact"] - set(NAMES)),
-                **{
-                    f"account.{name}": _plain(row[f"account_{name}"])
-                    for name in sorted(SOURCES["account"])
-                },
-                **recommended.get(contact, {}),
-            },
-            frozenset(row["segments"] or ()),
+    wanted = {LANGUAGE, *(_ALL if sources is None else sources)}
+    own = sorted(wanted & _OWN)
+    names = sorted(wanted & _NAMES)
+    found = {
+        contact_id: Person(
+            contact_id, dict.fromkeys(names) | _values(own, rest), frozenset(segments or ())
         )
-        for contact, row in found.items()
+        for contact_id, segments, *rest in _rows(marts, _marts_query(marts, own), contacts)
     }
+    if names:
+        for contact_id, *rest in _rows(pii or marts, _names_query(names), contacts):
+            if contact_id in found:
+                found[contact_id].values.update(_values(names, rest))
+    if any(source.startswith("recommendation.") for source in wanted):
+        recommended = _recommendations(marts, contacts, approved_items)
+        for contact_id, its in recommended.items():
+            if contact_id in found:
+                found[contact_id].values.update(its)
+    return found
 
 
 def published_person(paths: Paths, contact_id: str) -> Person | None:
@@ -86,11 +97,16 @@ def published_person(paths: Paths, contact_id: str) -> Person | None:
         return people(marts, [contact_id], pii, approved_items=None).get(contact_id)
 
 
-def _marts_query(marts: duckdb.DuckDBPyConnection) -> str:
-    own = ", ".join(f"contacts.{name}" for name in sorted(SOURCES["contact"] - set(NAMES)))
-    account = ", ".join(
-        f"{table}.{name} as account_{name}" for name, table in sorted(_ACCOUNT_TABLES.items())
-    )
+def _rows(
+    connection: duckdb.DuckDBPyConnection, query: str, contacts: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    cursor = connection.execute(query, [list(contacts)])
+    while rows := cursor.fetchmany(_FETCHED):
+        yield from rows
+
+
+def _marts_query(marts: duckdb.DuckDBPyConnection, sources: Sequence[str]) -> str:
+    columns = "".join(f', {_column(source)} as "{source}"' for source in sources)
     memberships = (
         "select contact_id, list(segment order by segment) as segments "
         "from marts.segment_memberships where contact_id in (select unnest($1)) group by contact_id"
@@ -99,7 +115,7 @@ def _marts_query(marts: duckdb.DuckDBPyConnection) -> str:
     )
     return f"""
         with memberships as ({memberships})
-        select contacts.contact_id, {own}, {account}, memberships.segments
+        select contacts.contact_id, memberships.segments{columns}
         from marts.contact_features as contacts
         left join marts.dim_accounts as accounts on contacts.account_id = accounts.account_id
         left join marts.account_features as features on contacts.account_id = features.account_id
@@ -108,11 +124,14 @@ def _marts_query(marts: duckdb.DuckDBPyConnection) -> str:
     """
 
 
-_NAMES_QUERY = f"""
-    select {", ".join(("contact_id", *NAMES))}
-    from pii.contacts
-    where contact_id in (select unnest($1))
-"""
+def _column(source: str) -> str:
+    area, _, name = source.partition(".")
+    return f"contacts.{name}" if area == "contact" else f"{_ACCOUNT_TABLES[name]}.{name}"
+
+
+def _names_query(sources: Sequence[str]) -> str:
+    columns = ", ".join(source.partition(".")[2] for source in sources)
+    return f"select contact_id, {columns} from pii.contacts where contact_id in (select unnest($1))"
 
 
 def _recommendations(
@@ -149,12 +168,11 @@ def _recommendations(
     return found
 
 
-def _values(area: str, row: Mapping[str, Any], names: Collection[str]) -> dict[str, Primitive]:
-    return {f"{area}.{name}": _plain(row.get(name)) for name in sorted(names)}
-
-
-def _plain(value: Any) -> Primitive:
-    return value if isinstance(value, str | int | float | date | None) else str(value)
+def _values(sources: Sequence[str], row: Sequence[Any]) -> dict[str, Primitive]:
+    return {
+        source: value if isinstance(value, _PLAIN) else str(value)
+        for source, value in zip(sources, row, strict=True)
+    }
 
 
 def _has(connection: duckdb.DuckDBPyConnection, view: str) -> bool:

@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import sys
+from itertools import chain
 from typing import Any
 
 import minijinja
@@ -66,16 +67,26 @@ class Engine:
 
     def render(self, part: str, values: list[dict[str, Any]]) -> list[list[str] | str]:
         names, render = self.parts[part], self.environment.render_template
-        found: list[list[str] | str] = []
-        for its in values:
-            try:
-                found.append([render(name, **its) for name in names])
-            except minijinja.TemplateError as error:
-                found.append(told(error))
-        for place, texts in enumerate(found):
-            if isinstance(texts, list) and sum(map(len, texts)) > MOST_CHARACTERS:
-                found[place] = f"more than {MOST_CHARACTERS:,} characters"
+        found: list[list[str] | str]
+        try:
+            if len(names) == 1:
+                (name,) = names
+                found = [[render(name, **its)] for its in values]
+            else:
+                found = [[render(name, **its) for name in names] for its in values]
+        except minijinja.TemplateError:  # some values are at fault: which ones is asked anew
+            found = [self._one(names, its) for its in values]
+        if sum(map(len, chain.from_iterable(found))) > MOST_CHARACTERS:
+            for place, texts in enumerate(found):
+                if isinstance(texts, list) and sum(map(len, texts)) > MOST_CHARACTERS:
+                    found[place] = f"more than {MOST_CHARACTERS:,} characters"
         return found
+
+    def _one(self, names: list[str], its: dict[str, Any]) -> list[str] | str:
+        try:
+            return [self.environment.render_template(name, **its) for name in names]
+        except minijinja.TemplateError as error:
+            return told(error)
 
 
 def told(error: minijinja.TemplateError) -> str:

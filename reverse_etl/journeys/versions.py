@@ -54,7 +54,8 @@ def faults_of(journeys: Journeys, lake: Lake, as_of: datetime, folder: Path) -> 
     """Files that say something else than the version that ran under their number."""
     known = _known(lake, as_of)
     for key, journey in journeys.journeys.items():
-        place = f"{folder / 'journeys' / key}.yml: version"
+        path = folder / "journeys" / f"{key}.yml"
+        place = f"{path}:{_line_of_version(path)}: version"
         before = {row["version"]: row["definition_hash"] for row in known.get(key, [])}
         newest = max(before, default=0)
         if journey.version < newest:
@@ -67,6 +68,11 @@ def faults_of(journeys: Journeys, lake: Lake, as_of: datetime, folder: Path) -> 
                 f"{place}: version {journey.version} ran with another content; give this one the "
                 f"number {newest + 1}"
             )
+
+
+def _line_of_version(path: Path) -> int:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return next((n for n, line in enumerate(lines, 1) if line.startswith("version:")), 1)
 
 
 def rollback(lake: Lake, key: str, number: int, now: datetime) -> None:

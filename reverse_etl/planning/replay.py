@@ -2,7 +2,8 @@
 
 What was intended in the window is asked at each run that there was, with what earlier runs of the
 replay let through counted against the caps. All else is taken as it is today on both sides:
-consents, stops, approvals, lead bands, fields that a template misses. Pauses are left out.
+consents, stops, lead bands, fields that a template misses. Pauses and approvals that are not yet
+given are left out, since they end.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from workspace.ledger import Ledger
 
 #: The messages that are asked again: planned within so long, or pending still.
 WINDOW = timedelta(days=28)
-#: What ends a message without ``caps.yml``, after the gates were asked.
-_ENDED_LATER = ("duplicate",)
+#: What ended a message apart from ``caps.yml`` and today's facts.
+_ENDED = ("duplicate", "approval")
 
 
 def prepare(
@@ -34,7 +35,7 @@ def prepare(
     ``connection`` sees the schema ``marts``.
     """
     since = time_sql(as_of - window)
-    ended = ", ".join(f"'{gate}'" for gate in _ENDED_LATER)
+    ended = ", ".join(f"'{gate}'" for gate in _ENDED)
     decisions = lake.relation_sql(intents.STREAM)
     connection.execute(
         f"""
@@ -51,13 +52,16 @@ def prepare(
             select identifier_key, contact_id from marts.identity_map where contact_id is not null
         )
         select
-            said.* replace (coalesce(contacts.contact_id, said.contact_id) as contact_id),
+            said.* replace (
+                coalesce(contacts.contact_id, said.contact_id) as contact_id,
+                cast(null as varchar) as approval
+            ),
             cast(null as timestamp) as deferred_until
         from said
         left join replay_decided as decided on said.intent_id = decided.intent_id
         left join contacts on said.contact_id = contacts.identifier_key
         where
-            coalesce(decided.gate not in ({ended}), true)
+            not coalesce(decided.decision = 'blocked' and decided.gate in ({ended}), false)
             and (said.scheduled_at > {since} or coalesce(decided.decision, 'deferred') = 'deferred')
         order by said.intent_id;
         create or replace temp table replay_runs as

@@ -67,7 +67,8 @@ def test_a_plan_of_scores_and_caps(finished: Finished, tmp_path: Path, files: Pa
 def test_a_plan_of_segments_and_journeys(finished: Finished, tmp_path: Path, files: Path) -> None:
     workspace = tmp_path / "w"
     finished.copied(workspace)
-    (files / "journeys" / "medical_welcome.yml").unlink()
+    for folder in ("journeys", "campaigns"):  # the campaign names the journey
+        (files / folder / "medical_welcome.yml").unlink()
     key = sorted((files / "segments").glob("*.yml"))[0].stem
     edit(files / "segments" / f"{key}.yml", "name: ", "name: Other ")
     found = json.loads(planned(workspace, "--json").output)
@@ -87,7 +88,7 @@ def test_a_plan_of_segments_and_journeys(finished: Finished, tmp_path: Path, fil
             "journeys/medical_welcome.yml",
             "{days: 7}",
             "{days: 8}",
-            "version 1 ran with another content",
+            "medical_welcome.yml:4: version: version 1 ran with another content",
         ),
     ],
 )

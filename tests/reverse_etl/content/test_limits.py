@@ -253,13 +253,23 @@ _SOURCES = st.recursive(
         st.lists(inner, max_size=4).map("".join)
         | st.builds(
             lambda test, yes, no: f"{{% if {test} %}}{yes}{{%- else %}}{no}{{% endif -%}}",
-            st.sampled_from(["a", "a == 'x'", "b in ['x', 'y']", "not a", "a and b", "'<' != b"]),
+            st.sampled_from(
+                ["a", "a == 'x'", "b in ['x', 'y']", "not a", "a|upper", "'{{ a|upper }}' != b"]
+            ),
             inner,
             inner,
         )
     ),
     max_leaves=12,
 )
+
+
+def test_what_is_filtered_again_and_again_is_asked_once() -> None:
+    source = "{% if '{{ a|upper }}' != a %}{{ a|upper }}{{- a|upper -}} {{a|upper|trim}}{% endif %}"
+    bare = skeleton(source)
+    assert bare.source.count("= a|upper %") == 1 and bare.source.count("a|upper|trim") == 1
+    assert "'{{ a|upper }}' != a" in bare.source
+    assert skeleton("{{ a|upper }}{{ b|upper }}{{ a }}{{ a }}").source.count("set") == 0
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -88,3 +88,23 @@ def test_names_may_lie_apart(marts: duckdb.DuckDBPyConnection) -> None:
         found = people(marts, ["c1", "c2"], pii)
     assert found["c2"].values["contact.first_name"] == "Ana"
     assert found["c1"].values["contact.first_name"] is None
+
+
+def test_only_what_is_asked_for_is_read(marts: duckdb.DuckDBPyConnection) -> None:
+    everything = people(marts, ["c1", "c2", "nobody"])
+    asked = {"contact.last_name", "account.buyer_stage", "recommendation.1.title", "event.amount"}
+    some = people(marts, ["c1", "c2", "nobody"], sources=asked)
+    assert some.keys() == everything.keys()
+    for contact_id, person in some.items():
+        whole = everything[contact_id]
+        assert (person.segments, person.language) == (whole.segments, whole.language)
+        assert {"contact.last_name", "account.buyer_stage"} <= person.values.keys()
+        for source, value in person.values.items():
+            assert source.startswith("recommendation.") or source in {*asked, "contact.language"}
+            assert value == whole.values[source]
+    # Names lie in a file of their own, which nobody opens who does not need them.
+    marts.execute("drop schema pii cascade")
+    assert people(marts, ["c1"], sources={"contact.role"})["c1"].values.keys() == {
+        "contact.role",
+        "contact.language",
+    }

@@ -211,15 +211,18 @@ def plainly(
 def test_what_ended_for_another_reason_stays_so(
     connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger
 ) -> None:
-    """A template without a field is not asked again; a duplicate is no message of its own."""
+    """A template without a field is not asked again; a duplicate is no message of its own; what
+    waits for an approval gets it, and what was rejected stays away."""
     add_people(connection, "ann")
-    intend(lake, mail(1, "ann", AS_OF - DAY), mail(2, "ann", AS_OF - DAY))
+    intend(lake, *(mail(n, "ann", AS_OF - DAY, approval="hash") for n in range(1, 5)))
     tell(
         lake,
         {"intent_id": "i1", "decision": "blocked", "gate": "template", "detail": "contact.x"},
         {"intent_id": "i2", "decision": "blocked", "gate": "duplicate"},
+        {"intent_id": "i3", "decision": "blocked", "gate": "approval", "detail": "rejected"},
+        {"intent_id": "i4", "decision": "deferred", "gate": "approval", "detail": "not_asked"},
     )
-    assert replay.prepare(connection, lake, AS_OF) == 1
+    assert replay.prepare(connection, lake, AS_OF) == 2
     replay.replay(connection, ledger, lake, with_caps(), AS_OF, ZONE, "answer")
-    rows = connection.execute("select intent_id, gate, detail from answer").fetchall()
-    assert rows == [("i1", "template", "contact.x")]
+    rows = connection.execute("select intent_id, gate, detail from answer order by 1").fetchall()
+    assert rows == [("i1", "template", "contact.x"), ("i4", None, None)]
