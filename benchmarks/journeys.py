@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from reverse_etl.journeys.plan import Version, plan
 from reverse_etl.journeys import standing
+from reverse_etl.journeys.plan import Version, plan
 from reverse_etl.journeys.tick import FACTS, step, tick
 from tests.reverse_etl.journeys import interpreter
 from workspace.definitions.journeys import Journey

@@ -72,6 +72,13 @@ class Conditions:
         compiled, _ = self.compile(as_of)
         tree = sqlglot.parse_one(compiled.verdicts_sql("contact"), read="duckdb")
         for mart, columns in _columns(tree).items():
+            if mart == "account_features":
+                columns |= {"account_id"}
+                listed = ", ".join(f'"{name}"' for name in sorted(columns))
+                connection.execute(
+                    f"create or replace temp table kept_{mart} as select {listed} from marts.{mart}"
+                )
+                self.copies[mart] = f"kept_{mart}"
             if mart not in NARROWED:
                 continue
             columns |= {"contact_id"}
@@ -127,18 +134,18 @@ class Conditions:
             connection.execute(f"insert into journey_truths {together}")
 
     def _close(self, connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
-        """``tick_close``: those asked; with their colleagues where accounts are decided."""
-        own = (
-            "select c.cid, c.contact_id from journey_contacts as c semi join tick_asked using (cid)"
+        """``tick_close``: those asked, with their accounts; with their colleagues where accounts
+        are decided."""
+        people = self.copies.get("contact_features") or (
+            "(select c.cid, f.contact_id, f.account_id from marts.contact_features as f "
+            "join journey_contacts as c using (contact_id))"
         )
+        own = f"select cid, contact_id, account_id from {people} semi join tick_asked using (cid)"
         if any(verdict.unit == "account" for verdict in compiled.verdicts.values()):
-            people = self.copies.get("contact_features") or (
-                "(select c.cid, f.contact_id, f.account_id from marts.contact_features as f "
-                "join journey_contacts as c using (contact_id))"
-            )
             own += (
-                f" union select cid, contact_id from {people} as f where account_id in "
-                f"(select account_id from {people} as g semi join tick_asked using (cid))"
+                f" union select cid, contact_id, account_id from {people} semi join "
+                f"(select account_id from {people} semi join tick_asked using (cid)) "
+                f"as a using (account_id)"
             )
         connection.execute(f"create or replace temp table tick_close as {own}")
 
@@ -152,6 +159,10 @@ class Conditions:
         for mart, copy in self.copies.items():
             cut = f" where known_at <= {limit}" if mart == "fct_events" else ""
             found[mart] = f"select * from {copy} semi join tick_close using (cid){cut}"
+        accounts = self.copies.get("account_features", "marts.account_features")
+        found["account_features"] = (
+            f"select * from {accounts} semi join tick_close using (account_id)"
+        )
         return found
 
 

@@ -113,12 +113,15 @@ def gather(
         where h.moment > {_at(since - TRIGGER_AGE)} and {not sources.only_by_hand}
         """
     )
+    # In the order in which it is known, a tick finds what is new without looking at the rest.
     connection.execute(
         f"""
-        delete from journey_happened
-        where number not in ({_listed(plan.followed - set(without))}) or cid not in (
+        create or replace temp table journey_happened as
+        select * from journey_happened
+        where number in ({_listed(plan.followed - set(without))}) and cid in (
             select cid from tick_standing union all select cid from journey_triggered
         )
+        order by known_at
         """
     )
     stopped = ", ".join(f"'{state}'" for state in STOPPED)
@@ -134,38 +137,48 @@ def gather(
 
 
 def at(connection: duckdb.DuckDBPyConnection, as_of: datetime, before: datetime | None) -> str:
-    """Cut what was gathered for a tick; the table of news since the tick ``before``, if any."""
-    shown = f"from journey_happened where known_at <= {_at(as_of)}"
-    columns = "number, cid, moment, evidence"
-    connection.execute(f"create or replace temp view journey_events as select {columns} {shown}")
+    """Cut what was gathered for a tick; the table of news since the tick ``before``, if any.
+
+    Whoever was in when a tick is over has entered for good where nobody enters twice.
+    """
     connection.execute(
         f"""
         create or replace temp table journey_triggers as
-        select jid, cid, moment, evidence from journey_triggered
-        where known_at <= {_at(as_of)} and moment > {_at(as_of - TRIGGER_AGE)}
+        select t.jid, t.cid, t.moment, t.evidence from journey_triggered as t
+        anti join (
+            select e.jid, e.cid from tick_enrolled as e
+            join plan_versions as v on e.jid = v.jid and v.is_open and v.reentry = 'never'
+            anti join plan_versions as w on e.jid = w.jid and w.is_open and w.reentry != 'never'
+        ) as past on t.jid = past.jid and t.cid = past.cid
+        where t.known_at <= {_at(as_of)} and t.moment > {_at(as_of - TRIGGER_AGE)}
         """
     )
+    shown = "select number, cid, moment, evidence, known_at from journey_happened"
     if before is None:
+        connection.execute(
+            f"create or replace temp view journey_events as {shown} where known_at <= {_at(as_of)}"
+        )
         return "journey_events"
+    # What was known when people came to where they wait was looked at then.
+    row = connection.execute(
+        "select min(arrived_at) from tick_standing where how = 'event'"
+    ).fetchone()
+    first = min(before, row[0]) if row is not None and row[0] is not None else before
+    connection.execute(
+        f"create or replace temp table journey_recent as "
+        f"{shown} where known_at > {_at(first)} and known_at <= {_at(as_of)}"
+    )
+    connection.execute("create or replace temp view journey_events as from journey_recent")
     connection.execute(
         f"create or replace temp table journey_news as "
-        f"select {columns} {shown} and known_at > {_at(before)}"
+        f"from journey_recent where known_at > {_at(before)}"
     )
     return "journey_news"
 
 
 def asked(plan: Plan, as_of: datetime, news: str) -> list[str]:
     """SELECTs of whom conditions may be asked at a tick: those who may leave, enter or go on."""
-    found = [
-        """
-        select t.cid from journey_triggers as t
-        join plan_versions as v on t.jid = v.jid and v.is_open
-        anti join (
-            select e.jid, e.cid from tick_enrolled as e
-            join plan_versions as v on e.jid = v.jid and v.is_open and v.reentry = 'never'
-        ) as past on t.jid = past.jid and t.cid = past.cid
-        """
-    ]
+    found = ["select cid from journey_triggers"]
     if plan.asked("exit_number"):
         found.append(
             "select s.cid from tick_standing as s join plan_versions as v using (vid) "

@@ -198,7 +198,7 @@ def arriving(plan: Plan, people: str, select: str) -> str:
         {query} union all {select} from (
             select people.*, n.vid, n.how, n.number, {clock} as due_at
             from ({people}) as people join plan_nodes as n on people.nid = n.nid
-            left join tick_people as c on people.cid = c.cid
+            join tick_people as c on people.cid = c.cid
             where n.how = 'until'
         )
     """
