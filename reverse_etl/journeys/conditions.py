@@ -96,28 +96,29 @@ class Conditions:
     def decide(
         self, connection: duckdb.DuckDBPyConnection, as_of: datetime, asked: Iterable[str]
     ) -> None:
-        """``journey_truths`` of the contacts in the SELECTs ``asked``, and what is watched of all.
+        """``journey_truths`` of the numbers and contacts in the SELECTs ``asked``.
 
         With each truth stands that of each of its leaves.
         """
         connection.execute(
             f"create or replace temp table journey_truths ({FACTS['journey_truths']})"
         )
-        watched = self.plan.asked("watch_number")
-        everybody = "select cid from journey_contacts"
-        people = " union ".join([*asked, *([everybody] if watched else [])])
-        if not self.plan.conditions or not people:
+        if not self.plan.conditions:
             return
-        made = connection.execute(
-            f"create or replace temp table tick_asked as select distinct cid from ({people})"
+        connection.execute(
+            "create or replace temp table tick_asked as "
+            f"select distinct number, cid from ({' union all '.join(asked)}) as a (number, cid)"
+        )
+        row = connection.execute(
+            "select count(distinct cid), (select count(*) from journey_contacts) from tick_asked"
         ).fetchone()
-        total = connection.execute("select count(*) from journey_contacts").fetchone()
-        assert made is not None and total is not None
-        if not made[0]:
+        assert row is not None
+        people, total = row
+        if not people:
             return
         compiled, keys = self.compile(as_of)
         query = compiled.verdicts_sql("contact")
-        if self.copies or made[0] < MOST * total[0]:
+        if self.copies or people < MOST * total:
             self._close(connection, compiled)
             query = _narrow(query, self._narrowed(as_of))
         connection.execute(
@@ -174,7 +175,10 @@ def _told(compiled: Compiled, number: int, key: str) -> str:
             label = exp.Literal.string(f"{label_of(leaf)}: ").sql("duckdb")
             parts.append(f'concat({label}, "{name}")')
     evidence = f"concat_ws('; ', {', '.join(parts)})" if parts else "null"
-    return f'select {number}, cid, "v_{key}", {evidence} from tick_verdicts'
+    return (
+        f'select {number}, cid, "v_{key}", {evidence} from tick_verdicts '
+        f"semi join (select cid from tick_asked where number = {number}) as a using (cid)"
+    )
 
 
 def _columns(tree: exp.Expression) -> dict[str, set[str]]:

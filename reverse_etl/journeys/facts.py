@@ -177,18 +177,45 @@ def at(connection: duckdb.DuckDBPyConnection, as_of: datetime, before: datetime 
 
 
 def asked(plan: Plan, as_of: datetime, news: str) -> list[str]:
-    """SELECTs of whom conditions may be asked at a tick: those who may leave, enter or go on."""
-    found = ["select cid from journey_triggers"]
+    """SELECTs of ``number, cid``: which conditions may be asked of whom at a tick.
+
+    They are asked of those who may leave, enter or go on, those of their own journey only; what is
+    watched is asked of everybody.
+    """
+    of_nodes = "select vid, number from plan_nodes where how = 'condition'"
+    of_entries = "select vid, where_number from plan_versions where where_number is not null"
+    asks = (
+        f"(select v.vid, v.jid, v.is_open, a.number from ({of_nodes} union all {of_entries}) "
+        "as a (vid, number) join plan_versions as v using (vid))"
+    )
+    found = [
+        f"select a.number, t.cid from journey_triggers as t join {asks} as a "
+        "on t.jid = a.jid and a.is_open"
+    ]
+    if plan.asked("watch_number"):
+        found.append(
+            "select v.watch_number, c.cid from plan_versions as v, journey_contacts as c "
+            "where v.watch_number is not null and v.is_newest"
+        )
+        found.append(
+            f"select a.number, c.cid from {asks} as a, journey_contacts as c "
+            "where a.is_open and a.jid in "
+            "(select jid from plan_versions where watch_number is not null)"
+        )
     if plan.asked("exit_number"):
         found.append(
-            "select s.cid from tick_standing as s join plan_versions as v using (vid) "
-            "where v.exit_number is not null"
+            "select v.exit_number, s.cid from tick_standing as s "
+            "join plan_versions as v using (vid) where v.exit_number is not null"
         )
     if "condition" in plan.hows:
-        found.append(f"select cid from ({walking.going(plan, _at(as_of), news)})")
+        found.append(
+            f"select a.number, g.cid from ({walking.going(plan, _at(as_of), news)}) as g "
+            f"join plan_nodes as n using (nid) join {asks} as a on n.vid = a.vid"
+        )
     if plan.has_moves:
         found.append(
-            "select s.cid from tick_standing as s join plan_versions as v using (vid) "
+            f"select a.number, s.cid from tick_standing as s "
+            f"join plan_versions as v using (vid) join {asks} as a on v.jid = a.jid "
             "where v.edit = 'move'"
         )
     return found

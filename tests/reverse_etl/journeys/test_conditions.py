@@ -42,6 +42,11 @@ def opened(world: World) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def of(people: str, given: Plan) -> list[str]:
+    """All conditions of these people."""
+    return [f"select unnest({list(given.conditions)}), cid from ({people})"]
+
+
 def truths(connection: duckdb.DuckDBPyConnection) -> set[tuple]:
     return set(connection.execute("from journey_truths").fetchall())
 
@@ -63,16 +68,18 @@ def test_of_a_few_they_are_those_of_everybody(seed: int, monkeypatch: pytest.Mon
         rehearsed.keep(connection, T)
         for at in (T - timedelta(days=9), T):
             monkeypatch.setattr(conditions, "MOST", 0)
-            Conditions(given, sources).decide(connection, at, ["select cid from journey_contacts"])
+            Conditions(given, sources).decide(
+                connection, at, of("select cid from journey_contacts", given)
+            )
             everybody = truths(connection)
             expected = {row for row in everybody if row[1] in chosen}
             assert len(expected) == 7 * len(given.conditions) > 0
-            Conditions(given, sources).decide(connection, at, [few])
+            Conditions(given, sources).decide(connection, at, of(few, given))
             assert truths(connection) == expected
             monkeypatch.setattr(conditions, "MOST", 2)
-            Conditions(given, sources).decide(connection, at, [few])
+            Conditions(given, sources).decide(connection, at, of(few, given))
             assert truths(connection) == expected
-            rehearsed.decide(connection, at, [few])
+            rehearsed.decide(connection, at, of(few, given))
             assert truths(connection) == expected
 
 
@@ -97,6 +104,6 @@ def test_a_rehearsal_asks_what_was_known(monkeypatch: pytest.MonkeyPatch) -> Non
         rehearsed.keep(connection, T)
         counts = []
         for at in (T - timedelta(seconds=1), T):
-            rehearsed.decide(connection, at, ["select cid from journey_contacts"])
+            rehearsed.decide(connection, at, of("select cid from journey_contacts", given))
             counts.append(sum(row[2] for row in truths(connection)))
         assert counts[0] == 0 < counts[1]
