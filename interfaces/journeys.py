@@ -166,7 +166,9 @@ def commands(
         settings = chosen(workspace)
         found = ask(lambda: stage(settings).simulate(key, contact, days))
         shown = table("contact", "node", "outcome", "left at", "next")
-        for row in found.steps.to_pylist():
+        steps = found.steps.to_pylist()
+        steps.sort(key=lambda row: (row["enrolment_id"], row["step_number"]))
+        for row in steps:
             shown.add_row(
                 row["contact_id"][:12],
                 row["node"],

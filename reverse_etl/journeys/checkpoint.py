@@ -139,8 +139,7 @@ def _put_together(connection: duckdb.DuckDBPyConnection, found: Checkpoint) -> N
     connection.execute(
         f"""
         create or replace temp table journey_watches as
-        select journey, contact_id, arg_max(is_true, step_number) as is_true,
-            max(step_number) as step_number
+        select journey, contact_id, {standing.LAST_SEEN}
         from (from journey_watches union all by name from {kept["watches"]})
         group by all
         """
@@ -149,15 +148,19 @@ def _put_together(connection: duckdb.DuckDBPyConnection, found: Checkpoint) -> N
 
 def _by_contacts_of_today(connection: duckdb.DuckDBPyConnection) -> None:
     """Contacts that have become others since are those others."""
-    for table in ("journey_state", "journey_watches"):
-        connection.execute(
-            f"""
-            create or replace temp table {table} as
-            select s.* replace (coalesce(i.contact_id, s.contact_id) as contact_id)
-            from {table} as s
-            left join (
-                select identifier_key, contact_id from marts.identity_map
-                where contact_id is not null
-            ) as i on s.contact_id = i.identifier_key
-            """
-        )
+    identities = "(from marts.identity_map where contact_id is not null)"
+    connection.execute(
+        f"""
+        create or replace temp table journey_state as
+        select s.* replace (coalesce(i.contact_id, s.contact_id) as contact_id)
+        from journey_state as s left join {identities} as i on s.contact_id = i.identifier_key
+        """
+    )
+    connection.execute(
+        f"""
+        create or replace temp table journey_watches as
+        select s.journey, coalesce(i.contact_id, s.contact_id) as contact_id, {standing.LAST_SEEN}
+        from journey_watches as s left join {identities} as i on s.contact_id = i.identifier_key
+        group by all
+        """
+    )

@@ -72,6 +72,13 @@ class Conditions:
         compiled, _ = self.compile(as_of)
         tree = sqlglot.parse_one(compiled.verdicts_sql("contact"), read="duckdb")
         for mart, columns in _columns(tree).items():
+            if mart == "account_features":
+                columns |= {"account_id"}
+                listed = ", ".join(f'"{name}"' for name in sorted(columns))
+                connection.execute(
+                    f"create or replace temp table kept_{mart} as select {listed} from marts.{mart}"
+                )
+                self.copies[mart] = f"kept_{mart}"
             if mart not in NARROWED:
                 continue
             columns |= {"contact_id"}
@@ -89,28 +96,29 @@ class Conditions:
     def decide(
         self, connection: duckdb.DuckDBPyConnection, as_of: datetime, asked: Iterable[str]
     ) -> None:
-        """``journey_truths`` of the contacts in the SELECTs ``asked``, and what is watched of all.
+        """``journey_truths`` of the numbers and contacts in the SELECTs ``asked``.
 
         With each truth stands that of each of its leaves.
         """
         connection.execute(
             f"create or replace temp table journey_truths ({FACTS['journey_truths']})"
         )
-        watched = self.plan.asked("watch_number")
-        everybody = "select cid from journey_contacts"
-        people = " union ".join([*asked, *([everybody] if watched else [])])
-        if not self.plan.conditions or not people:
+        if not self.plan.conditions:
             return
-        made = connection.execute(
-            f"create or replace temp table tick_asked as select distinct cid from ({people})"
+        connection.execute(
+            "create or replace temp table tick_asked as "
+            f"select distinct number, cid from ({' union all '.join(asked)}) as a (number, cid)"
+        )
+        row = connection.execute(
+            "select count(distinct cid), (select count(*) from journey_contacts) from tick_asked"
         ).fetchone()
-        total = connection.execute("select count(*) from journey_contacts").fetchone()
-        assert made is not None and total is not None
-        if not made[0]:
+        assert row is not None
+        people, total = row
+        if not people:
             return
         compiled, keys = self.compile(as_of)
         query = compiled.verdicts_sql("contact")
-        if self.copies or made[0] < MOST * total[0]:
+        if self.copies or people < MOST * total:
             self._close(connection, compiled)
             query = _narrow(query, self._narrowed(as_of))
         connection.execute(
@@ -127,18 +135,18 @@ class Conditions:
             connection.execute(f"insert into journey_truths {together}")
 
     def _close(self, connection: duckdb.DuckDBPyConnection, compiled: Compiled) -> None:
-        """``tick_close``: those asked; with their colleagues where accounts are decided."""
-        own = (
-            "select c.cid, c.contact_id from journey_contacts as c semi join tick_asked using (cid)"
+        """``tick_close``: those asked, with their accounts; with their colleagues where accounts
+        are decided."""
+        people = self.copies.get("contact_features") or (
+            "(select c.cid, f.contact_id, f.account_id from marts.contact_features as f "
+            "join journey_contacts as c using (contact_id))"
         )
+        own = f"select cid, contact_id, account_id from {people} semi join tick_asked using (cid)"
         if any(verdict.unit == "account" for verdict in compiled.verdicts.values()):
-            people = self.copies.get("contact_features") or (
-                "(select c.cid, f.contact_id, f.account_id from marts.contact_features as f "
-                "join journey_contacts as c using (contact_id))"
-            )
             own += (
-                f" union select cid, contact_id from {people} as f where account_id in "
-                f"(select account_id from {people} as g semi join tick_asked using (cid))"
+                f" union select cid, contact_id, account_id from {people} semi join "
+                f"(select account_id from {people} semi join tick_asked using (cid)) "
+                f"as a using (account_id)"
             )
         connection.execute(f"create or replace temp table tick_close as {own}")
 
@@ -152,6 +160,10 @@ class Conditions:
         for mart, copy in self.copies.items():
             cut = f" where known_at <= {limit}" if mart == "fct_events" else ""
             found[mart] = f"select * from {copy} semi join tick_close using (cid){cut}"
+        accounts = self.copies.get("account_features", "marts.account_features")
+        found["account_features"] = (
+            f"select * from {accounts} semi join tick_close using (account_id)"
+        )
         return found
 
 
@@ -163,7 +175,10 @@ def _told(compiled: Compiled, number: int, key: str) -> str:
             label = exp.Literal.string(f"{label_of(leaf)}: ").sql("duckdb")
             parts.append(f'concat({label}, "{name}")')
     evidence = f"concat_ws('; ', {', '.join(parts)})" if parts else "null"
-    return f'select {number}, cid, "v_{key}", {evidence} from tick_verdicts'
+    return (
+        f'select {number}, cid, "v_{key}", {evidence} from tick_verdicts '
+        f"semi join (select cid from tick_asked where number = {number}) as a using (cid)"
+    )
 
 
 def _columns(tree: exp.Expression) -> dict[str, set[str]]:

@@ -113,12 +113,15 @@ def gather(
         where h.moment > {_at(since - TRIGGER_AGE)} and {not sources.only_by_hand}
         """
     )
+    # In the order in which it is known, a tick finds what is new without looking at the rest.
     connection.execute(
         f"""
-        delete from journey_happened
-        where number not in ({_listed(plan.followed - set(without))}) or cid not in (
+        create or replace temp table journey_happened as
+        select * from journey_happened
+        where number in ({_listed(plan.followed - set(without))}) and cid in (
             select cid from tick_standing union all select cid from journey_triggered
         )
+        order by known_at
         """
     )
     stopped = ", ".join(f"'{state}'" for state in STOPPED)
@@ -134,48 +137,85 @@ def gather(
 
 
 def at(connection: duckdb.DuckDBPyConnection, as_of: datetime, before: datetime | None) -> str:
-    """Cut what was gathered for a tick; the table of news since the tick ``before``, if any."""
-    shown = f"from journey_happened where known_at <= {_at(as_of)}"
-    columns = "number, cid, moment, evidence"
-    connection.execute(f"create or replace temp view journey_events as select {columns} {shown}")
+    """Cut what was gathered for a tick; the table of news since the tick ``before``, if any.
+
+    Whoever was in when a tick is over has entered for good where nobody enters twice.
+    """
     connection.execute(
         f"""
         create or replace temp table journey_triggers as
-        select jid, cid, moment, evidence from journey_triggered
-        where known_at <= {_at(as_of)} and moment > {_at(as_of - TRIGGER_AGE)}
+        select t.jid, t.cid, t.moment, t.evidence from journey_triggered as t
+        anti join (
+            select e.jid, e.cid from tick_enrolled as e
+            join plan_versions as v on e.jid = v.jid and v.is_open and v.reentry = 'never'
+            anti join plan_versions as w on e.jid = w.jid and w.is_open and w.reentry != 'never'
+        ) as past on t.jid = past.jid and t.cid = past.cid
+        where t.known_at <= {_at(as_of)} and t.moment > {_at(as_of - TRIGGER_AGE)}
         """
     )
+    shown = "select number, cid, moment, evidence, known_at from journey_happened"
     if before is None:
+        connection.execute(
+            f"create or replace temp view journey_events as {shown} where known_at <= {_at(as_of)}"
+        )
         return "journey_events"
+    # What was known when people came to where they wait was looked at then.
+    row = connection.execute(
+        "select min(arrived_at) from tick_standing where how = 'event'"
+    ).fetchone()
+    first = min(before, row[0]) if row is not None and row[0] is not None else before
+    connection.execute(
+        f"create or replace temp table journey_recent as "
+        f"{shown} where known_at > {_at(first)} and known_at <= {_at(as_of)}"
+    )
+    connection.execute("create or replace temp view journey_events as from journey_recent")
     connection.execute(
         f"create or replace temp table journey_news as "
-        f"select {columns} {shown} and known_at > {_at(before)}"
+        f"from journey_recent where known_at > {_at(before)}"
     )
     return "journey_news"
 
 
 def asked(plan: Plan, as_of: datetime, news: str) -> list[str]:
-    """SELECTs of whom conditions may be asked at a tick: those who may leave, enter or go on."""
+    """SELECTs of ``number, cid``: which conditions may be asked of whom at a tick.
+
+    They are asked of those who may leave, enter or go on, those of their own journey only; what is
+    watched is asked of everybody.
+    """
+    of_nodes = "select vid, number from plan_nodes where how = 'condition'"
+    of_entries = "select vid, where_number from plan_versions where where_number is not null"
+    asks = (
+        f"(select v.vid, v.jid, v.is_open, a.number from ({of_nodes} union all {of_entries}) "
+        "as a (vid, number) join plan_versions as v using (vid))"
+    )
     found = [
-        """
-        select t.cid from journey_triggers as t
-        join plan_versions as v on t.jid = v.jid and v.is_open
-        anti join (
-            select e.jid, e.cid from tick_enrolled as e
-            join plan_versions as v on e.jid = v.jid and v.is_open and v.reentry = 'never'
-        ) as past on t.jid = past.jid and t.cid = past.cid
-        """
+        f"select a.number, t.cid from journey_triggers as t join {asks} as a "
+        "on t.jid = a.jid and a.is_open"
     ]
+    if plan.asked("watch_number"):
+        found.append(
+            "select v.watch_number, c.cid from plan_versions as v, journey_contacts as c "
+            "where v.watch_number is not null and v.is_newest"
+        )
+        found.append(
+            f"select a.number, c.cid from {asks} as a, journey_contacts as c "
+            "where a.is_open and a.jid in "
+            "(select jid from plan_versions where watch_number is not null)"
+        )
     if plan.asked("exit_number"):
         found.append(
-            "select s.cid from tick_standing as s join plan_versions as v using (vid) "
-            "where v.exit_number is not null"
+            "select v.exit_number, s.cid from tick_standing as s "
+            "join plan_versions as v using (vid) where v.exit_number is not null"
         )
     if "condition" in plan.hows:
-        found.append(f"select cid from ({walking.going(plan, _at(as_of), news)})")
+        found.append(
+            f"select a.number, g.cid from ({walking.going(plan, _at(as_of), news)}) as g "
+            f"join plan_nodes as n using (nid) join {asks} as a on n.vid = a.vid"
+        )
     if plan.has_moves:
         found.append(
-            "select s.cid from tick_standing as s join plan_versions as v using (vid) "
+            f"select a.number, s.cid from tick_standing as s "
+            f"join plan_versions as v using (vid) join {asks} as a on v.jid = a.jid "
             "where v.edit = 'move'"
         )
     return found

@@ -157,6 +157,17 @@ class Plan:
         return "move" in self.versions.column("edit").to_pylist()
 
     @property
+    def has_shares(self) -> bool:
+        """Whether several versions of a journey take people in."""
+        buckets = zip(
+            self.versions.column("from_bucket").to_pylist(),
+            self.versions.column("to_bucket").to_pylist(),
+            self.versions.column("is_open").to_pylist(),
+            strict=True,
+        )
+        return any(is_open and end - start < BUCKETS for start, end, is_open in buckets)
+
+    @property
     def followed(self) -> set[int]:
         """The happenings that somebody in a journey waits for or ends by."""
         nodes = zip(

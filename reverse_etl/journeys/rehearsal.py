@@ -15,12 +15,13 @@ from typing import Literal
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reverse_etl.journeys import facts, standing, versions
 from reverse_etl.journeys.conditions import Conditions
 from reverse_etl.journeys.plan import Plan, Version, plan
 from reverse_etl.journeys.telling import SCHEMA
-from reverse_etl.journeys.tick import FACTS, step
+from reverse_etl.journeys.tick import FACTS, STEPS, step
 from reverse_etl.publish import need, published_as_of, reader
 from workspace.definitions import nearest
 from workspace.definitions.journeys import LAUNCH_WINDOW, Journey, Journeys, Send
@@ -28,6 +29,7 @@ from workspace.definitions.segment_fields import Fields
 from workspace.definitions.segments import Segments
 from workspace.lake import Lake
 from workspace.paths import Paths
+from workspace.streams import STREAMS
 
 Responses = Literal["recorded", "none"]
 #: Marts that facts are made of.
@@ -65,7 +67,8 @@ class Day:
 @dataclass(frozen=True)
 class Rehearsed:
     """What would have happened. ``double_days`` are contacts and days with several sends;
-    ``to_unsubscribed`` sends to people who had no consent by the time of the published facts."""
+    ``to_unsubscribed`` sends to people who had no consent by the time of the published facts.
+    ``steps`` are in the order of the ticks."""
 
     days: list[Day]
     outcomes: list[tuple[str, str, int]]
@@ -155,8 +158,7 @@ class Stage:
             for steps, day in self._ticks(connection, planned, given, sources, moments, responses):
                 days.append(day)
                 told.append(steps)
-            _log(connection, told)
-            return _summary(connection, days, key, journey)
+            return _summary(connection, _table(told), days, key, journey)
 
     def _ticks(
         self,
@@ -168,7 +170,8 @@ class Stage:
         responses: Responses,
     ) -> Iterator[tuple[pa.Table, Day]]:
         """Tick after tick over what is gathered once; each goes on from the one before."""
-        _log(connection, [])
+        connection.register("no_steps", STREAMS[STEPS].schema.empty_table())
+        connection.execute("create or replace temp table journey_log as from no_steps")
         facts.contacts(connection, sources)
         standing.fold(connection)
         standing.number(connection, planned)
@@ -286,12 +289,10 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day)
 
 
-def _log(connection: duckdb.DuckDBPyConnection, told: list[pa.Table]) -> None:
-    """``journey_log`` with these steps."""
+def _table(told: list[pa.Table]) -> pa.Table:
+    """The steps of all ticks."""
     schema = pa.schema([field for field in SCHEMA if field.name != "sequence"])
-    connection.register("told_steps", pa.concat_tables([schema.empty_table(), *told]))
-    connection.execute("create or replace temp table journey_log as from told_steps")
-    connection.unregister("told_steps")
+    return pa.concat_tables([schema.empty_table(), *told])
 
 
 def _day(connection: duckdb.DuckDBPyConnection, at: datetime) -> Day:
@@ -307,8 +308,14 @@ def _day(connection: duckdb.DuckDBPyConnection, at: datetime) -> Day:
 
 
 def _summary(
-    connection: duckdb.DuckDBPyConnection, days: list[Day], key: str, journey: Journey
+    connection: duckdb.DuckDBPyConnection,
+    steps: pa.Table,
+    days: list[Day],
+    key: str,
+    journey: Journey,
 ) -> Rehearsed:
+    steps = steps.filter(pc.field("kind") != "watch")
+    connection.register("told_steps", steps)
     sends = {name: node for name, node in journey.nodes.items() if isinstance(node, Send)}
     connection.execute(
         "create temp table rehearsed_sends (node varchar, purpose varchar, channel varchar)"
@@ -317,17 +324,16 @@ def _summary(
         values = [name, node.purpose or journey.purpose, node.channel]
         connection.execute("insert into rehearsed_sends values (?, ?, ?)", values)
     outcomes = connection.execute(
-        "select node, outcome, count(*) from journey_log where kind != 'watch' "
+        "select node, outcome, count(*) from told_steps "
         "group by all order by min(step_number), 1, 2"
     ).fetchall()
     waiting = connection.execute(
-        "select last.n, count(*) from (select arg_max({n: next_node}, step_number) as last "
-        "from journey_log where kind != 'watch' group by enrolment_id) "
-        "where last.n is not null group by 1 order by 2 desc, 1"
+        "select n.node, count(*) from tick_standing join plan_nodes as n using (nid) "
+        "group by 1 order by 2 desc, 1"
     ).fetchall()
     connection.execute(
-        "create temp table sent as select log.contact_id, s.*, log.left_at "
-        "from journey_log as log join rehearsed_sends as s on log.next_node = s.node"
+        "create temp table sent as select log.contact_id::varchar as contact_id, s.*, log.left_at "
+        "from told_steps as log join rehearsed_sends as s on log.next_node = s.node"
     )
     sent = connection.execute(
         "select node, channel, count(*) from sent group by all order by 1, 2"
@@ -347,7 +353,4 @@ def _summary(
         """
     ).fetchone()
     assert row is not None
-    steps = connection.execute(
-        "select * from journey_log where kind != 'watch' order by enrolment_id, step_number"
-    ).to_arrow_table()
     return Rehearsed(days, outcomes, waiting, sent, row[0], row[1], steps)

@@ -100,9 +100,15 @@ def store(steps: pa.Table, lake: Lake, as_of: datetime, snapshot_id: str) -> boo
     if not steps.num_rows:
         return lake.commit(STEPS, batch, None)
     staged = lake.staging() / f"{uuid.uuid4().hex}.parquet"
-    # Written from dictionaries, and read as plain texts.
+    # A row group is written with the whole of its dictionary: right for names, not for ids.
+    plain = pa.schema(
+        [
+            f.with_type(pa.string()) if f.name in ("enrolment_id", "contact_id") else f
+            for f in SCHEMA
+        ]
+    )
     options = parquet_options(STREAMS[STEPS].schema)
-    pq.write_table(steps, staged, ROW_GROUP_ROWS, store_schema=False, **options)
+    pq.write_table(steps.cast(plain), staged, ROW_GROUP_ROWS, store_schema=False, **options)
     return lake.commit(STEPS, batch, [staged])
 
 

@@ -24,6 +24,11 @@ STATE = (
 #: One row a journey and contact that was looked at for ``becomes``; without a contact: anybody.
 WATCHES = "journey varchar, contact_id varchar, is_true boolean, step_number bigint"
 
+#: What was seen last; of two contacts that became one, true where they differ at the same number.
+LAST_SEEN = (
+    "arg_max(is_true, {n: step_number, t: is_true}) as is_true, max(step_number) as step_number"
+)
+
 #: Whoever is at a node, as the rounds of a tick have them.
 AT_NODE = "eid, cid, step_number, nid, how, number, arrived_at, due_at"
 
@@ -53,9 +58,9 @@ def fold(connection: duckdb.DuckDBPyConnection, log: str = "journey_log") -> Non
     connection.execute(
         f"""
         create or replace temp table journey_watches as
-        select journey, contact_id, arg_max(outcome, step_number) = 'true' as is_true,
-            max(step_number) as step_number
-        from {log} where kind = 'watch' group by all
+        select journey, contact_id, {LAST_SEEN}
+        from (select *, outcome = 'true' as is_true from {log} where kind = 'watch')
+        group by all
         """
     )
 
@@ -109,12 +114,10 @@ def number(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
     connection.execute(
         """
         create or replace temp table tick_watched as
-        select j.jid, coalesce(p.cid, -1) as cid, arg_max(w.is_true, w.step_number) as is_true,
-            max(w.step_number) as step_number
+        select j.jid, coalesce(p.cid, -1) as cid, w.is_true, w.step_number
         from journey_watches as w
         join (select distinct journey, jid from plan_versions) as j on w.journey = j.journey
         left join tick_people as p on w.contact_id = p.contact_id
-        group by all
         """
     )
 
@@ -198,7 +201,7 @@ def arriving(plan: Plan, people: str, select: str) -> str:
         {query} union all {select} from (
             select people.*, n.vid, n.how, n.number, {clock} as due_at
             from ({people}) as people join plan_nodes as n on people.nid = n.nid
-            left join tick_people as c on people.cid = c.cid
+            join tick_people as c on people.cid = c.cid
             where n.how = 'until'
         )
     """
@@ -272,10 +275,9 @@ def go_on(connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
         """
     )
     connection.execute(
-        """
+        f"""
         create or replace temp table tick_watched as
-        select jid, cid, arg_max(is_true, step_number) as is_true,
-            max(step_number) as step_number
+        select jid, cid, {LAST_SEEN}
         from (from tick_watched union all select jid, cid, is_true, step_number from new_watches)
         group by all
         """

@@ -203,17 +203,13 @@ class _Tick:
         if not self._any("journey_triggers"):
             self.execute(f"create or replace temp table tick_entering ({ENTERING})")
             return
-        bucket = bucket_sql("concat('versions:', v.journey)", "c.contact_id")
-        self.execute(
-            f"""
-            create or replace temp table tick_asking as
-            select t.*, c.contact_id
-            from journey_triggers as t
-            join journey_contacts as c on t.cid = c.cid
-            where t.moment <= {self.at}
-                and t.moment > {self.at} - to_seconds({int(TRIGGER_AGE.total_seconds())})
-            """
-        )
+        # The share of a version is of texts, which only journeys with two of them need.
+        shares = "c.jid = v.jid and v.is_open"
+        people = "journey_triggers as c"
+        if self.plan.has_shares:
+            bucket = bucket_sql("concat('versions:', v.journey)", "c.contact_id")
+            shares += f" and {bucket} >= v.from_bucket and {bucket} < v.to_bucket"
+            people = "(from journey_triggers join tick_people using (cid)) as c"
         self.execute(
             f"""
             create or replace temp table tick_entering as
@@ -222,24 +218,20 @@ class _Tick:
                     max(e.arrived_at) as last_at, bool_or(not e.has_ended) as is_active,
                     max(e.entered_at) as last_entered_at
                 from tick_enrolled as e
-                semi join (select distinct jid, cid from tick_asking) as a
-                    on e.jid = a.jid and e.cid = a.cid
+                semi join journey_triggers as t on e.jid = t.jid and e.cid = t.cid
                 group by all
             ),
             let_in as (
-                select c.jid, c.cid, c.contact_id, c.moment, c.evidence, v.journey, v.first,
+                select c.jid, c.cid, c.moment, c.evidence, v.journey, v.first,
                     coalesce(p.occurrences, 0) + 1 as occurrence
-                from tick_asking as c
-                join plan_versions as v
-                    on c.jid = v.jid and v.is_open
-                    and (
-                        v.to_bucket - v.from_bucket = 10000
-                        or {bucket} >= v.from_bucket and {bucket} < v.to_bucket
-                    )
+                from {people}
+                join plan_versions as v on {shares}
                 left join past as p on c.jid = p.jid and c.cid = p.cid
                 left join journey_truths as truth
                     on v.where_number = truth.number and c.cid = truth.cid and truth.is_true
                 where c.moment > v.since
+                    and c.moment <= {self.at}
+                    and c.moment > {self.at} - to_seconds({int(TRIGGER_AGE.total_seconds())})
                     and (v.where_number is null or truth.cid is not null)
                     and (
                         p.jid is null
@@ -256,9 +248,10 @@ class _Tick:
             select cast(
                     (select count(*) from tick_enrolled) + row_number() over () - 1 as integer
                 ) as eid,
-                md5(concat_ws('|', journey, contact_id, occurrence)) as enrolment_id,
-                jid, cid, contact_id, occurrence, moment, evidence, first, {self.at} as entered_at
-            from let_in
+                md5(concat_ws('|', e.journey, p.contact_id, e.occurrence)) as enrolment_id,
+                e.jid, e.cid, p.contact_id, e.occurrence, e.moment, e.evidence, e.first,
+                {self.at} as entered_at
+            from let_in as e join tick_people as p using (cid)
             """
         )
         walking.join_in(self.connection, self.plan)

@@ -10,8 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from reverse_etl.journeys.plan import plan
-from reverse_etl.journeys.tick import tick
+from reverse_etl.journeys import standing
+from reverse_etl.journeys.plan import Version, plan
+from reverse_etl.journeys.tick import step, tick
 from tests.reverse_etl.journeys.worlds import both, facts, in_use, load, load_log, world
 
 
@@ -86,3 +87,44 @@ def conserved(log: list[dict[str, Any]]) -> None:
         assert [row["node"] for row in rows[1:]] == [row["next_node"] for row in rows[:-1]]
         assert [row["arrived_at"] for row in rows[1:]] == [row["left_at"] for row in rows[:-1]]
         assert len({(row["node"], row["visit"]) for row in rows}) == len(rows)
+
+
+def test_a_tick_goes_on_from_the_one_before() -> None:
+    """As in a rehearsal: people numbered once, and of events only what was not there before."""
+    seen: Counter[str] = Counter()
+    for seed in range(24):
+        made = world(seed)
+        made.gone.clear()
+        versions = [Version(key, first, made.start) for key, (first, *_) in made.versions.items()]
+        planned = plan(versions)
+        log: list[dict[str, Any]] = []
+        before: list[tuple] = []
+        with duckdb.connect() as carried, duckdb.connect() as folded:
+            for one in (carried, folded):
+                one.execute("set TimeZone = 'UTC'; set threads = 1")
+                load_log(one, log)
+            made_ticks = _ticks(made.start, seed)
+            for at in made_ticks:
+                rows = facts(made, planned, at, log)
+                load(folded, rows, planned)
+                load_log(folded, log)
+                expected = tick(folded, planned, at).to_pylist()
+                load(carried, rows, planned)
+                if at == made_ticks[0]:
+                    standing.fold(carried)
+                    standing.number(carried, planned)
+                known = set(before)
+                carried.execute("create or replace temp table news as from journey_events limit 0")
+                news = [row for row in rows["journey_events"] if row not in known]
+                for number, one, moment, evidence in news:
+                    cid = made.contacts.index(one)
+                    carried.execute(
+                        "insert into news values (?, ?, ?, ?)", [number, cid, moment, evidence]
+                    )
+                steps = step(carried, planned, at, "news").to_pylist()
+                assert sorted(steps, key=repr) == sorted(expected, key=repr), (seed, at)
+                standing.go_on(carried, planned)
+                before = rows["journey_events"]
+                log += expected
+        seen.update(row["outcome"] for row in log)
+    assert {"goal", "event", "timed_out", "done", "true"} <= set(seen), seen
