@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from reverse_etl.content.library import Library
 from workspace.definitions import nearest
 from workspace.definitions.campaigns import Campaign
-from workspace.definitions.journeys import Journey, Send
+from workspace.definitions.journey_nodes import Send
+from workspace.definitions.journeys import Journey
 from workspace.ledger.approvals import subject_hash
 
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from reverse_etl.experiments.assigning import IDENTITIES, automatic, shares_text
 from reverse_etl.journeys import versions
-from workspace.definitions.journeys import Journey, Split
+from workspace.definitions.journey_nodes import Split
+from workspace.definitions.journeys import Journey
 from workspace.lake import Lake
 
 _TEXT, _INT, _TIME = pa.string(), pa.int64(), pa.timestamp("us")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from workspace.definitions.journeys import Journey, edges, kind_of, way_of
+from workspace.definitions.journey_nodes import edges, kind_of, way_of
+from workspace.definitions.journeys import Journey
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN, SIDE = 190, 64, 40, 54, 70, 60
 _FILL = {

@@ -23,12 +23,8 @@ from reverse_etl.journeys import walking
 from reverse_etl.journeys.plan import Plan, Version
 from reverse_etl.journeys.tick import FACTS
 from reverse_etl.segments import leaves
-from workspace.definitions.journeys import (
-    TRIGGER_AGE,
-    DateTrigger,
-    FormTrigger,
-    SegmentTrigger,
-)
+from workspace.definitions.journey_triggers import DateTrigger, FormTrigger, SegmentTrigger
+from workspace.definitions.journeys import TRIGGER_AGE
 from workspace.definitions.segment_fields import (
     ACCOUNT_FIELDS,
     CONTACT_FIELDS,

@@ -17,7 +17,8 @@ from reverse_etl.journeys import versions
 from workspace.clock import iso
 from workspace.definitions.caps import Caps
 from workspace.definitions.experiments import Experiments
-from workspace.definitions.journeys import Journey, Send, occasion_of
+from workspace.definitions.journey_nodes import Send
+from workspace.definitions.journeys import Journey, occasion_of
 from workspace.definitions.times import given_text
 from workspace.lake import Lake
 from workspace.streams import STREAMS

@@ -15,17 +15,10 @@ import pyarrow as pa
 
 from reverse_etl.segments.asked import happening_key
 from workspace.buckets import BUCKETS
-from workspace.definitions.journeys import (
-    LAUNCH_WINDOW,
+from workspace.definitions.journey_nodes import (
     Ask,
-    ConditionTrigger,
-    Cooldown,
-    EventTrigger,
     Exit,
     For,
-    Happening,
-    Journey,
-    MoveTo,
     Send,
     Split,
     Until,
@@ -34,6 +27,9 @@ from workspace.definitions.journeys import (
     branches_of,
     edges,
 )
+from workspace.definitions.journey_triggers import ConditionTrigger, EventTrigger
+from workspace.definitions.journeys import LAUNCH_WINDOW, Cooldown, Journey, MoveTo
+from workspace.definitions.segments import Happening
 
 NODES = pa.schema(
     [

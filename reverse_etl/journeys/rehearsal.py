@@ -24,7 +24,8 @@ from reverse_etl.journeys.telling import SCHEMA
 from reverse_etl.journeys.tick import FACTS, STEPS, step
 from reverse_etl.publish import need, published_as_of, reader
 from workspace.definitions import nearest
-from workspace.definitions.journeys import LAUNCH_WINDOW, Journey, Journeys, Send
+from workspace.definitions.journey_nodes import Send
+from workspace.definitions.journeys import LAUNCH_WINDOW, Journey, Journeys
 from workspace.definitions.segment_fields import Fields
 from workspace.definitions.segments import Segments
 from workspace.lake import Lake

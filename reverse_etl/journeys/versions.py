@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from reverse_etl.journeys.plan import Version
 from workspace.clock import iso
-from workspace.definitions.journeys import TRIGGER_KINDS, Journey, Journeys, kind_of, way_of
+from workspace.definitions.journey_nodes import kind_of, way_of
+from workspace.definitions.journey_triggers import TRIGGER_KINDS
+from workspace.definitions.journeys import Journey, Journeys
 from workspace.definitions.reading import DefinitionError
 from workspace.lake import Lake
 from workspace.streams import STREAMS

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from workspace.definitions import load
 from workspace.definitions.consent import Consent
 from workspace.definitions.journey_files import load_journeys
-from workspace.definitions.journeys import Journey, Split, branches_of
+from workspace.definitions.journey_nodes import Split, branches_of
+from workspace.definitions.journeys import Journey
 from workspace.definitions.reading import DefinitionError
 from workspace.definitions.segment_fields import Fields
 from workspace.definitions.templates import Template

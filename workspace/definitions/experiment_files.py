@@ -9,7 +9,8 @@ from workspace.definitions.campaign_files import Known
 from workspace.definitions.campaigns import Campaign
 from workspace.definitions.experiments import HOLDOUT, Experiment, Experiments
 from workspace.definitions.journey_files import missing_values
-from workspace.definitions.journeys import Journey, Send, Split
+from workspace.definitions.journey_nodes import Send, Split
+from workspace.definitions.journeys import Journey
 from workspace.definitions.reading import DefinitionError, nearest, read, read_folder
 from workspace.definitions.segments import Location
 

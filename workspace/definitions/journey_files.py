@@ -6,14 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from workspace.definitions.consent import Consent
-from workspace.definitions.journeys import (
-    DateTrigger,
-    Journey,
-    Journeys,
-    SegmentTrigger,
-    Send,
-    occasion_of,
-)
+from workspace.definitions.journey_nodes import Send
+from workspace.definitions.journey_triggers import DateTrigger, SegmentTrigger
+from workspace.definitions.journeys import Journey, Journeys, occasion_of
 from workspace.definitions.reading import DefinitionError, nearest, read_folder
 from workspace.definitions.segment_fields import Fields
 from workspace.definitions.segment_files import happening_faults, leaf_faults

@@ -14,16 +14,10 @@ from zoneinfo import ZoneInfo
 
 from reverse_etl.journeys.plan import Version
 from workspace.buckets import bucket
-from workspace.definitions.journeys import (
-    LAUNCH_WINDOW,
-    TRIGGER_AGE,
+from workspace.definitions.journey_nodes import (
     Ask,
-    ConditionTrigger,
-    Cooldown,
     Exit,
     For,
-    Journey,
-    MoveTo,
     Send,
     Split,
     Until,
@@ -31,6 +25,8 @@ from workspace.definitions.journeys import (
     Wait,
     kind_of,
 )
+from workspace.definitions.journey_triggers import ConditionTrigger
+from workspace.definitions.journeys import LAUNCH_WINDOW, TRIGGER_AGE, Cooldown, Journey, MoveTo
 
 Log = list[dict[str, Any]]
 

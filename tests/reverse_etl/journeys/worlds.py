@@ -13,14 +13,9 @@ import pyarrow as pa
 from reverse_etl.journeys.plan import Plan, Version, plan
 from reverse_etl.journeys.tick import FACTS, STEPS, tick
 from tests.reverse_etl.journeys import interpreter
-from workspace.definitions.journeys import (
-    Ask,
-    ConditionTrigger,
-    Journey,
-    UntilEvent,
-    Wait,
-    stops_time,
-)
+from workspace.definitions.journey_nodes import Ask, UntilEvent, Wait, stops_time
+from workspace.definitions.journey_triggers import ConditionTrigger
+from workspace.definitions.journeys import Journey
 from workspace.streams import STREAMS
 
 ZONES = ["UTC", "Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
