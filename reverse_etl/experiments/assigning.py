@@ -24,6 +24,7 @@ STREAM = "experiment_assignments"
 #: The experiment that the hold-out of caps.yml is, and its variant that gets messages.
 UNIVERSAL, TREATED = "universal", "treated"
 IDENTITIES = "marts.identity_map"
+REACHABLE = "marts.reachable_contacts"
 #: The table that :func:`assign` makes.
 DRAWN = "experiment_drawn"
 
@@ -117,15 +118,19 @@ def expose(
     table: str,
     as_of: datetime,
     identities: str = IDENTITIES,
+    reachable: str = REACHABLE,
 ) -> int:
     """Put experiment, variant and the variant's template into a table of messages to be stored.
 
     ``table`` has the columns of the stream ``message_intents``. Rows that come with an experiment
     and a variant of their own (a campaign's control) are remembered as they are; of these, those
     held out stay as they are. Whom the universal hold-out keeps the message from is in no other
-    experiment. Returns how many assignments are new; they are stored, in one commit.
+    experiment, and who may not be written to (``reachable``: contact_id, purpose, channel) in none:
+    nothing would differ for them. Returns how many assignments are new; they are stored, in one
+    commit.
     """
     free = [key for key, kind in caps.classes.items() if "holdout" not in kind.skips]
+    owed = [key for key, kind in caps.classes.items() if "consent" in kind.skips]
     connection.execute(
         f"""
         create or replace temp table experiment_asked as
@@ -136,8 +141,12 @@ def expose(
             list_contains($1::varchar[], rows.message_class) as is_for_holdout
         from {table} as rows
         left join people on rows.contact_id = people.identifier_key
+        left join {reachable} as reachable
+            on coalesce(people.contact_id, rows.contact_id) = reachable.contact_id
+            and rows.purpose = reachable.purpose and rows.channel = reachable.channel
+        where reachable.contact_id is not null or list_contains($2::varchar[], rows.message_class)
         """,
-        [free],
+        [free, owed],
     )
     held_out = caps.holdout.condition("person")
     open_ = f"""(

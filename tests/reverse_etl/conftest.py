@@ -19,6 +19,10 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         opened.execute("set TimeZone = 'UTC'; create schema marts")
         for name, columns in MARTS.items():
             opened.execute(f"create table marts.{name} ({columns})")
+        opened.execute(
+            "create view marts.reachable_contacts as select distinct contact_id, purpose, channel "
+            "from marts.consent_states where state = 'granted'"
+        )
         yield opened
 
 

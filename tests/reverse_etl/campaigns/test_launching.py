@@ -169,6 +169,16 @@ def test_the_holdout_stays_when_its_share_changes(marts: Connection, lake: Lake)
     assert set(second.values()) == {HOLDOUT, SENT}
 
 
+def test_who_may_not_be_written_to_is_in_no_experiment(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", "anne")
+    put(marts, "readers", *(f"p{number}" for number in range(20)), consent="withdrawn")
+    store(lake, letter=weekly(holdout=0.5))
+    launch(marts, lake)
+    part = lake.read("experiment_assignments").to_pylist()
+    assert {row["contact_id"] for row in part} == {key("anne")}
+    assert len(intended(lake)) == 21
+
+
 def test_many_campaigns_are_launched_in_one_commit(marts: Connection, lake: Lake) -> None:
     put(marts, "readers", "anne", "bea")
     store(lake, **{f"c{number}": campaign() for number in range(50)})

@@ -55,6 +55,7 @@ def put(
     vertical: str = "medical",
     country: str = "FR",
     stale: bool = False,
+    consent: str = "granted",
 ) -> None:
     """People into a segment; who is not there yet comes to be."""
     marts.execute("delete from marts.marketing_segments where segment = $1", [segment])
@@ -72,4 +73,9 @@ def put(
             marts.execute(
                 "insert into marts.dim_contacts values ($1, $2, null, null, $3)",
                 [key(name), key(f"{name}@"), country],
+            )
+            marts.execute(
+                "insert into marts.consent_states (contact_id, purpose, channel, state) "
+                "values ($1, 'marketing', 'email', $2)",
+                [key(name), consent],
             )

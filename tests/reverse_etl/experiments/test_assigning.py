@@ -51,7 +51,23 @@ def run(
     days: int = 0,
 ) -> int:
     as_of = AS_OF + timedelta(days=days)
-    return expose(connection, lake, given, caps, "messages", as_of, "identities")
+    return expose(connection, lake, given, caps, "messages", as_of, "identities", "reachable")
+
+
+def test_who_may_not_be_written_to_is_not_drawn(
+    connection: duckdb.DuckDBPyConnection, lake: Lake
+) -> None:
+    fill(connection, PEOPLE)
+    connection.execute("delete from reachable where contact_id != 'c1'")
+    run(connection, lake)
+    stored = {row["contact_id"] for row in lake.read(STREAM).to_pylist()}
+    assert stored == {"c1"}
+    connection.execute("update messages set message_class = 'owed', experiment = null")
+    owed = CAPS.model_validate(
+        {"classes": {"owed": {"name": "x", "skips": ["consent"]}}, "holdout": {"share": 0.0}}
+    )
+    run(connection, lake, caps=owed)
+    assert len(lake.read(STREAM)) == len(PEOPLE)
 
 
 def test_everybody_gets_what_the_hash_says(

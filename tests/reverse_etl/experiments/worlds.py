@@ -47,7 +47,7 @@ def fill(
     rows: Iterable[Mapping[str, Any]],
     merged: Mapping[str, str] | None = None,
 ) -> None:
-    """Table ``messages`` with the stream's columns, and ``identities``."""
+    """Tables ``messages`` with the stream's columns, ``identities``, ``reachable``: everybody."""
     schema = STREAMS["message_intents"].schema
     plain = {
         "source_kind": "journey",
@@ -55,6 +55,8 @@ def fill(
         "step": "mail",
         "template": "own",
         "message_class": "marketing",
+        "purpose": "marketing",
+        "channel": "email",
         "known_at": AS_OF,
     }
     listed = [{**plain, "intent_id": f"i{n}", **row} for n, row in enumerate(rows)]
@@ -66,6 +68,10 @@ def fill(
     )
     if pairs:
         connection.executemany("insert into identities values (?, ?)", list(pairs.items()))
+    connection.execute(
+        "create or replace temp table reachable as select distinct contact_id, "
+        "'marketing' as purpose, 'email' as channel from identities"
+    )
 
 
 def told(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Any, ...]]:
