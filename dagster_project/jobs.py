@@ -21,16 +21,27 @@ nightly = define_asset_job(
 )
 
 _VERSIONS = ("campaign_versions", "journey_versions", "template_versions")
-_GROUPS = ("journeys", "activation", "published")
+#: What stands on versions alone, and is made before segments are.
+_OF_VERSIONS = (
+    "stg_campaigns__versions",
+    "stg_journeys__versions",
+    "stg_journeys__nodes",
+    "campaign_versions",
+)
+_GROUPS = ("journeys", "experiments", "activation", "published")
 #: The same as the job's selection, for the command line.
 CAMPAIGNS = " or ".join(
-    [*(f'key:"lake/{name}"' for name in _VERSIONS), *(f'group:"{name}"' for name in _GROUPS)]
+    [
+        *(f'key:"lake/{name}"' for name in _VERSIONS),
+        *(f'key:"{name}"' for name in _OF_VERSIONS),
+        *(f'group:"{name}"' for name in _GROUPS),
+    ]
 )
 
 campaigns = define_asset_job(
     "campaigns",
     selection=(
-        AssetSelection.assets(*(["lake", name] for name in _VERSIONS))
+        AssetSelection.assets(*(["lake", name] for name in _VERSIONS), *_OF_VERSIONS)
         | AssetSelection.groups(*_GROUPS)
     ).required_multi_asset_neighbors(),
     description="Launches campaigns, goes on with journeys and queues what passes the gates, over "

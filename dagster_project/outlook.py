@@ -15,6 +15,16 @@ from workspace.settings import Settings
 _WAIT_SECONDS = 60.0
 
 
+def check(settings: Settings) -> None:
+    """Raises :class:`~dagster_project.what_if.NoWarehouse` where no run has built what campaigns
+    stand on, and :class:`~workspace.locks.RunInProgress`."""
+    with (
+        run_lock(settings.paths.run_lock, _WAIT_SECONDS, "campaigns"),
+        what_if.opened(settings.paths.warehouse),
+    ):
+        pass
+
+
 def of_campaign(settings: Settings, loaded: Definitions, key: str) -> Outlook:
     """Raises :class:`~reverse_etl.campaigns.planning.NothingToLaunch`,
     :class:`~dagster_project.what_if.NoWarehouse` and
@@ -31,6 +41,7 @@ def of_campaign(settings: Settings, loaded: Definitions, key: str) -> Outlook:
                 ledger,
                 Lake(settings.paths.lake),
                 loaded.campaigns,
+                loaded.experiments,
                 key,
                 loaded.caps,
                 library,

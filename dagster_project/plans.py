@@ -14,6 +14,7 @@ import duckdb
 
 from dagster_project import compiled, what_if
 from reverse_etl.campaigns import planning
+from reverse_etl.content.library import Library
 from reverse_etl.journeys import rehearsal, versions
 from reverse_etl.planning import caps, scores
 from reverse_etl.planning.settings import Setting, differing
@@ -74,7 +75,9 @@ def plan(settings: Settings, loaded: Definitions) -> Plan:
         loaded.caps.time_zones,
     )
     journeys = stage.plan(lake)
-    campaigns = planning.changes(loaded.campaigns, lake, loaded.caps, zone, settings.present())
+    campaigns = planning.changes(
+        loaded.campaigns, loaded.journeys.journeys, lake, loaded.caps, zone, settings.present()
+    )
     with (
         run_lock(settings.paths.run_lock, _WAIT_SECONDS, "plan"),
         what_if.opened(settings.paths.warehouse) as connection,
@@ -130,6 +133,7 @@ def _messages(
     zone = loaded.verticals.reporting.time_zone
     ledger = open_ledger(settings.ledger_url)
     try:
-        return found, caps.plan(connection, ledger, lake, before, after, row[0], zone)
+        with Library.load(loaded.folder) as library:
+            return found, caps.plan(connection, ledger, lake, before, after, row[0], zone, library)
     finally:
         ledger.close()

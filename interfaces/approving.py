@@ -35,7 +35,12 @@ def say(
 
 
 def decision(reject: bool, withdraw: bool) -> str:
+    """What is recorded. Raises `CannotApprove` for both at once."""
+    from reverse_etl.campaigns.approving import CannotApprove
     from workspace.ledger import approvals
+
+    if reject and withdraw:
+        raise CannotApprove("give --reject or --withdraw, not both")
 
     if withdraw:
         return approvals.WITHDRAWN

@@ -57,14 +57,16 @@ def commands(
                 rows = dicts(connection, "select * from marts.campaigns order by campaign")
         except NothingPublished as error:
             return refuse(str(error))
-        shown = table("campaign", "", "launches", "contacts", "sent", "underway", "not sent", "")
+        shown = table(
+            "campaign", "", "launches", "contacts", "sent", "underway", "waiting", "not sent", ""
+        )
         for row in rows:
-            counts = (row[name] for name in ("launches", "contacts", "sent", "underway"))
+            counts = (row[name] for name in ("launches", "contacts", "sent", "underway", "waiting"))
             shown.add_row(
                 row["campaign"],
                 row["campaign_kind"],
                 *(number(count) for count in counts),
-                number(row["not_sent"]),
+                number(row["not_sent"] - row["waiting"]),
                 "" if row["status"] == "active" else row["status"],
             )
         return out.print(shown)
@@ -115,6 +117,7 @@ def commands(
 
         rows = planning.changes(
             found.campaigns,
+            found.journeys.journeys,
             Lake(settings.paths.lake),
             found.caps,
             found.verticals.reporting.time_zone,
@@ -135,29 +138,55 @@ def commands(
         workspace: Option = None,
     ) -> None:
         """Let a campaign go out as its file and template stand; a change needs a new approval."""
-        from reverse_etl.campaigns.approving import CannotApprove, of_campaign
+        from reverse_etl.campaigns import versions
+        from reverse_etl.campaigns.approving import CannotApprove, of_campaign, variants_of
         from reverse_etl.content.library import Library
+        from workspace.lake import Lake
 
         settings = chosen(workspace)
         found = loaded(settings)
+        given = campaign(found, key)
+        now = settings.present()
         try:
             with Library.load(settings.definitions) as library:
-                hashes = of_campaign(campaign(found, key), library, occurrence)
+                hashes = of_campaign(
+                    key,
+                    given,
+                    library,
+                    occurrence,
+                    now.date(),
+                    variants_of(found.experiments, "campaign", key),
+                    versions.all_of(Lake(settings.paths.lake), key, now),
+                )
+            said = approving.decision(reject, withdraw)
         except CannotApprove as error:
             return refuse(f"{key}: {error}")
-        said = approving.decision(reject, withdraw)
-        return approving.say(out, settings, f"campaign:{key}", hashes, said, by, note)
+        name = f"{key} {occurrence}" if occurrence else key
+        return approving.say(out, settings, f"campaign:{name}", hashes, said, by, note)
 
     @app.command()
     def run(workspace: Option = None) -> None:
         """Launch what is due, decide what waits and queue it, over the segments as last run."""
+        from dagster_project import outlook
         from dagster_project.jobs import CAMPAIGNS
+        from dagster_project.what_if import NoWarehouse
+        from workspace.locks import RunInProgress
 
-        run_job(chosen(workspace), CAMPAIGNS)
+        settings = chosen(workspace)
+        try:
+            outlook.check(settings)
+        except (NoWarehouse, RunInProgress) as error:
+            return refuse(str(error))
+        return run_job(settings, CAMPAIGNS)
 
     def hold(key: str, event: str, by: str | None, reason: str | None, at: Path | None) -> None:
+        from reverse_etl.campaigns import versions
+        from workspace.lake import Lake
+
         settings = chosen(at)
-        journey = campaign(loaded(settings), key).journey
+        # What ran can be held back, whatever is wrong with the files, or even if there is none.
+        ran = versions.all_of(Lake(settings.paths.lake), key, settings.present())
+        journey = (ran[0] if ran else campaign(loaded(settings), key)).journey
         scope = "campaign" if journey is None else "journey"
         stopping.say(out, refuse, settings, scope, journey or key, event, by, reason)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from interfaces import (
     attribution,
@@ -308,7 +309,7 @@ def _run(
         _refuse(str(error))
     progress.summary()
     for fault in outcome.faults:
-        err.print(f"[red]failed[/] {fault}", highlight=False)
+        err.print(f"[red]failed[/] {escape(fault)}", highlight=False)
     if not outcome.succeeded:
         raise typer.Exit(CHECK_FAILED)
 
@@ -327,7 +328,7 @@ def _settings(workspace: Path | None) -> Settings:
 
 
 def _refuse(message: str) -> None:
-    err.print(f"[red]error[/] {message}", highlight=False)
+    err.print(f"[red]error[/] {escape(message)}", highlight=False)
     raise typer.Exit(BAD_INPUT)
 
 

@@ -233,8 +233,14 @@ def commands(
         out.print(f"{key} is at version {to} from the next run on", highlight=False)
 
     def hold(key: str, event: str, by: str | None, reason: str | None, at: Path | None) -> None:
+        from reverse_etl.journeys import versions
+        from workspace.lake import Lake
+
         settings = chosen(at)
-        ask(lambda: stage(settings).journey(key))
+        # What ran can be held back, whatever is wrong with the files, or even if there is none.
+        ran = versions.history(Lake(settings.paths.lake), settings.present())
+        if key not in {row["journey"] for row in ran}:
+            ask(lambda: stage(settings).journey(key))
         stopping.say(out, refuse, settings, "journey", key, event, by, reason)
 
     @app.command()
@@ -257,17 +263,28 @@ def commands(
         workspace: Option = None,
     ) -> None:
         """Let a journey's messages go as its file and templates stand (needs_approval: true)."""
-        from reverse_etl.campaigns.approving import CannotApprove, of_journey
+        from reverse_etl.campaigns.approving import CannotApprove, of_journey, variants_of
         from reverse_etl.content.library import Library
+        from reverse_etl.journeys import versions
+        from workspace.definitions.journeys import Journey
+        from workspace.lake import Lake
 
         settings = chosen(workspace)
+        found = loaded(settings)
         journey = ask(lambda: stage(settings).journey(key))
+        history = versions.history(Lake(settings.paths.lake), settings.present())
+        earlier = [
+            Journey.model_validate_json(row["definition"])
+            for row in history
+            if row["journey"] == key
+        ]
+        others = variants_of(found.experiments, "journey", key)
         try:
             with Library.load(settings.definitions) as library:
-                hashes = of_journey(journey, library)
+                hashes = of_journey(key, journey, library, others, earlier)
+            said = approving.decision(reject, withdraw)
         except CannotApprove as error:
             return refuse(f"{key}: {error}")
-        said = approving.decision(reject, withdraw)
         return approving.say(out, settings, f"journey:{key}", hashes, said, by, note)
 
     @app.command()

@@ -231,7 +231,7 @@ def _due(one: Occurrence) -> dict[str, object]:
         "expected_value": float(campaign.expected_value),
         "keeps_seconds": campaign.not_after.seconds if campaign.not_after else None,
         "on_capped": campaign.on_capped,
-        "approval": definition_of(campaign, one.key),
+        "approval": definition_of(one.version.key, campaign, one.key),
         "given": given_text(campaign.values),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,12 +10,15 @@ import duckdb
 
 from reverse_etl.campaigns import calendar, controls, launching, versions
 from reverse_etl.content.library import Library
+from reverse_etl.experiments import assigning
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import decide
 from reverse_etl.queueing import prepare
 from workspace.definitions import nearest
-from workspace.definitions.campaigns import Campaigns
+from workspace.definitions.campaigns import Campaign, Campaigns
 from workspace.definitions.caps import Caps
+from workspace.definitions.experiments import Experiments
+from workspace.definitions.journeys import Journey
 from workspace.lake import Lake
 from workspace.ledger import Ledger
 
@@ -51,7 +55,12 @@ class Outlook:
 
 
 def changes(
-    campaigns: Campaigns, lake: Lake, caps: Caps, time_zone: str, as_of: datetime
+    campaigns: Campaigns,
+    journeys: Mapping[str, Journey],
+    lake: Lake,
+    caps: Caps,
+    time_zone: str,
+    as_of: datetime,
 ) -> list[Change]:
     """The campaigns whose files say something else than what is in force."""
     before = {version.key: version for version in versions.in_force(lake, as_of)}
@@ -68,7 +77,7 @@ def changes(
                 "new" if old is None else "changed",
                 version.campaign.kind,
                 version.number,
-                version.campaign.approval,
+                _approval(version.campaign, journeys),
                 after.first if after else None,
             )
         )
@@ -77,11 +86,19 @@ def changes(
     return found
 
 
+def _approval(campaign: Campaign, journeys: Mapping[str, Journey]) -> str:
+    if campaign.journey is None:
+        return campaign.approval
+    journey = journeys.get(campaign.journey)
+    return "once" if journey is not None and journey.needs_approval else "none"
+
+
 def outlook(
     connection: duckdb.DuckDBPyConnection,
     ledger: Ledger,
     lake: Lake,
     campaigns: Campaigns,
+    experiments: Experiments,
     key: str,
     caps: Caps,
     library: Library,
@@ -114,6 +131,7 @@ def outlook(
     pending = intents.pending(connection, lake, caps, then)
     new = launching.audience(connection, [one], caps)
     controls.mark(connection, lake, new, as_of, [version])
+    assigning.expose(connection, lake, experiments, caps, new, as_of, may_store=False)
     connection.execute(
         f"""
         create or replace temp table {TABLE} as

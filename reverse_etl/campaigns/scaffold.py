@@ -120,6 +120,10 @@ def _of_message(
         raise CannotBegin(f"there is no segment for {vertical}; write one in segments/ first")
     templates = load_templates(loaded.folder, loaded.verticals.verticals, loaded.consent)
     fitting = [key for key, one in templates.items() if _fits(one, vertical)]
+    # One that says the same to everybody of its class is nearest to what is begun here.
+    fitting.sort(
+        key=lambda key: (bool(_needed(templates[key])), templates[key].class_ != "marketing")
+    )
     chosen = template or next(iter(fitting), None)
     if chosen is None:
         raise CannotBegin(
@@ -145,7 +149,7 @@ class: {message_class}
 purpose: {found.purpose or "marketing"}
 channel: {channel}
 template: {chosen}
-{_values(found)}{schedule}
+{_values(found, day)}{schedule}
 # Later than that, nobody gets it any more.
 not_after: {{days: 2}}
 # 1 to 1000: the higher comes first where a cap has no room for all.
@@ -159,15 +163,19 @@ def _fits(template: Template, vertical: str) -> bool:
     return template.vertical == vertical and "email" in template.channels
 
 
-def _values(template: Template) -> str:
-    """Lines for what the template takes from its occasion."""
-    needed = sorted(
+def _needed(template: Template) -> list[tuple[str, str]]:
+    return sorted(
         (field.from_.partition(".")[2], field.kind)
         for field in template.fields.values()
         if field.from_.startswith("event.") and field.fallback is None
     )
+
+
+def _values(template: Template, day: date) -> str:
+    """Lines for what the template takes from its occasion."""
+    needed = _needed(template)
     if not needed:
         return ""
-    made_up = {"date": "2026-12-31", "number": "0", "url": '"https://www.example.com/"'}
+    made_up = {"date": str(day), "number": "0", "url": '"https://www.example.com/"'}
     lines = "".join(f"  {name}: {made_up.get(kind, 'to be written')}\n" for name, kind in needed)
     return f"# What the template takes from its occasion.\nvalues:\n{lines}"

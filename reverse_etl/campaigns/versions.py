@@ -75,6 +75,12 @@ def in_force(lake: Lake, as_of: datetime) -> list[Version]:
     ]
 
 
+def all_of(lake: Lake, key: str, as_of: datetime) -> list[Campaign]:
+    """Every version of a campaign that ever ran, the last first; none where it never did."""
+    rows = _known(lake, as_of).get(key, [])
+    return [Campaign.model_validate_json(row["definition"]) for row in reversed(rows)]
+
+
 def of_files(campaigns: Campaigns, lake: Lake, as_of: datetime) -> list[Version]:
     """The files as they stand, as the next run would have them."""
     known = _known(lake, as_of)

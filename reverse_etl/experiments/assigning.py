@@ -119,6 +119,7 @@ def expose(
     as_of: datetime,
     identities: str = IDENTITIES,
     reachable: str = REACHABLE,
+    may_store: bool = True,
 ) -> int:
     """Put experiment, variant and the variant's template into a table of messages to be stored.
 
@@ -171,7 +172,9 @@ def expose(
         """,
         [caps.holdout.salt, universal, caps.holdout.share > 0, list(experiments.experiments)],
     )
-    made = automatic(connection, lake, "experiment_made", as_of, identities)
+    made = 0
+    if may_store:
+        made = automatic(connection, lake, "experiment_made", as_of, identities)
     # Written anew: an update in the order of a join takes many times as long.
     connection.execute(
         f"""

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from reverse_etl.campaigns import controls
+from reverse_etl.campaigns.approving import definition_of_journey
 from reverse_etl.experiments import assigning
 from reverse_etl.journeys import versions
 from workspace.clock import iso
@@ -177,7 +178,7 @@ def _sends(lake: Lake, as_of: datetime) -> list[dict[str, Any]]:
                     "expected_value": float(node.expected_value),
                     "keeps_seconds": node.not_after.seconds,
                     "on_capped": node.on_capped,
-                    "approval": journey.hash if journey.needs_approval else None,
+                    "approval": definition_of_journey(version["journey"], journey),
                     "occasion": occasion_of(journey),
                     "given": given_text(journey.values),
                 }

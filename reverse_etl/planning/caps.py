@@ -10,6 +10,7 @@ from datetime import datetime
 import duckdb
 from pydantic import ValidationError
 
+from reverse_etl.content.library import Library
 from reverse_etl.planning import replay
 from workspace.definitions.caps import SETTINGS, Caps
 from workspace.lake import Lake
@@ -121,13 +122,15 @@ def plan(
     after: Caps,
     as_of: datetime,
     time_zone: str,
+    library: Library | None = None,
 ) -> CapsPlan:
-    """Compare two versions over the messages of `replay.WINDOW` and those pending.
+    """Compare two versions over the messages of `replay.WINDOW` and those pending; ``library`` as
+    for `replay.prepare`.
 
     ``connection`` sees the schema ``marts``; temporary tables ``replay_…``, ``known_…`` and
     ``gate_…`` of it are replaced. Nothing else is written.
     """
-    messages = replay.prepare(connection, lake, as_of)
+    messages = replay.prepare(connection, lake, as_of, library=library)
     runs = connection.execute("select count(*) from replay_runs").fetchone()
     for caps, answer in ((before, _BEFORE), (after, _AFTER)):
         replay.replay(connection, ledger, lake, caps, as_of, time_zone, answer)

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from reverse_etl import queueing
+from reverse_etl.content.library import Library
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import decide, time_sql
 from reverse_etl.gates.facts import COLUMNS as FACT_COLUMNS
@@ -28,11 +30,16 @@ _ENDED = ("duplicate", "approval")
 
 
 def prepare(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime, window: timedelta = WINDOW
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    as_of: datetime,
+    window: timedelta = WINDOW,
+    library: Library | None = None,
 ) -> int:
     """Make the tables ``replay_intents`` and ``replay_runs``; how many messages there are.
 
-    ``connection`` sees the schema ``marts``.
+    ``connection`` sees the schema ``marts``. With ``library`` (and the schema ``pii``) it is asked
+    today which messages lack a value; without, what earlier runs found.
     """
     since = time_sql(as_of - window)
     ended = ", ".join(f"'{gate}'" for gate in _ENDED)
@@ -73,6 +80,20 @@ def prepare(
         """,
         [as_of],
     )
+    connection.execute(
+        """
+        create or replace temp table replay_incomplete as
+        select intent_id, coalesce(detail, '') as missing
+        from replay_decided where gate = 'template'
+        """
+    )
+    if library is not None:
+        # What never came as far as the template's gate was not asked.
+        queueing.prepare(connection, lake, library, "replay_intents")
+        connection.execute(
+            "insert into replay_incomplete select * from incomplete_messages "
+            "where intent_id not in (select intent_id from replay_incomplete)"
+        )
     row = connection.execute("select count(*) from replay_intents").fetchone()
     return row[0] if row else 0
 
@@ -150,13 +171,6 @@ def _facts(
     since: datetime,
 ) -> Facts:
     """Today's, but for what was sent: all that is no part of the replay, and what it lets go."""
-    connection.execute(
-        """
-        create or replace temp table replay_incomplete as
-        select intent_id, coalesce(detail, '') as missing
-        from replay_decided where gate = 'template'
-        """
-    )
     facts = known.facts(connection, ledger, lake, caps, as_of, incomplete="replay_incomplete")
     connection.execute(
         f"""

@@ -54,7 +54,9 @@ def marketing(folder: Path) -> Path:
 def approve(opened: Settings) -> None:
     loaded = definitions.load(opened.definitions)
     with Library.load(opened.definitions) as library:
-        hashes = of_campaign(loaded.campaigns.campaigns["spring"], library, None)
+        hashes = of_campaign(
+            "spring", loaded.campaigns.campaigns["spring"], library, None, AT.date()
+        )
     ledger = open_ledger(opened.ledger_url)
     approvals.record(ledger, "campaign:spring", hashes, approvals.APPROVED, "anne", AT)
     ledger.close()

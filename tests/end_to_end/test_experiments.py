@@ -67,6 +67,9 @@ def test_a_hold_out_from_assignment_to_result(
     run(opened)
     assert variants(lake, ASSIGNMENTS) == variants(lake, INTENTS) == assigned
     universal = variants(lake, ASSIGNMENTS, "universal")
+    of_campaign = variants(lake, ASSIGNMENTS, "campaign:medical_welcome")
+    assert set(of_campaign) == set(assigned)
+    stored = len(assigned) + len(universal) + len(of_campaign)
     assert {key for key, name in universal.items() if name == "treated"} == set(assigned)
 
     # Nobody who is held out is written to, and everybody else is.
@@ -105,7 +108,7 @@ def test_a_hold_out_from_assignment_to_result(
 
     # A look back sees that day's counts and stores nothing.
     run(opened, _z(DAYS[0]))
-    assert lake.rows(LOOKS) == looks and lake.rows(ASSIGNMENTS) == len(assigned) + len(universal)
+    assert lake.rows(LOOKS) == looks and lake.rows(ASSIGNMENTS) == stored
 
     told = CliRunner().invoke(app, ["experiments", "results", "--workspace", str(tmp_path / "w")])
     assert told.exit_code == 0 and "too few" in told.output and "universal" in told.output

@@ -130,7 +130,8 @@ def test_shuffled_and_split_over_several_runs(tmp_path: Path) -> None:
     first, second = marts(whole), marts(pieces)
     # Freshness counts files, and there are three times as many. What each run found of segments
     # is told run by run; who is in which at the end is the same.
-    by_run = {"segment_membership_history", "segment_drift", "segment_accuracy"}
+    told = {"segment_membership_history", "segment_drift", "segment_accuracy"}
+    by_run = {*told, "experiment_results"}  # which counts its looks
     assert {name for name in first if first[name] != second[name]} == {"kpi_monthly", *by_run}
     figures = (
         "select * from marts.kpi_monthly "

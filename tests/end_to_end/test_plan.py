@@ -67,8 +67,9 @@ def test_a_plan_of_scores_and_caps(finished: Finished, tmp_path: Path, files: Pa
 def test_a_plan_of_segments_and_journeys(finished: Finished, tmp_path: Path, files: Path) -> None:
     workspace = tmp_path / "w"
     finished.copied(workspace)
-    for folder in ("journeys", "campaigns"):  # the campaign names the journey
-        (files / folder / "medical_welcome.yml").unlink()
+    for folder in ("journeys", "campaigns", "experiments"):  # what names the journey goes with it
+        for path in (files / folder).glob("medical_welcome*.yml"):
+            path.unlink()
     key = sorted((files / "segments").glob("*.yml"))[0].stem
     edit(files / "segments" / f"{key}.yml", "name: ", "name: Other ")
     found = json.loads(planned(workspace, "--json").output)

@@ -25,7 +25,9 @@ MEMBERS = "select contact_id from marts.segment_memberships where segment = 'sur
 @pytest.fixture
 def marketing_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "marketing"
-    others = shutil.ignore_patterns("segments", "journeys", "templates")  # they name segments
+    others = shutil.ignore_patterns(
+        "segments", "journeys", "templates", "campaigns", "experiments"
+    )  # they name segments, or one another
     shutil.copytree(PROJECT / "marketing", folder, ignore=others)
     (folder / "segments").mkdir()
     monkeypatch.setenv("MARKETING_DEFINITIONS", str(folder))

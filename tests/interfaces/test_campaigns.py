@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from interfaces.cli import app
+from reverse_etl.campaigns import versions
+from workspace import definitions
+from workspace.lake import Lake
 from workspace.ledger import approvals, open_ledger, pauses
 from workspace.paths import PROJECT
 from workspace.settings import load
@@ -29,7 +33,7 @@ def marketing(workspace: Path, *arguments: object, group: str = "campaigns") -> 
     return CliRunner().invoke(app, [group, words[0], "--workspace", str(workspace), *words[1:]])
 
 
-@pytest.mark.parametrize("arguments", [("list",), ("plan", ON_ITS_OWN)])
+@pytest.mark.parametrize("arguments", [("list",), ("plan", ON_ITS_OWN), ("run",)])
 def test_before_anything_ran(tmp_path: Path, arguments: tuple) -> None:
     result = marketing(tmp_path / "w", *arguments)
     assert result.exit_code == 2 and "marketing run" in result.output
@@ -44,6 +48,8 @@ def test_before_anything_ran(tmp_path: Path, arguments: tuple) -> None:
         (("approve", ON_ITS_OWN, "--occurrence", "once"), "approved as a whole"),
         (("pause", "nothing"), "no campaign 'nothing'"),
         (("new", "spring", "--vertical", "medicine"), "did you mean 'medical'?"),
+        (("new", "spring", "--vertical", "medic[/b]al"), "no vertical 'medic[/b]al'"),
+        (("approve", ON_ITS_OWN, "--reject", "--withdraw"), "not both"),
     ],
 )
 def test_what_there_is_not(tmp_path: Path, arguments: tuple, told: str) -> None:
@@ -100,6 +106,20 @@ def test_held_back_and_ended(tmp_path: Path) -> None:
     assert held() == [("campaign", ON_ITS_OWN, "stop")]
     result = marketing(tmp_path / "w", "resume", ON_ITS_OWN)
     assert result.exit_code == 2 and "was stopped" in result.output
+
+
+def test_what_ran_is_held_back_whatever_the_files_say(
+    tmp_path: Path, marketing_folder: Path
+) -> None:
+    opened = load(tmp_path / "w")
+    found = definitions.load(marketing_folder)
+    versions.store(found.campaigns, Lake(opened.paths.lake), datetime(2026, 1, 1))
+    (marketing_folder / "campaigns" / f"{ON_ITS_OWN}.yml").unlink()
+    (marketing_folder / "campaigns" / "broken.yml").write_text("name: x\n")
+    for event in ("pause", "resume", "stop"):
+        assert marketing(tmp_path / "w", event, ON_ITS_OWN).exit_code == 0
+    result = marketing(tmp_path / "w", "pause", "broken")
+    assert result.exit_code == 2 and "broken.yml:1: objective" in result.output
 
 
 def test_a_journey_is_approved_where_it_asks(tmp_path: Path, marketing_folder: Path) -> None:

@@ -53,7 +53,11 @@ KNOWN = Known(
                 "class": "marketing",
                 "purpose": "events",
                 "channels": ["email"],
-                "fields": {"stand": {"from": "event.stand"}},
+                "fields": {
+                    "stand": {"from": "event.stand"},
+                    "day": {"from": "event.day", "kind": "date", "fallback": ""},
+                    "page": {"from": "event.page", "kind": "url", "fallback": ""},
+                },
             }
         )
     },
@@ -101,6 +105,10 @@ def test_good_ones_have_no_faults(tmp_path: Path) -> None:
         ("channel: email", "channel: sms", "events is not for sms"),
         ("template: invitation", "template: inviation", "did you mean 'invitation'?"),
         ("values: {stand: A 1}", "values: {stant: A 1}", "give stand: template invitation"),
+        ("{stand: A 1}", '{stand: "A\\r\\nBcc: x"}', "values.stand: a text in one line"),
+        ("{stand: A 1}", "{stand: 7}", "spring.yml:10: values.stand: 7 is no text"),
+        ("{stand: A 1}", "{stand: A 1, day: soon}", "values.day: 'soon' is no date"),
+        ("{stand: A 1}", "{stand: A 1, page: http://x}", "values.page: 'http://x' is no url"),
         ("target: 10", "target: 0", "spring.yml:4: objective.target"),
         ("deadline: 2026-06-30", "deadline: soon", "spring.yml:4: objective.deadline"),
         ("contacts, reached", "contact_share, reached", "5 % is 0.05"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from workspace.definitions.campaigns import Campaign, Campaigns
 from workspace.definitions.caps import Caps
 from workspace.definitions.consent import Consent
-from workspace.definitions.journey_files import missing_values, sending_faults
+from workspace.definitions.journey_files import missing_values, sending_faults, value_faults
 from workspace.definitions.journeys import Journey
 from workspace.definitions.reading import DefinitionError, nearest, read_folder
 from workspace.definitions.segments import Location
@@ -69,3 +69,4 @@ def faults_of(campaign: Campaign, known: Known) -> Iterator[tuple[Location, str]
         (), campaign.purpose, campaign.channel, campaign.template, known.consent, known.templates
     )
     yield from missing_values(("values",), campaign.template, campaign.values, known.templates)
+    yield from value_faults(("values",), campaign.template, campaign.values, known.templates)

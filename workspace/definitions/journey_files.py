@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from workspace.definitions.consent import Consent
 from workspace.definitions.journey_nodes import Send
@@ -75,6 +77,7 @@ def faults_of(
             purpose = node.purpose or journey.purpose
             at = ("nodes", key)
             yield from sending_faults(at, purpose, node.channel, node.template, consent, templates)
+            yield from value_faults(("values",), node.template, journey.values, templates)
             if occasion_of(journey) is None:
                 yield from missing_values(("values",), node.template, journey.values, templates)
 
@@ -111,3 +114,27 @@ def missing_values(
         kind, _, name = source.partition(".")
         if kind == "event" and name not in given:
             yield at, f"give {name}: template {template} needs it"
+
+
+def value_faults(
+    at: Location, template: str, given: Mapping[str, Any], templates: Mapping[str, Template]
+) -> Iterator[tuple[Location, str]]:
+    """Constants that are of another kind than the template's field."""
+    fields = templates[template].fields.values() if template in templates else ()
+    for field in fields:
+        kind, _, name = field.from_.partition(".")
+        if kind == "event" and name in given and not _is_of(field.kind, given[name]):
+            yield (*at, name), f"{given[name]!r} is no {field.kind}, as template {template} wants"
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    if kind == "date":
+        try:
+            return isinstance(value, date) or bool(date.fromisoformat(str(value)))
+        except ValueError:
+            return False
+    if kind == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "url":
+        return isinstance(value, str) and value.startswith("https://")
+    return isinstance(value, str)

@@ -50,8 +50,17 @@ class Duration(Strict):
         return round(timedelta(**given).total_seconds())
 
 
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _one_line(value: Scalar) -> Scalar:
+    if isinstance(value, str) and _NOT_IN_A_LINE.search(value):
+        raise ValueError("a text in one line, without control characters")
+    return value
+
+
 #: Constants for a template's ``event.…`` fields.
-Values = dict[Key, Scalar]
+Values = dict[Key, Annotated[Scalar, AfterValidator(_one_line)]]
 
 
 def given_text(values: Mapping[str, Scalar]) -> str | None:

@@ -23,6 +23,16 @@ in_force as (
 
 ),
 
+journeys as (
+
+    select
+        journey,
+        coalesce({{ json_text('definition', 'needs_approval') }} = 'true', false) as needs_approval
+    from {{ ref('stg_journeys__versions') }}
+    qualify row_number() over (partition by journey order by version_sequence desc) = 1
+
+),
+
 begun as (
 
     select
@@ -43,6 +53,7 @@ messages as (
         count(*) filter (where queue.outcome = 'sent') as sent,
         count(*) filter (where queue.outcome = 'underway') as underway,
         count(*) filter (where queue.outcome = 'not_sent') as not_sent,
+        count(*) filter (where queue.status = 'deferred') as waiting,
         min(queue.queued_at) as first_queued_at
     from in_force
     inner join {{ ref('message_queue') }} as queue
@@ -90,7 +101,11 @@ final as (
         in_force.template,
         in_force.purpose,
         in_force.message_class,
-        in_force.approval,
+        case
+            when in_force.campaign_kind != 'triggered' then in_force.approval
+            when journeys.needs_approval then 'once'
+            else 'none'
+        end as approval,
         in_force.holdout_share,
         in_force.objective_metric,
         in_force.objective_kind,
@@ -109,11 +124,13 @@ final as (
         coalesce(messages.sent, 0) as sent,
         coalesce(messages.underway, 0) as underway,
         coalesce(messages.not_sent, 0) as not_sent,
+        coalesce(messages.waiting, 0) as waiting,
         in_force.definition
     from in_force
     inner join begun on in_force.campaign = begun.campaign
     left join launched on in_force.campaign = launched.campaign
     left join messages on in_force.campaign = messages.campaign
+    left join journeys on in_force.journey = journeys.journey
 
 )
 
