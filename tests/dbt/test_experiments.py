@@ -320,6 +320,25 @@ def test_the_smallest_p_stays_and_another_metric_begins_anew(
     assert third["p_always_valid"] == 1
 
 
+def test_what_a_fixed_horizon_said_stays(empty: Lakehouse, tmp_path: Path) -> None:
+    once = {**BY_EVENT, "method": "fixed_horizon", "plan": {"per_arm": 1500}}
+    house = planted(0.06).built(empty, tmp_path, by_event=once)
+    (first,) = [row for row in looked(house) if row["variant"] == "mail"]
+    assert first["decision"] == "better" and first["incremental_revenue"] > 0
+    with duckdb.connect(str(house.path)) as connection:
+        connection.execute(
+            "delete from marts.fct_events where contact_id in (select contact_id "
+            "from marts.experiment_assignments where variant = 'mail')"
+        )
+    house.build(*MODELS, tests="cautious")
+    (second,) = [row for row in looked(house) if row["variant"] == "mail"]
+    assert second["converted"] == 0 and second["p_value"] < first["p_value"]
+    kept = ("decision", "is_winner", "reasons", "p_adjusted", "effect", "effect_low", "effect_high")
+    for name in kept:
+        assert second[name] == first[name]
+    assert second["incremental_revenue"] == pytest.approx(first["incremental_revenue"])
+
+
 def test_what_has_no_file_is_measured_too(empty: Lakehouse, tmp_path: Path) -> None:
     made = World()
     for n in range(20):
