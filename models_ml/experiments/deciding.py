@@ -128,7 +128,7 @@ class Planned:
 class Earlier:
     """What looks before this one found of a variant."""
 
-    p_always_valid: float = 1.0
+    p_always_valid: float | None = None  # none where nothing was measured yet
     planned: Planned | None = None
 
 
@@ -190,7 +190,8 @@ def _compare(
     z = z_score(control.rate, control.measured, arm.rate, arm.measured)
     ratio = float(sequential.likelihood_ratio(difference, spread, people, design.tau))
     finding.p_value, finding.likelihood_ratio = float(p_value(z)), ratio
-    finding.p_always_valid = min(before.p_always_valid, 1.0, 1.0 / ratio)
+    smallest = 1.0 if before.p_always_valid is None else before.p_always_valid
+    finding.p_always_valid = min(smallest, 1.0, 1.0 / ratio)
     if design.method == "always_valid":
         finding.p_decisive = finding.p_always_valid
         half = sequential.half_width(spread, people, design.tau, design.alpha)

@@ -211,7 +211,7 @@ def _earlier(
     for row in _rows(
         connection,
         f"""
-        select experiment, salt, design, variant, coalesce(min(p_always_valid), 1.0) as smallest,
+        select experiment, salt, design, variant, min(p_always_valid) as smallest,
             arg_min(looks, sequence) filter (
                 method = 'fixed_horizon' and p_adjusted is not null and effect is not null
             ) as planned

@@ -169,7 +169,9 @@ def test_revenue() -> None:
 def test_nobody_yet() -> None:
     found = ask(Arm("old"), Arm("new"), days=0)["new"]
     assert found.effect is found.p_value is None and found.decision == "no_decision"
-    assert found.reasons[:2] == [
+    assert found.p_always_valid is found.p_decisive is found.p_adjusted is None
+    assert found.reasons == [
         "too few: 0 of 500 people in old",
         "too few: 0 of 500 people in new",
+        "too early: 0.0 of 7 days",
     ]
