@@ -113,11 +113,23 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """What the one look of a fixed horizon said of a variant; ``revenue`` is of one person."""
+
+    p_decisive: float
+    p_adjusted: float
+    effect: Range
+    revenue: Range | None = None
+    decision: str = "no_decision"
+    reasons: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Earlier:
     """What looks before this one found of a variant."""
 
-    p_always_valid: float = 1.0
-    p_decisive: float | None = None
+    p_always_valid: float | None = None  # none where nothing was measured yet
+    planned: Planned | None = None
 
 
 def judge(
@@ -131,35 +143,45 @@ def judge(
 
     A variant is better or worse only where every arm has enough people, enough days have gone by,
     the shares hold, and its p, adjusted for the number of variants, is below alpha; better only
-    within its guard rails. Otherwise the reasons say why there is no decision.
+    within its guard rails. Of an always valid p, which may be an earlier look's, the interval of
+    this one has to exclude 0, too. Otherwise the reasons say why there is no decision. What a fixed
+    horizon said at its planned look stays.
     """
     control = next(arm for arm in arms if arm.variant == design.control)
     found = {arm.variant: Finding(arm) for arm in arms}
     others = [finding for name, finding in found.items() if name != design.control]
-    is_complete = design.needed is not None and all(a.measured >= design.needed for a in arms)
+    known = {one.arm.variant: (earlier or {}).get(one.arm.variant, Earlier()) for one in others}
+    is_planned = (
+        design.needed is not None
+        and days >= design.min_days
+        and all(arm.measured >= design.needed for arm in arms)
+    )
     for finding in others:
-        before = (earlier or {}).get(finding.arm.variant, Earlier())
-        _compare(design, control, finding, before, is_complete)
+        _compare(design, control, finding, known[finding.arm.variant], is_planned)
     adjusted = holm([1.0 if one.p_decisive is None else one.p_decisive for one in others])
     for finding, p in zip(others, adjusted, strict=True):
         finding.p_adjusted = None if finding.p_decisive is None else p
     lacking = _lacking(design, arms, days, p_srm)
     for finding in others:
-        _decide(design, control, finding, lacking)
+        planned = known[finding.arm.variant].planned
+        if design.method == "fixed_horizon" and planned is not None:
+            _keep(design, finding, planned)
+        else:
+            _decide(design, control, finding, lacking)
     found[design.control].decision = "control"
     _crown(found, design.control)
     return list(found.values())
 
 
 def _compare(
-    design: Design, control: Arm, finding: Finding, before: Earlier, is_complete: bool
+    design: Design, control: Arm, finding: Finding, before: Earlier, is_planned: bool
 ) -> None:
     arm = finding.arm
     finding.p_always_valid = before.p_always_valid
-    if design.method == "fixed_horizon":
-        finding.p_decisive = before.p_decisive
-    else:
+    if design.method == "always_valid":
         finding.p_decisive = finding.p_always_valid
+    elif before.planned is not None:
+        finding.p_decisive = before.planned.p_decisive
     if arm.rate is None or control.rate is None:
         return
     people = float(harmonic(control.measured, arm.measured))
@@ -168,13 +190,14 @@ def _compare(
     z = z_score(control.rate, control.measured, arm.rate, arm.measured)
     ratio = float(sequential.likelihood_ratio(difference, spread, people, design.tau))
     finding.p_value, finding.likelihood_ratio = float(p_value(z)), ratio
-    finding.p_always_valid = min(before.p_always_valid, 1.0, 1.0 / ratio)
+    smallest = 1.0 if before.p_always_valid is None else before.p_always_valid
+    finding.p_always_valid = min(smallest, 1.0, 1.0 / ratio)
     if design.method == "always_valid":
         finding.p_decisive = finding.p_always_valid
         half = sequential.half_width(spread, people, design.tau, design.alpha)
     else:
         # One look: the first at which every arm has what was planned.
-        if finding.p_decisive is None and is_complete:
+        if finding.p_decisive is None and is_planned:
             finding.p_decisive = finding.p_value
         errors = control.rate * (1 - control.rate) / control.measured
         errors += arm.rate * (1 - arm.rate) / arm.measured
@@ -234,12 +257,30 @@ def _decide(design: Design, control: Arm, finding: Finding, lacking: Sequence[st
         finding.reasons.append(f"not significant: p {p:.3f}, below {design.alpha:g} wanted")
     elif p is None and not finding.reasons:
         finding.reasons.append("not significant: nothing to compare yet")
+    elif p is not None and design.method == "always_valid" and _covers_none(finding.effect):
+        finding.reasons.append("not significant: p of an earlier look, and no longer seen")
     is_better = finding.effect is not None and finding.effect[0] > 0
     broken = [text for rail in design.rails if (text := _broken(rail, control, finding.arm))]
     if is_better or finding.reasons:
         finding.reasons += broken
     if not finding.reasons and finding.effect is not None and finding.effect[0] != 0:
         finding.decision = "better" if is_better else "worse"
+
+
+def _keep(design: Design, finding: Finding, planned: Planned) -> None:
+    finding.p_adjusted, finding.effect = planned.p_adjusted, planned.effect
+    finding.decision, finding.reasons = planned.decision, list(planned.reasons)
+    people = finding.arm.measured
+    finding.incremental_conversions = _times(planned.effect, people)
+    if design.value is not None:
+        finding.incremental_revenue = _times(planned.effect, people * design.value)
+    else:
+        finding.incremental_revenue = planned.revenue and _times(planned.revenue, people)
+
+
+def _covers_none(effect: Range | None) -> bool:
+    """Whether an interval has 0 in it, or there is none."""
+    return effect is None or effect[1] <= 0 <= effect[2]
 
 
 def _broken(rail: Rail, control: Arm, arm: Arm) -> str | None:

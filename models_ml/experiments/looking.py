@@ -15,7 +15,16 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from models_ml.experiments.deciding import Arm, Design, Earlier, Finding, Rail, Range, judge
+from models_ml.experiments.deciding import (
+    Arm,
+    Design,
+    Earlier,
+    Finding,
+    Planned,
+    Rail,
+    Range,
+    judge,
+)
 from models_ml.experiments.proportions import shares_kept
 from workspace.clock import iso
 from workspace.lake import Lake
@@ -199,15 +208,40 @@ def _earlier(
     connection: duckdb.DuckDBPyConnection, earlier: str
 ) -> dict[tuple[str, str, str], dict[str, Earlier]]:
     found: dict[tuple[str, str, str], dict[str, Earlier]] = defaultdict(dict)
-    for *key, variant, smallest, decisive in connection.execute(
+    for row in _rows(
+        connection,
         f"""
-        select experiment, salt, design, variant, coalesce(min(p_always_valid), 1.0),
-            arg_min(p_decisive, sequence)
-        from ({earlier}) group by all
-        """
-    ).fetchall():
-        found[key[0], key[1], key[2]][variant] = Earlier(smallest, decisive)
+        select experiment, salt, design, variant, min(p_always_valid) as smallest,
+            arg_min(looks, sequence) filter (
+                method = 'fixed_horizon' and p_adjusted is not null and effect is not null
+            ) as planned
+        from ({earlier}) as looks group by all
+        """,
+    ):
+        planned = None if row["planned"] is None else _planned(row["planned"])
+        key = (row["experiment"], row["salt"], row["design"])
+        found[key][row["variant"]] = Earlier(row["smallest"], planned)
     return found
+
+
+def _planned(row: Row) -> Planned:
+    """Of a row of the stream that has a p which decides."""
+    revenue = None
+    if row["incremental_revenue"] is not None and row["measured"]:
+        middle, low, high = _read("incremental_revenue", row)
+        revenue = (middle / row["measured"], low / row["measured"], high / row["measured"])
+    return Planned(
+        p_decisive=row["p_decisive"],
+        p_adjusted=row["p_adjusted"],
+        effect=_read("effect", row),
+        revenue=revenue,
+        decision=row["decision"],
+        reasons=row["reasons"].split("; ") if row["reasons"] else [],
+    )
+
+
+def _read(name: str, row: Row) -> Range:
+    return row[name], row[f"{name}_low"], row[f"{name}_high"]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Row]:

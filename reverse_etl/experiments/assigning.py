@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -37,6 +37,8 @@ _EXPERIMENTS = pa.schema(
         "source_key": _TEXT,
         "step": _TEXT,
         "shares": _TEXT,
+        "within_days": pa.float64(),
+        "is_over": pa.bool_(),
     }
 )
 _VARIANTS = pa.schema(
@@ -66,7 +68,8 @@ def assign(
     """Make a table of the variants for the rows of ``relation``, and return its name.
 
     ``relation`` has ``source_kind``, ``source_key``, ``step`` and ``contact_id``; the table has one
-    row for each of these that is part of an experiment which runs at ``as_of``, with
+    row for each of these that is part of an experiment which runs at ``as_of``, or of one which is
+    over and measures the person still (that one counts, where there are both), with
     ``experiment``, ``salt``, ``person`` (the contact of today), ``variant``, ``template`` (empty:
     the message's own), ``shares`` and ``is_new``. What was remembered counts before shares that
     changed since; of contacts that became one, the first assignment counts. Nothing is stored.
@@ -82,7 +85,7 @@ def assign(
         asked as (
             select distinct rows.source_kind, rows.source_key, rows.step, rows.contact_id,
                 coalesce(people.contact_id, rows.contact_id) as person,
-                given.experiment, given.salt, given.shares
+                given.experiment, given.salt, given.shares, given.within_days, given.is_over
             from {relation} as rows
             inner join given_experiments as given
                 on rows.source_kind = given.source_kind and rows.source_key = given.source_key
@@ -91,7 +94,7 @@ def assign(
         ),
         drawn as (select *, {bucket_sql("salt", "person")} as bucket from asked),
         chosen as (
-            select drawn.* exclude (bucket), known.variant is null as is_new,
+            select drawn.* exclude (bucket, within_days, is_over), known.variant is null as is_new,
                 coalesce(known.variant, variants.variant) as variant
             from drawn
             left join known
@@ -100,12 +103,19 @@ def assign(
             inner join given_variants as variants
                 on drawn.experiment = variants.experiment
                 and drawn.bucket >= variants.from_bucket and drawn.bucket < variants.to_bucket
+            where not drawn.is_over or known.assigned_at
+                + to_microseconds(cast(drawn.within_days * 86400000000 as bigint)) > $1
+            qualify row_number() over (
+                partition by drawn.source_kind, drawn.source_key, drawn.step, drawn.contact_id
+                order by drawn.is_over desc, known.assigned_at, drawn.experiment
+            ) = 1
         )
         select chosen.*, variants.template
         from chosen
         left join given_variants as variants
             on chosen.experiment = variants.experiment and chosen.variant = variants.variant
-        """
+        """,
+        [as_of],
     )
     return DRAWN
 
@@ -256,7 +266,8 @@ def automatic(
 
 def known_sql(lake: Lake, identities: str = IDENTITIES) -> str:
     """A SELECT of the assignments in force: ``experiment``, ``salt``, ``contact_id`` of today,
-    ``variant``. Of several that became one contact the first counts, then its own."""
+    ``variant``, ``assigned_at``. Of several that became one contact the first counts, then its
+    own."""
     return f"""
         select stored.experiment, stored.salt,
             coalesce(people.contact_id, stored.contact_id) as contact_id,
@@ -264,7 +275,8 @@ def known_sql(lake: Lake, identities: str = IDENTITIES) -> str:
                 moment: stored.assigned_at,
                 is_other: stored.contact_id is distinct from people.contact_id,
                 id: stored.contact_id
-            }}) as variant
+            }}) as variant,
+            min(stored.assigned_at) as assigned_at
         from ({lake.relation_sql(STREAM)}) as stored
         left join (
             select identifier_key, contact_id from {identities} where contact_id is not null
@@ -276,11 +288,15 @@ def known_sql(lake: Lake, identities: str = IDENTITIES) -> str:
 def _tabulate(
     connection: duckdb.DuckDBPyConnection, experiments: Experiments, as_of: datetime
 ) -> None:
-    """``given_experiments`` that run at ``as_of``, and ``given_variants`` with their buckets."""
+    """``given_experiments`` that run at ``as_of`` or still measure somebody, and
+    ``given_variants`` with their buckets."""
     running, variants = [], []
     for key, experiment in experiments.experiments.items():
-        ends_at = experiment.ends_at
-        if as_of < experiment.starts_at or (ends_at is not None and as_of >= ends_at):
+        ends_at, within_days = experiment.ends_at, experiment.metric.within_days
+        is_over = ends_at is not None and as_of >= ends_at
+        if as_of < experiment.starts_at:
+            continue
+        if ends_at is not None and as_of >= ends_at + timedelta(days=within_days):
             continue
         shares = {name: arm.share for name, arm in experiment.variants.items()}
         kind, source_key = experiment.source
@@ -292,6 +308,8 @@ def _tabulate(
                 "source_key": source_key,
                 "step": experiment.node,
                 "shares": shares_text(shares),
+                "within_days": float(within_days),
+                "is_over": is_over,
             }
         )
         for name, (start, end) in ranges(shares).items():

@@ -30,6 +30,7 @@ MODELS = (
     "stg_experiments__assignments",
     "stg_experiments__looks",
     "stg_journeys__versions",
+    "stg_journeys__nodes",
     "stg_campaigns__versions",
     "int_experiment_goals",
     "int_experiments",
@@ -74,6 +75,7 @@ class World:
         self.stops: Rows = []
         self.identities: Rows = []
         self.versions: Rows = []
+        self.nodes: Rows = []
 
     def assign(
         self, experiment: str, contact: str, variant: str, at: datetime, **more: Any
@@ -93,6 +95,7 @@ class World:
             parameters=parameters(**experiments),
             experiment_assignments=self.assignments,
             journey_versions=self.versions,
+            journey_nodes=self.nodes,
         )
         people = {row["contact_id"] for row in self.assignments}
         same = [{"identifier_key": key, "contact_id": key} for key in sorted(people)]
@@ -320,6 +323,25 @@ def test_the_smallest_p_stays_and_another_metric_begins_anew(
     assert third["p_always_valid"] == 1
 
 
+def test_what_a_fixed_horizon_said_stays(empty: Lakehouse, tmp_path: Path) -> None:
+    once = {**BY_EVENT, "method": "fixed_horizon", "plan": {"per_arm": 1500}}
+    house = planted(0.06).built(empty, tmp_path, by_event=once)
+    (first,) = [row for row in looked(house) if row["variant"] == "mail"]
+    assert first["decision"] == "better" and first["incremental_revenue"] > 0
+    with duckdb.connect(str(house.path)) as connection:
+        connection.execute(
+            "delete from marts.fct_events where contact_id in (select contact_id "
+            "from marts.experiment_assignments where variant = 'mail')"
+        )
+    house.build(*MODELS, tests="cautious")
+    (second,) = [row for row in looked(house) if row["variant"] == "mail"]
+    assert second["converted"] == 0 and second["p_value"] < first["p_value"]
+    kept = ("decision", "is_winner", "reasons", "p_adjusted", "effect", "effect_low", "effect_high")
+    for name in kept:
+        assert second[name] == first[name]
+    assert second["incremental_revenue"] == pytest.approx(first["incremental_revenue"])
+
+
 def test_what_has_no_file_is_measured_too(empty: Lakehouse, tmp_path: Path) -> None:
     made = World()
     for n in range(20):
@@ -354,6 +376,54 @@ def test_what_has_no_file_is_measured_too(empty: Lakehouse, tmp_path: Path) -> N
         ("universal", "holdout", True, 1, 0, "conversion", 90),
         ("universal", "treated", False, 14, 1, "conversion", 90),
     ]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_control_is_one_of_the_salt_that_is_measured(
+    empty: Lakehouse, tmp_path: Path, turned: bool
+) -> None:
+    made = World()
+    # Of two that drew at one moment, the last by name.
+    days = {"1:old": 0, "2:new": 3}
+    for salt, variants in (("1:old", "56"), ("2:new", "78")):
+        for n, variant in enumerate(variants):
+            at = START + timedelta(days=0 if turned else days[salt])
+            made.assign("journey:w:versions", f"{salt}{n}", variant, at, salt=salt)
+    if turned:
+        made.assignments.reverse()
+    house = made.built(empty, tmp_path)
+    found = house.rows(
+        "select variant, is_control, assigned, starts_on from marts.experiment_results order by 1"
+    )
+    begun = (START if turned else START + timedelta(days=3)).date()
+    assert found == [("7", True, 1, begun), ("8", False, 1, begun)]
+
+
+def test_what_had_a_file_is_no_split(empty: Lakehouse, tmp_path: Path) -> None:
+    made = World()
+    for n in range(4):
+        for key in ("by_event", "removed", "of_a_split"):
+            made.assign(key, f"c{n}", ("mail", "other")[n % 2], START)
+    split = {"split": {"mail": {}, "other": {}}, "experiment": "of_a_split"}
+    made.nodes = [
+        {
+            "journey": "welcome",
+            "version": version,
+            "node": "parts",
+            "kind": "split",
+            "definition": json.dumps(split),
+        }
+        for version in (1, 2)
+    ]
+    house = made.built(empty, tmp_path, by_event=BY_EVENT)
+    for mart in ("experiment_results", "experiment_assignments"):
+        found = house.rows(f"select distinct experiment from marts.{mart} order by 1")
+        assert found == [("by_event",), ("of_a_split",)]
+    found = house.rows(
+        "select variant, is_control, assigned from marts.experiment_results "
+        "where experiment = 'of_a_split' order by 1"
+    )
+    assert found == [("mail", True, 2), ("other", False, 2)]
 
 
 def test_contacts_that_became_one_are_one(empty: Lakehouse, tmp_path: Path) -> None:

@@ -24,6 +24,14 @@ SCORED = (
     "campaign_scorecard",
     "campaign_tickets",
 )
+#: It holds out some of a campaign that itself holds out nobody.
+DECLARED = {
+    "name": "Does it bring demonstrations?",
+    "campaign": "declared",
+    "starts_on": START.date(),
+    "variants": {"mail": {"share": 50}, "holdout": {"share": 50}},
+    "metric": {"event": "demo_booked", "within_days": 10},
+}
 SENT_AT = START + timedelta(days=10)
 
 
@@ -46,6 +54,7 @@ CAMPAIGNS = {
     "money": campaign(
         **objective(metric="revenue", reached_by={"event": "paid"}, target=300), cost=50
     ),
+    "declared": campaign(**objective(target=10)),
     "share": campaign(**objective(metric="contact_share", target=0.9, deadline="2026-08-13")),
 }
 
@@ -59,6 +68,8 @@ def world() -> World:
         for key in ("works", "few"):
             variant = "holdout" if held_out else "sent"
             made.assign(f"campaign:{key}", contact, variant, SENT_AT, salt="")
+        made.assign("campaign:declared", contact, "sent", SENT_AT, salt="")
+        made.assign("brings", contact, "holdout" if held_out else "mail", SENT_AT)
         if number % (100 if held_out else 10) == (2 if held_out else 1):
             made.event(contact, SENT_AT + timedelta(days=2))
     for number in range(10):
@@ -70,15 +81,16 @@ def world() -> World:
     made.queue = [
         {
             "source_kind": "campaign",
-            "source_key": row["experiment"].removeprefix("campaign:"),
+            "source_key": row["experiment"].removeprefix("campaign:").replace("brings", "declared"),
             "contact_id": row["contact_id"],
             "experiment": row["experiment"],
             "outcome": "not_sent" if row["variant"] == "holdout" else "sent",
             "status": "blocked" if row["variant"] == "holdout" else "accepted",
         }
         for row in made.assignments
+        if row["experiment"] != "campaign:declared"  # its message is the one of `brings`
         # A gate stopped two of those whom money is about.
-        if (row["experiment"], row["contact_id"])
+        and (row["experiment"], row["contact_id"])
         not in {("campaign:money", "m0"), ("campaign:money", "m1")}
     ]
     return made
@@ -86,7 +98,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def scored(empty: Lakehouse, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    house = world().built(empty, tmp_path_factory.mktemp("scored"))
+    house = world().built(empty, tmp_path_factory.mktemp("scored"), brings=DECLARED)
     lake = Lake(tmp_path_factory.mktemp("lake"))
     versions.store(campaigns(**CAMPAIGNS), lake, START)
     with duckdb.connect(str(house.path)) as connection:
@@ -112,6 +124,7 @@ def test_results(scored: dict[str, dict[str, Any]]) -> None:
         "nobody": ("failed", 0),
         "later": ("planned", 0),
         "money": ("running", 200),  # of the eight written to
+        "declared": ("reached", 140),
         "share": ("failed", pytest.approx(0.4)),  # those who did it by the deadline
     }
 
@@ -124,8 +137,19 @@ def test_effect_against_the_held_out(scored: dict[str, dict[str, Any]]) -> None:
     assert works["effect_low"] < works["effect"] < works["effect_high"]
     assert works["incremental_conversions"] == pytest.approx(700 * 0.18)
     assert works["learnings"] == "Works: sent is better than holdout by 18.0 points"
-    assert scored["money"]["effect_decision"] == "no_decision"
-    assert scored["money"]["learnings"] is None
+    # Nobody is held out of these.
+    for key in ("money", "share", "later"):
+        assert scored[key]["effect_decision"] == "no_control"
+        assert scored[key]["experiment"] is scored[key]["p_adjusted"] is None
+        assert scored[key]["learnings"] is None
+
+
+def test_a_files_experiment_with_a_hold_out_counts_before_the_campaigns_own(
+    scored: dict[str, dict[str, Any]],
+) -> None:
+    declared = scored["declared"]
+    assert (declared["experiment"], declared["effect_decision"]) == ("brings", "better")
+    assert declared["effect"] == pytest.approx(0.2 - 0.02)
 
 
 def test_money(scored: dict[str, dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from models_ml.experiments.deciding import Arm, Design, Earlier, Finding, Rail, judge
+from models_ml.experiments.deciding import Arm, Design, Earlier, Finding, Planned, Rail, judge
 
 PLAIN = Design("old")
 OLD = Arm("old", 5000, 5000, 5000, 500)
@@ -91,10 +91,21 @@ def test_several_variants_pay_for_their_number() -> None:
 
 
 def test_the_smallest_p_of_all_looks_counts() -> None:
-    before = {"new": Earlier(0.01, 0.01)}
-    found = ask(OLD, replace(NEW, converted=590), earlier=before)["new"]
+    before = {"new": Earlier(0.01)}
+    found = ask(OLD, replace(NEW, converted=605), earlier=before)["new"]
     assert found.p_always_valid == 0.01 and found.is_winner
-    assert ask(OLD, NEW, earlier={"new": Earlier(0.9, 0.9)})["new"].p_always_valid < 0.04  # type: ignore[operator]
+    assert ask(OLD, NEW, earlier={"new": Earlier(0.9)})["new"].p_always_valid < 0.04  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("converted", [600, 615])
+def test_what_an_earlier_look_saw_has_to_be_seen_still(converted: int) -> None:
+    """An old p says nothing of today's sign."""
+    old = Arm("old", 6000, 6000, 6000, 610)
+    new = Arm("new", 6000, 6000, 6000, converted)
+    found = ask(old, new, days=30, earlier={"new": Earlier(0.03)})
+    assert found["new"].p_adjusted == 0.03 and found["new"].decision == "no_decision"
+    assert found["new"].reasons == ["not significant: p of an earlier look, and no longer seen"]
+    assert not found["old"].is_winner
 
 
 def test_a_fixed_horizon_looks_once() -> None:
@@ -108,9 +119,37 @@ def test_a_fixed_horizon_looks_once() -> None:
     assert effect is not None
     half = stats.norm.isf(0.025) * math.sqrt(0.1956 / 5000)
     assert effect[2] - effect[0] == pytest.approx(half)
-    # A later look does not change what the first said.
-    later = ask(OLD, replace(NEW, converted=501), design=design, earlier={"new": Earlier(1, 0.2)})
-    assert later["new"].p_decisive == 0.2 and later["new"].decision == "no_decision"
+    # Nor is a look the planned one before its days are over.
+    assert ask(OLD, NEW, design=design, days=3)["new"].p_decisive is None
+
+
+@pytest.mark.parametrize("said", ["better", "no_decision"])
+def test_what_a_fixed_horizon_said_stays(said: str) -> None:
+    design = replace(PLAIN, method="fixed_horizon", per_arm=3000, value=30)
+    first = ask(OLD, NEW if said == "better" else replace(NEW, converted=520), design=design)["new"]
+    assert first.decision == said
+    assert first.p_decisive is not None and first.p_adjusted is not None and first.effect
+    planned = Planned(
+        first.p_decisive,
+        first.p_adjusted,
+        first.effect,
+        decision=first.decision,
+        reasons=first.reasons,
+    )
+    # Whatever comes later: the other way round, broken shares, a guard rail.
+    later = ask(
+        replace(OLD, measured=9000, converted=1500),
+        replace(NEW, measured=9000, converted=900, complained=900),
+        design=replace(design, rails=[Rail("complaint", 0.003, False)]),
+        p_srm=1e-9,
+        earlier={"new": Earlier(0.01, planned)},
+    )["new"]
+    assert (later.decision, later.reasons) == (said, first.reasons)
+    assert (later.effect, later.p_adjusted) == (first.effect, first.p_adjusted)
+    assert later.is_winner == (said == "better")
+    assert later.incremental_conversions is not None and later.incremental_revenue is not None
+    assert later.incremental_conversions[0] == pytest.approx(9000 * first.effect[0])
+    assert later.incremental_revenue[0] == pytest.approx(9000 * 30 * first.effect[0])
 
 
 def test_revenue() -> None:
@@ -130,7 +169,9 @@ def test_revenue() -> None:
 def test_nobody_yet() -> None:
     found = ask(Arm("old"), Arm("new"), days=0)["new"]
     assert found.effect is found.p_value is None and found.decision == "no_decision"
-    assert found.reasons[:2] == [
+    assert found.p_always_valid is found.p_decisive is found.p_adjusted is None
+    assert found.reasons == [
         "too few: 0 of 500 people in old",
         "too few: 0 of 500 people in new",
+        "too early: 0.0 of 7 days",
     ]

@@ -162,6 +162,50 @@ def test_nobody_is_assigned_before_or_after(
     assert run(connection, lake, last) == 50
 
 
+def test_after_the_end_people_keep_their_variant_while_they_are_measured(
+    connection: duckdb.DuckDBPyConnection, lake: Lake
+) -> None:
+    """Seven days after the assignment, whatever day of the experiment that was."""
+    variants = {"mail": {"share": 50, "template": "other"}, "holdout": {"share": 50}}
+    ends = {"ends_on": AS_OF.date() + timedelta(days=2), "variants": variants}
+    given = experiments(one=ends)
+    fill(connection, PEOPLE[:20])
+    run(connection, lake, given)
+    fill(connection, PEOPLE[20:40])
+    run(connection, lake, given, days=2)
+    first = remembered(lake, "one")
+    assert set(first.values()) == {"mail", "holdout"} and len(first) == 40
+
+    def later(days: int, given: Experiments) -> dict[str, tuple]:
+        fill(connection, PEOPLE[:60])
+        assert run(connection, lake, given, days=days) == len(
+            [1 for row in PEOPLE[:60] if row["contact_id"] in fresh]
+        )
+        return {f"c{key[1:]}": value for key, value in told(connection).items()}
+
+    def kept(start: int, end: int) -> dict[str, tuple]:
+        return {
+            f"c{n}": ("one", first[f"c{n}"], "other" if first[f"c{n}"] == "mail" else "own")
+            for n in range(start, end)
+        }
+
+    def free(start: int, end: int) -> dict[str, tuple]:
+        return {f"c{n}": (None, None, "own") for n in range(start, end)}
+
+    fresh: set[str] = set()
+    assert later(6, given) == kept(0, 40) | free(40, 60)
+    assert later(7, given) == free(0, 20) | kept(20, 40) | free(40, 60)
+    # The next one about the same message waits for whom the last one measures.
+    following = {"starts_on": AS_OF.date() + timedelta(days=3), "salt": "next"}
+    both = experiments(one=ends, two=following)
+    fresh = {f"c{n}" for n in range(60)} - {f"c{n}" for n in range(20, 40)}
+    found = later(8, both)
+    assert {key: found[key] for key in kept(20, 40)} == kept(20, 40)
+    assert {found[key][0] for key in fresh} == {"two"}
+    fresh = {f"c{n}" for n in range(20, 40)}
+    assert {value[0] for value in later(9, both).values()} == {"two"}
+
+
 def test_the_universal_hold_out_is_in_no_other_experiment(
     connection: duckdb.DuckDBPyConnection, lake: Lake
 ) -> None:

@@ -1,5 +1,6 @@
 -- What experiments say about campaigns: their own hold-outs, and those that a file declares about
--- their messages.
+-- their messages. The effect is from one where people are held out; one of a file comes first, as it
+-- was asked for.
 with campaigns as (
 
     select * from {{ ref('campaigns') }}
@@ -16,7 +17,8 @@ controls as (
 
     select
         experiment,
-        variant as control
+        variant as control,
+        variant = 'holdout' and assigned > 0 as has_held_out
     from results
     where is_control
 
@@ -37,10 +39,14 @@ select
     results.reasons,
     results.incremental_conversions,
     results.incremental_revenue,
-    controls.control = 'holdout'
+    controls.has_held_out
     and row_number() over (
-        partition by campaigns.campaign, controls.control
-        order by results.measured desc, results.experiment asc, results.variant asc
+        partition by campaigns.campaign, controls.has_held_out
+        order by
+            results.is_declared desc,
+            results.measured desc,
+            results.experiment asc,
+            results.variant asc
     ) = 1 as is_best_of_effect
 from campaigns
 inner join results

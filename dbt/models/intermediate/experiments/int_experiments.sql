@@ -11,12 +11,27 @@ defaults as (
 
 ),
 
--- The latest salt is the one that is measured: another one drew anew.
+assignments as (
+
+    select * from {{ ref('stg_experiments__assignments') }}
+
+),
+
+splits as (
+
+    select distinct {{ json_text('definition', 'experiment') }} as experiment
+    from {{ ref('stg_journeys__nodes') }}
+    where kind = 'split'
+
+),
+
+-- The latest salt is the one that is measured: another one drew anew. What had a file and has none
+-- any more is none of these: without the file nobody knows what it was about.
 found as (
 
     select
         assignments.experiment,
-        max_by(assignments.salt, assignments.assigned_at) as salt,
+        assignments.salt,
         case
             when count(*) filter (where assignments.variant = 'holdout') > 0 then 'holdout'
             when assignments.experiment = 'universal' then 'holdout'
@@ -26,10 +41,23 @@ found as (
             else min(assignments.variant)
         end as control,
         min(assignments.assigned_at) as first_at
-    from {{ ref('stg_experiments__assignments') }} as assignments
+    from assignments
     left join declared on assignments.experiment = declared.experiment
-    where declared.experiment is null
-    group by assignments.experiment
+    left join splits on assignments.experiment = splits.experiment
+    where
+        declared.experiment is null
+        and (
+            splits.experiment is not null
+            or assignments.experiment = 'universal'
+            or assignments.experiment like 'campaign:%'
+            or assignments.experiment like 'journey:%:versions'
+        )
+    group by assignments.experiment, assignments.salt
+    qualify
+        row_number() over (
+            partition by assignments.experiment
+            order by max(assignments.assigned_at) desc, assignments.salt desc
+        ) = 1
 
 ),
 
