@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from reverse_etl.campaigns import calendar, controls, versions
 from reverse_etl.campaigns.approving import definition_of
-from reverse_etl.campaigns.calendar import Occurrence
+from reverse_etl.campaigns.calendar import Ended, Occurrence
 from reverse_etl.experiments import assigning
 from workspace.clock import iso
 from workspace.definitions.caps import Caps
@@ -120,17 +120,15 @@ def launch(
     )
 
 
-def known(lake: Lake, as_of: datetime) -> dict[str, dict[str, datetime | None]]:
-    """Campaign -> its occurrences that are done with; a missed one with the time it was planned
-    for, since it may be planned anew."""
-    found: dict[str, dict[str, datetime | None]] = {}
+def known(lake: Lake, as_of: datetime) -> dict[str, dict[str, Ended]]:
+    """Campaign -> its occurrences that are done with. What was launched once counts as launched."""
+    found: dict[str, dict[str, Ended]] = {}
     for row in lake.read(STREAM).to_pylist():
         if row["known_at"] <= as_of:
             done = found.setdefault(row["campaign"], {})
-            if row["status"] == LAUNCHED:
-                done[row["occurrence"]] = None
-            elif done.get(row["occurrence"], row["planned_at"]) is not None:
-                done[row["occurrence"]] = row["planned_at"]
+            before = done.get(row["occurrence"])
+            if before is None or not before.is_launched:
+                done[row["occurrence"]] = Ended(row["planned_at"], row["status"] == LAUNCHED)
     return found
 
 
