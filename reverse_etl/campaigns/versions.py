@@ -93,6 +93,15 @@ def of_files(campaigns: Campaigns, lake: Lake, as_of: datetime) -> list[Version]
     return found
 
 
+def hashes(lake: Lake, as_of: datetime) -> dict[tuple[str, int], str]:
+    """Campaign and number of each version -> the hash of its definition."""
+    return {
+        (key, row["version"]): row["definition_hash"]
+        for key, rows in _known(lake, as_of).items()
+        for row in rows
+    }
+
+
 def _since(rows: Sequence[dict[str, Any]]) -> datetime:
     """When the schedule of the last of these rows, which is active, came in force."""
     schedule = _schedule(rows[-1])
