@@ -201,6 +201,21 @@ def test_the_holdout_stays_when_its_share_changes(marts: Connection, lake: Lake)
     assert set(second.values()) == {HOLDOUT, SENT}
 
 
+def test_a_share_of_nothing_ends_the_holdout(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", *(f"p{number}" for number in range(50)))
+    store(lake, letter=weekly(holdout=0.5))
+    launch(marts, lake)
+    before = lake.read("experiment_assignments").to_pylist()
+    assert HOLDOUT in {row["variant"] for row in intended(lake)}
+    week = START + timedelta(weeks=1)
+    store(lake, week, letter=weekly())
+    launch(marts, lake, week)
+    later = [row for row in intended(lake) if row["occurrence"] == "2026-W11"]
+    assert {row["variant"] for row in later} == {SENT} and len(later) == 50
+    # What they were counts for the effect.
+    assert lake.read("experiment_assignments").to_pylist() == before
+
+
 def test_who_may_not_be_written_to_is_in_no_experiment(marts: Connection, lake: Lake) -> None:
     put(marts, "readers", "anne")
     put(marts, "readers", *(f"p{number}" for number in range(20)), consent="withdrawn")
