@@ -1,7 +1,8 @@
 """Each campaign is an experiment of its own: whoever it keeps back tells what it adds.
 
 Its key is ``campaign:KEY``, its variants are ``sent`` and ``holdout``. Who is kept back follows
-from a hash, and stays so when the share changes.
+from a hash, and stays so when the share changes; a share of 0 ends the hold-out, for those too who
+were kept back before.
 """
 
 from __future__ import annotations
@@ -71,11 +72,13 @@ def mark(
             left join people on rows.contact_id = people.identifier_key
         )
         select asked.source_kind, asked.source_key, asked.contact_id, asked.experiment,
-            coalesce(
-                known.variant,
-                case when {bucket_sql("asked.experiment", "asked.person")} < asked.held_out
-                    then '{HOLDOUT}' else '{SENT}' end
-            ) as variant
+            case
+                when asked.held_out = 0 then '{SENT}'
+                when known.variant is not null then known.variant
+                when {bucket_sql("asked.experiment", "asked.person")} < asked.held_out
+                    then '{HOLDOUT}'
+                else '{SENT}'
+            end as variant
         from asked
         left join known
             on asked.experiment = known.experiment and asked.person = known.contact_id

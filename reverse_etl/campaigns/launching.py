@@ -1,23 +1,23 @@
 """The launch of what is due: the audience as it is at this moment becomes intended messages.
 
 All occurrences of a run are launched in one statement and one commit. An occurrence is launched
-once; a run that broke off between the messages and the record of the launch is made good by the
-next, without taking the audience again.
+once; a launch that broke off between the messages and the record of it is recorded by the next run,
+before anything else is judged, without taking the audience again.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from reverse_etl.campaigns import calendar, controls, versions
 from reverse_etl.campaigns.approving import definition_of
-from reverse_etl.campaigns.calendar import Occurrence
+from reverse_etl.campaigns.calendar import Ended, Occurrence
 from reverse_etl.experiments import assigning
 from workspace.clock import iso
 from workspace.definitions.caps import Caps
@@ -92,13 +92,15 @@ def launch(
     Who gets which variant is stored before the messages are.
     """
     done = known(lake, as_of)
+    begun = _begun(connection, lake, done, as_of, snapshot_id)
+    for row in begun:
+        done.setdefault(row["campaign"], {})[row["occurrence"]] = Ended(row["planned_at"], True)
     in_force = versions.in_force(lake, as_of)
     found = calendar.due(in_force, done, caps, time_zone, as_of)
-    begun = _begun(connection, lake, found)
     stale = unfit(connection, found)
     waiting = [one for one in found if not one.missed and _key(one) in stale]
     ready = [one for one in found if not one.missed and _key(one) not in stale]
-    table = audience(connection, [one for one in ready if _key(one) not in begun], caps)
+    table = audience(connection, ready, caps)
     controls.mark(connection, lake, table, as_of, in_force)
     assigning.expose(connection, lake, experiments, caps, table, as_of)
     intents = connection.execute(
@@ -108,29 +110,30 @@ def launch(
         batch = f"campaigns:{len(lake.entries(INTENTS)) + 1}:{iso(as_of)}"
         schema = STREAMS[INTENTS].schema
         lake.commit(INTENTS, batch, intents.select(schema.names).cast(schema))
-    counts = Counter(
-        zip(intents["source_key"].to_pylist(), intents["occurrence"].to_pylist(), strict=True)
-    )
-    contacts = {_key(one): begun.get(_key(one), counts[_key(one)]) for one in ready}
-    _record(lake, [one for one in found if one not in waiting], contacts, as_of, snapshot_id)
+    counted = connection.execute(
+        f"select source_key, occurrence, count(*) from {table} group by all"
+    ).fetchall()
+    counts = {(key, occurrence): count for key, occurrence, count in counted}
+    contacts = {_key(one): counts.get(_key(one), 0) for one in ready}
+    ended = [one for one in found if one not in waiting]
+    rows = [_launch(one, contacts.get(_key(one), 0), as_of, snapshot_id) for one in ended]
+    _record(lake, begun + rows, as_of)
     return Launched(
-        contacts,
+        {(row["campaign"], row["occurrence"]): row["contacts"] for row in begun} | contacts,
         {_key(one): one.missed for one in found if one.missed},
         [_key(one) for one in waiting],
     )
 
 
-def known(lake: Lake, as_of: datetime) -> dict[str, dict[str, datetime | None]]:
-    """Campaign -> its occurrences that are done with; a missed one with the time it was planned
-    for, since it may be planned anew."""
-    found: dict[str, dict[str, datetime | None]] = {}
+def known(lake: Lake, as_of: datetime) -> dict[str, dict[str, Ended]]:
+    """Campaign -> its occurrences that are done with. What was launched once counts as launched."""
+    found: dict[str, dict[str, Ended]] = {}
     for row in lake.read(STREAM).to_pylist():
         if row["known_at"] <= as_of:
             done = found.setdefault(row["campaign"], {})
-            if row["status"] == LAUNCHED:
-                done[row["occurrence"]] = None
-            elif done.get(row["occurrence"], row["planned_at"]) is not None:
-                done[row["occurrence"]] = row["planned_at"]
+            before = done.get(row["occurrence"])
+            if before is None or not before.is_launched:
+                done[row["occurrence"]] = Ended(row["planned_at"], row["status"] == LAUNCHED)
     return found
 
 
@@ -263,16 +266,40 @@ def _key(one: Occurrence) -> tuple[str, str]:
 
 
 def _begun(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, found: Sequence[Occurrence]
-) -> dict[tuple[str, str], int]:
-    """Occurrences whose messages stand, though no launch does, and how many there are."""
-    if not found:
-        return {}
-    rows = connection.execute(
-        f"select source_key, occurrence, count(*) from ({lake.relation_sql(INTENTS)}) "
-        "where source_kind = 'campaign' group by all"
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    done: Mapping[str, calendar.Done],
+    as_of: datetime,
+    snapshot_id: str,
+) -> list[dict[str, Any]]:
+    """Launches to record: of occurrences whose messages stand, though no launch does."""
+    found = connection.execute(
+        f"""
+        select source_key, occurrence, any_value(source_version), min(scheduled_at), count(*)
+        from ({lake.relation_sql(INTENTS, as_of)}) where source_kind = 'campaign' group by all
+        """
     ).fetchall()
-    return {(key, occurrence): count for key, occurrence, count in rows}
+    left = [
+        row
+        for row in sorted(found)
+        if not (ended := done.get(row[0], {}).get(row[1])) or not ended.is_launched
+    ]
+    hashes = versions.hashes(lake, as_of) if left else {}
+    return [
+        {
+            "campaign": key,
+            "occurrence": occurrence,
+            "version": int(version),
+            "definition_hash": hashes[key, int(version)],
+            "status": LAUNCHED,
+            "reason": None,
+            "planned_at": planned_at,
+            "contacts": count,
+            "snapshot_id": snapshot_id,
+            "known_at": as_of,
+        }
+        for key, occurrence, version, planned_at, count in left
+    ]
 
 
 def unfit(
@@ -290,28 +317,22 @@ def unfit(
     }
 
 
-def _record(
-    lake: Lake,
-    found: Sequence[Occurrence],
-    contacts: Mapping[tuple[str, str], int],
-    as_of: datetime,
-    snapshot_id: str,
-) -> None:
-    rows = [
-        {
-            "campaign": one.version.key,
-            "occurrence": one.key,
-            "version": one.version.number,
-            "definition_hash": one.version.campaign.hash,
-            "status": MISSED if one.missed else LAUNCHED,
-            "reason": one.missed,
-            "planned_at": one.first,
-            "contacts": contacts.get(_key(one), 0),
-            "snapshot_id": snapshot_id,
-            "known_at": as_of,
-        }
-        for one in found
-    ]
+def _launch(one: Occurrence, contacts: int, as_of: datetime, snapshot_id: str) -> dict[str, Any]:
+    return {
+        "campaign": one.version.key,
+        "occurrence": one.key,
+        "version": one.version.number,
+        "definition_hash": one.version.campaign.hash,
+        "status": MISSED if one.missed else LAUNCHED,
+        "reason": one.missed,
+        "planned_at": one.first,
+        "contacts": contacts,
+        "snapshot_id": snapshot_id,
+        "known_at": as_of,
+    }
+
+
+def _record(lake: Lake, rows: Sequence[dict[str, Any]], as_of: datetime) -> None:
     if rows:
         batch = f"{len(lake.entries(STREAM)) + 1}:{iso(as_of)}"
         lake.commit(STREAM, batch, pa.Table.from_pylist(rows, schema=STREAMS[STREAM].schema))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +22,8 @@ ACTIVE, RETIRED = "active", "retired"
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a campaign; ``since`` is when the campaign was first known."""
+    """One version of a campaign; ``since`` is when its schedule came in force: with an earlier
+    version, where those between are active and have the same."""
 
     key: str
     number: int
@@ -68,7 +72,7 @@ def in_force(lake: Lake, as_of: datetime) -> list[Version]:
             key,
             rows[-1]["version"],
             Campaign.model_validate_json(rows[-1]["definition"]),
-            min(row["known_at"] for row in rows),
+            _since(rows),
         )
         for key, rows in sorted(_known(lake, as_of).items())
         if rows[-1]["status"] == ACTIVE
@@ -89,9 +93,32 @@ def of_files(campaigns: Campaigns, lake: Lake, as_of: datetime) -> list[Version]
         rows = known.get(key, [])
         is_new = not rows or rows[-1]["definition"] != campaign.text
         number = max((row["version"] for row in rows), default=0) + is_new
-        since = min((row["known_at"] for row in rows), default=as_of)
+        is_same = bool(rows) and _schedule(rows[-1]) == campaign.plain.get("schedule")
+        since = _since(rows) if is_same and rows[-1]["status"] == ACTIVE else as_of
         found.append(Version(key, number, campaign, since))
     return found
+
+
+def hashes(lake: Lake, as_of: datetime) -> dict[tuple[str, int], str]:
+    """Campaign and number of each version -> the hash of its definition."""
+    return {
+        (key, row["version"]): row["definition_hash"]
+        for key, rows in _known(lake, as_of).items()
+        for row in rows
+    }
+
+
+def _since(rows: Sequence[dict[str, Any]]) -> datetime:
+    """When the schedule of the last of these rows, which is active, came in force."""
+    schedule = _schedule(rows[-1])
+    run = takewhile(
+        lambda row: row["status"] == ACTIVE and _schedule(row) == schedule, reversed(rows)
+    )
+    return min(row["known_at"] for row in run)
+
+
+def _schedule(row: dict[str, Any]) -> Any:
+    return json.loads(row["definition"]).get("schedule")
 
 
 def _known(lake: Lake, as_of: datetime) -> dict[str, list[dict[str, Any]]]:

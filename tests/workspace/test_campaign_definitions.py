@@ -111,6 +111,16 @@ def test_good_ones_have_no_faults(tmp_path: Path) -> None:
         ("{stand: A 1}", "{stand: A 1, page: http://x}", "values.page: 'http://x' is no url"),
         ("target: 10", "target: 0", "spring.yml:4: objective.target"),
         ("deadline: 2026-06-30", "deadline: soon", "spring.yml:4: objective.deadline"),
+        (
+            'every: week, weekdays: [tuesday], time: "09:00"',
+            'at: "2026-07-01 09:00"',
+            "spring.yml:4: objective.deadline: 2026-06-30 is before it goes out (2026-07-01)",
+        ),
+        (
+            'time: "09:00"',
+            'time: "09:00", starts_on: 2026-08-01',
+            "spring.yml:4: objective.deadline: 2026-06-30 is before it goes out (2026-08-01)",
+        ),
         ("contacts, reached", "contact_share, reached", "5 % is 0.05"),
         ("weekdays: [tuesday]", "weekdays: [tusday]", "spring.yml:11: schedule.weekdays.0"),
         ('time: "09:00"', 'time: "9:00"', "a time of day"),
@@ -126,6 +136,11 @@ def test_each_fault_names_its_place(tmp_path: Path, old: str, new: str, told: st
     assert old in GOOD
     found = faults(tmp_path, spring=GOOD.replace(old, new))
     assert any(told in fault for fault in found), found
+
+
+def test_a_deadline_may_be_the_day_itself(tmp_path: Path) -> None:
+    on_it = 'at: "2026-06-30 09:00"'
+    assert faults(tmp_path, spring=GOOD.replace(GOOD[GOOD.index("every") : -2], on_it)) == []
 
 
 def test_journeys_and_names(tmp_path: Path) -> None:

@@ -61,6 +61,10 @@ def faults_of(campaign: Campaign, known: Known) -> Iterator[tuple[Location, str]
             near = nearest(campaign.journey, known.journeys)
             yield ("journey",), f"no journey {campaign.journey!r}{near}"
         return
+    assert campaign.schedule is not None
+    begins_on, deadline = campaign.schedule.begins_on, campaign.objective.deadline
+    if begins_on is not None and deadline < begins_on:
+        yield ("objective", "deadline"), f"{deadline} is before it goes out ({begins_on})"
     if campaign.message_class not in known.caps.classes:
         near = nearest(campaign.message_class, known.caps.classes)
         yield ("class",), f"no class {campaign.message_class!r} in caps.yml{near}"

@@ -67,9 +67,12 @@ class Audience(Strict):
     except_: Annotated[list[Key], Field(alias="except", max_length=100)] = []
 
 
+_MOMENT = "%Y-%m-%d %H:%M"
+
+
 def _moment(text: str) -> str:
     try:
-        time = datetime.strptime(text, "%Y-%m-%d %H:%M")
+        time = datetime.strptime(text, _MOMENT)
     except ValueError as error:
         raise ValueError('a day and time as "2026-12-01 09:00"') from error
     if not 2000 <= time.year < 2200:
@@ -111,6 +114,13 @@ class Schedule(Strict):
             raise ValueError("ends_on is before starts_on")
         return self
 
+    @property
+    def begins_on(self) -> date | None:
+        """The local day of a broadcast, or that from which on it is again and again, if given."""
+        if self.at is not None:
+            return datetime.strptime(self.at, _MOMENT).date()
+        return self.starts_on
+
     def occurrences(self, from_on: date, to_on: date) -> Iterator[tuple[str, datetime]]:
         """Key and local time of each occurrence on the days [from_on, to_on], in order.
 
@@ -118,7 +128,7 @@ class Schedule(Strict):
         edit sends nothing twice. Day 31 is a month's last.
         """
         if self.at is not None:
-            yield ONCE, datetime.strptime(self.at, "%Y-%m-%d %H:%M")
+            yield ONCE, datetime.strptime(self.at, _MOMENT)
             return
         assert self.time is not None
         clock = datetime.strptime(self.time, "%H:%M").time()

@@ -36,6 +36,18 @@ def launch(marts: Connection, lake: Lake, at: datetime = START) -> Launched:
     return launching.launch(marts, lake, CAPS, Experiments(), at, ZONE, "snapshot")
 
 
+def break_off(marts: Connection, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Launch, and be killed before the launch is recorded."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launching, "_record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            launch(marts, lake)
+
+
 def intended(lake: Lake) -> list[dict[str, Any]]:
     return lake.read(launching.INTENTS).to_pylist()
 
@@ -72,18 +84,38 @@ def test_a_launch_that_broke_off_is_recorded_with_the_audience_it_took(
 ) -> None:
     put(marts, "readers", "anne", "bea")
     store(lake, spring=campaign())
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(launching, "_record", killed)
-        with pytest.raises(KeyboardInterrupt):
-            launch(marts, lake)
+    break_off(marts, lake, monkeypatch)
     put(marts, "readers", "carl")
     assert launch(marts, lake, START + timedelta(minutes=5)).launched == {("spring", "once"): 2}
     assert len(intended(lake)) == 2
     assert launch(marts, lake, START + timedelta(minutes=10)) == Launched({}, {}, [])
+
+
+def test_a_launch_that_broke_off_is_one_however_late_it_is_found(
+    marts: Connection, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its time that is over, nor an edit, nor its end makes it something else."""
+    put(marts, "readers", "anne", "bea")
+    named = ("late", "moved", "gone", "letter")
+    given = {name: campaign(not_after={"hours": 3}) for name in named[:3]}
+    store(lake, **given, letter=weekly())
+    break_off(marts, lake, monkeypatch)
+    put(marts, "readers", "carl")
+    later = START + timedelta(hours=8)
+    schedule = {"every": "week", "weekdays": ["tuesday", "friday"], "time": "18:00"}
+    moved = campaign(schedule={"at": "2026-03-06 10:00"})
+    store(lake, later, late=given["late"], moved=moved, letter=weekly(schedule=schedule))
+    occurrences = dict.fromkeys(named, "once") | {"letter": "2026-W10"}
+    assert launch(marts, lake, later) == Launched(
+        {(name, occurrences[name]): 2 for name in named}, {}, []
+    )
+    rows = {row["campaign"]: row for row in lake.read(launching.STREAM).to_pylist()}
+    assert {(row["status"], row["version"], row["planned_at"]) for row in rows.values()} == {
+        ("launched", 1, datetime(2026, 3, 3, 9))
+    }
+    assert rows["moved"]["definition_hash"] == given["moved"].hash
+    assert launch(marts, lake, START + timedelta(hours=20)) == Launched({}, {}, [])
+    assert len(intended(lake)) == 8
 
 
 def test_each_week_anew(marts: Connection, lake: Lake) -> None:
@@ -167,6 +199,21 @@ def test_the_holdout_stays_when_its_share_changes(marts: Connection, lake: Lake)
     later = [variant for who, variant in second.items() if who not in first]
     assert 80 <= later.count(HOLDOUT) <= 160
     assert set(second.values()) == {HOLDOUT, SENT}
+
+
+def test_a_share_of_nothing_ends_the_holdout(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", *(f"p{number}" for number in range(50)))
+    store(lake, letter=weekly(holdout=0.5))
+    launch(marts, lake)
+    before = lake.read("experiment_assignments").to_pylist()
+    assert HOLDOUT in {row["variant"] for row in intended(lake)}
+    week = START + timedelta(weeks=1)
+    store(lake, week, letter=weekly())
+    launch(marts, lake, week)
+    later = [row for row in intended(lake) if row["occurrence"] == "2026-W11"]
+    assert {row["variant"] for row in later} == {SENT} and len(later) == 50
+    # What they were counts for the effect.
+    assert lake.read("experiment_assignments").to_pylist() == before
 
 
 def test_who_may_not_be_written_to_is_in_no_experiment(marts: Connection, lake: Lake) -> None:

@@ -40,7 +40,9 @@ conversions as (
 select
     campaigns.campaign,
     count(outcomes.contact_id) as assigned,
-    count(outcomes.contact_id) filter (where outcomes.variant = 'holdout') as held_out,
+    count(outcomes.contact_id) filter (
+        where outcomes.variant = 'holdout' and not outcomes.is_exposed
+    ) as held_out,
     count(outcomes.contact_id) filter (where outcomes.is_exposed) as written_to,
     count(conversions.contact_id) filter (where outcomes.is_exposed) as converted,
     sum(conversions.revenue_base) filter (where outcomes.is_exposed) as revenue_base
