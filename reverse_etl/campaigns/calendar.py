@@ -116,10 +116,10 @@ def _days(done: Done, time_zone: str) -> set[date]:
 def _is_open(one: Occurrence, done: Done, launched: set[date]) -> bool:
     """Whether nothing was launched under its key, nor on its day under another (the form of the
     key follows the schedule), and it was not missed at the time it is planned for."""
+    if one.day in launched:
+        return False
     ended = done.get(one.key)
-    if ended is None:
-        return one.day not in launched
-    return not ended.is_launched and ended.planned_at != one.first
+    return ended is None or (not ended.is_launched and ended.planned_at != one.first)
 
 
 def lifetime(version: Version, caps: Caps) -> timedelta:
