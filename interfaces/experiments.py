@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from workspace.settings import Settings
@@ -64,7 +65,7 @@ def commands(
             first = rows[0]
             winner = next((row["variant"] for row in rows if row["is_winner"]), None)
             place = (first["about"], first["source_key"], first["node"])
-            table.add_row(
+            cells = (
                 key,
                 " ".join(part for part in place if part),
                 f"{first['starts_on']}",
@@ -73,6 +74,7 @@ def commands(
                 f"{sum(row['assigned'] for row in rows):,}",
                 f"{winner} wins" if winner else "",
             )
+            table.add_row(*map(escape, cells))
         out.print(table)
 
     @app.command()
@@ -90,19 +92,11 @@ def commands(
                 if shown is not None:
                     out.print(table)
                 shown = row["experiment"]
-                out.print(f"\n[bold]{shown}[/]  {row['experiment_name']}", highlight=False)
+                told = f"[bold]{escape(shown)}[/]  {escape(row['experiment_name'])}"
+                out.print(f"\n{told}", highlight=False)
                 days = f"within {row['within_days']:g} days"
-                out.print(f"{row['metric']} {days}, {row['method']}", highlight=False)
-                table = _table(
-                    "variant",
-                    "assigned",
-                    "measured",
-                    "converted",
-                    "rate",
-                    "effect",
-                    "p",
-                    "decision",
-                )
+                out.print(f"{escape(row['metric'])} {days}, {row['method']}", highlight=False)
+                table = _table(*_COLUMNS)
             _add(table, row)
         if shown is None:
             out.print("there are no experiments")
@@ -138,7 +132,7 @@ def _add(table: Table, row: dict[str, Any]) -> None:
         effect = f"{row['effect']:+.2%} ({row['effect_low']:+.2%} to {row['effect_high']:+.2%})"
     decision = f"{row['decision']}, winner" if row["is_winner"] else row["decision"]
     reasons = f" ({row['reasons']})" if row["reasons"] else ""
-    table.add_row(
+    cells = (
         row["variant"],
         *(f"{row[name]:,}" for name in ("assigned", "measured", "converted")),
         "" if row["rate"] is None else f"{row['rate']:.2%}",
@@ -146,6 +140,7 @@ def _add(table: Table, row: dict[str, Any]) -> None:
         "" if row["p_adjusted"] is None else f"{row['p_adjusted']:.3f}",
         f"{decision}{reasons}",
     )
+    table.add_row(*map(escape, cells))
 
 
 def _table(*columns: str) -> Table:

@@ -1,6 +1,5 @@
 -- What experiments say about campaigns: their own hold-outs, and those that a file declares about
--- their messages. The effect is from one where people are held out; one of a file comes first, as it
--- was asked for.
+-- their messages. The effect is from one that holds people out, before all from a file's.
 with campaigns as (
 
     select * from {{ ref('campaigns') }}
