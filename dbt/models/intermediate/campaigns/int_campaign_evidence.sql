@@ -1,5 +1,5 @@
 -- What experiments say about campaigns: their own hold-outs, and those that a file declares about
--- their messages.
+-- their messages. Where nobody is in the control nothing is compared.
 with campaigns as (
 
     select * from {{ ref('campaigns') }}
@@ -18,7 +18,7 @@ controls as (
         experiment,
         variant as control
     from results
-    where is_control
+    where is_control and assigned > 0
 
 )
 
