@@ -10,7 +10,7 @@ import pytest
 
 from reverse_etl.campaigns import versions
 from tests.dbt.lakehouse import Lakehouse
-from tests.dbt.test_experiments import MODELS, START, World, looked
+from tests.dbt.test_experiments import AS_OF, MODELS, START, World, looked
 from tests.reverse_etl.campaigns.worlds import campaign, campaigns
 from workspace.lake import Lake
 
@@ -56,6 +56,13 @@ CAMPAIGNS = {
     ),
     "declared": campaign(**objective(target=10)),
     "share": campaign(**objective(metric="contact_share", target=0.9, deadline="2026-08-13")),
+    "share_open": campaign(**objective(metric="contact_share", target=0.3)),
+    "share_closed": campaign(**objective(metric="contact_share", target=0.3)),
+    "past": campaign(**objective(deadline="2026-07-01")),
+    "today": campaign(**objective(deadline="2026-10-01", target=1.5)),
+    "empty": campaign(**objective(deadline="2026-09-01")),
+    "undecided": campaign(**objective(target=9.5, deadline="2026-09-01")),
+    "retired": campaign(**objective(deadline="2026-09-01")),
 }
 
 
@@ -78,6 +85,16 @@ def world() -> World:
         made.assign("campaign:share", contact, "sent", SENT_AT, salt="")
         made.event(contact, SENT_AT + timedelta(days=1), "paid", revenue_base=25.0)
         made.event(contact, SENT_AT + timedelta(days=1 if number < 4 else 5))
+    for number in range(10):
+        contact = f"n{number}"
+        made.assign("campaign:share_open", contact, "sent", AS_OF - timedelta(days=2), salt="")
+        for key in ("share_closed", "retired"):
+            made.assign(f"campaign:{key}", contact, "sent", SENT_AT, salt="")
+        # The first three were held out, until the hold-out ended.
+        variant = "holdout" if number < 5 else "sent"
+        made.assign("campaign:undecided", contact, variant, SENT_AT, salt="")
+        made.event(contact, SENT_AT + timedelta(days=1))
+        made.event(contact, AS_OF - timedelta(days=1))
     made.queue = [
         {
             "source_kind": "campaign",
@@ -93,6 +110,17 @@ def world() -> World:
         and (row["experiment"], row["contact_id"])
         not in {("campaign:money", "m0"), ("campaign:money", "m1")}
     ]
+    made.queue += [
+        {
+            "source_kind": "campaign",
+            "source_key": "undecided",
+            "contact_id": f"n{number}",
+            "experiment": "campaign:undecided",
+            "outcome": "sent",
+            "status": "accepted",
+        }
+        for number in range(3)
+    ]
     return made
 
 
@@ -101,16 +129,24 @@ def scored(empty: Lakehouse, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     house = world().built(empty, tmp_path_factory.mktemp("scored"), brings=DECLARED)
     lake = Lake(tmp_path_factory.mktemp("lake"))
     versions.store(campaigns(**CAMPAIGNS), lake, START)
+    kept = {key: one for key, one in CAMPAIGNS.items() if key != "retired"}
+    versions.store(campaigns(**kept), lake, SENT_AT)
     with duckdb.connect(str(house.path)) as connection:
         connection.register("given", lake.read(versions.STREAM))
         connection.execute("insert into lake.campaign_versions by name select * from given")
-    house.build("stg_campaigns__versions", *SCORED, tests=None)
+        connection.execute(
+            "insert into lake.campaign_launches by name select 'empty' as campaign, "
+            "'once' as occurrence, 1 as version, 'launched' as status, 0 as contacts, "
+            "$1::timestamp as planned_at, $1::timestamp as known_at",
+            [SENT_AT],
+        )
+    house.build("stg_campaigns__versions", "stg_campaigns__launches", *SCORED, tests=None)
     looked(house)
     house.build(*SCORED, tests="cautious")
     with duckdb.connect(str(house.path)) as connection:
         cards = connection.execute("from marts.campaign_scorecard").fetch_arrow_table().to_pylist()
         tickets = connection.execute("from marts.campaign_tickets").fetch_arrow_table().to_pylist()
-    assert {row["campaign"] for row in tickets} == {"few", "nobody", "share"}
+    assert {row["campaign"] for row in tickets} == {"few", "empty", "share", "undecided"}
     found = {row["campaign"]: row for row in cards}
     for row in tickets:
         found[row["campaign"]]["ticket"] = row
@@ -126,7 +162,26 @@ def test_results(scored: dict[str, dict[str, Any]]) -> None:
         "money": ("running", 200),  # of the eight written to
         "declared": ("reached", 140),
         "share": ("failed", pytest.approx(0.4)),  # those who did it by the deadline
+        "share_open": ("running", 1),  # whoever comes in may yet make it less
+        "share_closed": ("reached", 1),
+        "past": ("failed", 0),
+        "today": ("planned", 0),
+        "empty": ("failed", 0),
+        "undecided": ("failed", 8),
+        "retired": ("failed", 10),
     }
+
+
+def test_time_passes_to_the_end_of_the_deadlines_day(scored: dict[str, dict[str, Any]]) -> None:
+    assert scored["past"]["time_passed"] == 1 == scored["few"]["time_passed"]
+    days = (AS_OF - START) / timedelta(days=1)
+    assert scored["today"]["time_passed"] == pytest.approx(days / (days + 1), abs=0.002)
+    assert scored["today"]["time_passed"] < 1
+
+
+def test_who_was_held_out_until_the_holdout_ended(scored: dict[str, dict[str, Any]]) -> None:
+    row = scored["undecided"]
+    assert (row["assigned"], row["held_out"], row["written_to"]) == (10, 2, 8)
 
 
 def test_effect_against_the_held_out(scored: dict[str, dict[str, Any]]) -> None:
@@ -142,6 +197,7 @@ def test_effect_against_the_held_out(scored: dict[str, dict[str, Any]]) -> None:
         assert scored[key]["effect_decision"] == "no_control"
         assert scored[key]["experiment"] is scored[key]["p_adjusted"] is None
         assert scored[key]["learnings"] is None
+    assert scored["undecided"]["effect_decision"] == "no_decision"
 
 
 def test_a_files_experiment_with_a_hold_out_counts_before_the_campaigns_own(
@@ -165,7 +221,10 @@ def test_next_steps(scored: dict[str, dict[str, Any]]) -> None:
     assert steps["few"].startswith("It works and reached too few")
     assert steps["nobody"].startswith("Nobody was written to")
     assert steps["later"] == "Plan and approve it"
-    assert steps["share"].startswith("No effect was shown")
+    assert steps["empty"].startswith("Nobody was written to")
+    assert steps["share"].startswith("Nobody was held out, so nobody knows why")
+    assert steps["undecided"].startswith("No effect was shown")
+    assert steps["share_closed"].startswith("Reached: go on, and hold some out")
     assert steps["money"] == "On course"
 
 
@@ -173,4 +232,7 @@ def test_a_failed_one_opens_a_ticket(scored: dict[str, dict[str, Any]]) -> None:
     ticket = scored["few"]["ticket"]
     assert ticket["action"] == "create_ticket" and ticket["title"] == "Campaign failed: Spring"
     assert ticket["failed_on"] == datetime(2026, 9, 15).date()
-    assert "140" in ticket["body"] and "500" in ticket["body"] and "widen" in ticket["body"]
+    assert ticket["body"].startswith("Reached 140 of 500 (contacts) by 2026-09-15. It works")
+    bodies = {key: scored[key]["ticket"]["body"] for key in ("share", "undecided")}
+    assert bodies["share"].startswith("Reached 0.4 of 0.9 (contact_share)")
+    assert bodies["undecided"].startswith("Reached 8 of 9.5 (contacts)")

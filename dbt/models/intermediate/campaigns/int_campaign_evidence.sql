@@ -1,5 +1,6 @@
 -- What experiments say about campaigns: their own hold-outs, and those that a file declares about
--- their messages. The effect is from one that holds people out, before all from a file's.
+-- their messages. Where nobody is in the control nothing is compared; the effect is from one that
+-- holds people out, before all from a file's.
 with campaigns as (
 
     select * from {{ ref('campaigns') }}
@@ -17,9 +18,9 @@ controls as (
     select
         experiment,
         variant as control,
-        variant = 'holdout' and assigned > 0 as has_held_out
+        variant = 'holdout' as has_held_out
     from results
-    where is_control
+    where is_control and assigned > 0
 
 )
 

@@ -44,6 +44,9 @@ select
         where outcomes.variant = 'holdout' and not outcomes.is_exposed
     ) as held_out,
     count(outcomes.contact_id) filter (where outcomes.is_exposed) as written_to,
+    count(outcomes.contact_id) filter (
+        where outcomes.is_exposed and not outcomes.is_measured
+    ) as open_windows,
     count(conversions.contact_id) filter (where outcomes.is_exposed) as converted,
     sum(conversions.revenue_base) filter (where outcomes.is_exposed) as revenue_base
 from campaigns

@@ -67,13 +67,15 @@ measured as (
             else cast(coalesce(results.revenue_base, 0) as double)
         end as result,
         run_context.as_of_on > campaigns.objective_deadline_on as is_over,
-        {{ ratio(
-            seconds_between('campaigns.first_in_force_at', 'run_context.as_of'),
-            seconds_between(
-                'campaigns.first_in_force_at',
-                'cast(campaigns.objective_deadline_on as timestamp)'
-            )
-        ) }} as time_passed
+        -- A share falls while windows are open, so that it is final only later.
+        campaigns.objective_metric != 'contact_share'
+        or results.open_windows = 0
+        or run_context.as_of_on > campaigns.objective_deadline_on as is_final,
+        {{ local_time('campaigns.first_in_force_at', 'run_context.time_zone') }} as begun_local,
+        cast({{ days_later(
+            'cast(campaigns.objective_deadline_on as timestamp)', 1
+        ) }} as timestamp) as over_local,
+        run_context.as_of_local
     from campaigns
     inner join results on campaigns.campaign = results.campaign
     cross join run_context
@@ -86,11 +88,18 @@ judged as (
         *,
         {{ ratio('result', 'objective_target') }} as progress,
         case
-            when result >= objective_target then 'reached'
+            when result >= objective_target and is_final then 'reached'
             when is_over then 'failed'
             when assigned = 0 then 'planned'
             else 'running'
-        end as verdict
+        end as verdict,
+        case
+            when over_local <= begun_local then 1
+            else least(1, {{ ratio(
+                seconds_between('begun_local', 'as_of_local'),
+                seconds_between('begun_local', 'over_local')
+            ) }})
+        end as time_passed
     from measured
 
 )
@@ -109,7 +118,8 @@ select
     judged.objective_deadline_on,
     judged.result,
     judged.progress,
-    case when judged.time_passed >= 0 then least(judged.time_passed, 1) else 1 end as time_passed,
+    judged.time_passed,
+    judged.launches,
     judged.assigned,
     judged.held_out,
     judged.written_to,

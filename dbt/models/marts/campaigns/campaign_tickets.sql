@@ -1,4 +1,4 @@
--- A campaign that failed is somebody's to look at.
+-- A campaign that failed is somebody's to look at, unless it is ended or was never begun.
 with scorecard as (
 
     select * from {{ ref('campaign_scorecard') }}
@@ -11,9 +11,10 @@ select
     vertical,
     'create_ticket' as action,
     'Campaign failed: ' || campaign_name as title,
-    'Reached ' || cast(round(result, 4) as varchar) || ' of ' || cast(objective_target as varchar)
+    'Reached ' || {{ plain_number('coalesce(round(result, 4), 0)') }}
+    || ' of ' || {{ plain_number('objective_target') }}
     || ' (' || objective_metric || ') by ' || cast(objective_deadline_on as varchar) || '. '
     || next_step as body,
     objective_deadline_on as failed_on
 from scorecard
-where status = 'failed'
+where status = 'failed' and campaign_status != 'retired' and (assigned > 0 or launches > 0)
