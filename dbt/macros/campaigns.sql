@@ -24,6 +24,8 @@ case
             then 'No effect was shown: change message or audience, and test it beside this one'
         when judged.verdict = 'planned' and judged.campaign_kind = 'broadcast'
             then 'Plan and approve it'
+        when judged.verdict = 'planned' and judged.campaign_kind = 'recurring'
+            then 'Its first launch is to come'
         when judged.verdict = 'planned'
             then 'Nobody has come in yet'
         when judged.written_to = 0

@@ -122,7 +122,9 @@ def outlook(
     done = launching.known(lake, as_of).get(key, {})
     one = calendar.upcoming(version, done, caps, time_zone, as_of)
     if one is None:
-        raise NothingToLaunch(f"{key} launches nothing more")
+        raise NothingToLaunch(
+            f"{key} launches nothing more; marts.message_waterfall says where its messages ended"
+        )
     if launching.unfit(connection, [one]):
         raise NothingToLaunch(
             f"a segment of {key}'s audience is stale or was never evaluated; 'marketing run' does"

@@ -116,6 +116,7 @@ def test_from_a_file_to_the_outbox(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = folder / "campaigns" / "spring.yml"
     path.write_text(path.read_text().replace("10:30", "11:30"))
     assert launch(opened) == {**after, "underway": len(sent)}
+    assert ask(opened, "select version, waiting from marts.campaigns") == [(2, 0)]
     assert len([row for row in outbox(opened) if row["source_key"] == "spring"]) == len(sent)
 
     # The mail of a journey is filled with what the event of its trigger said.
