@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from interfaces.stopping import user
 from workspace.settings import Settings
+
+Reject = Annotated[bool, typer.Option("--reject", help="Nothing of it goes out.")]
+Withdraw = Annotated[bool, typer.Option("--withdraw", help="As if never asked.")]
+Note = Annotated[str | None, typer.Option(help="For the record.")]
 
 
 def say(

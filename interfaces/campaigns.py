@@ -131,10 +131,10 @@ def commands(
         occurrence: Annotated[
             str | None, typer.Option(help="With approval: each, such as 2026-W41.")
         ] = None,
-        reject: Annotated[bool, typer.Option("--reject", help="Nothing of it goes out.")] = False,
-        withdraw: Annotated[bool, typer.Option("--withdraw", help="As if never asked.")] = False,
+        reject: approving.Reject = False,
+        withdraw: approving.Withdraw = False,
         by: By = None,
-        note: Annotated[str | None, typer.Option(help="For the record.")] = None,
+        note: approving.Note = None,
         workspace: Option = None,
     ) -> None:
         """Let a campaign go out as its file and template stand; a change needs a new approval."""

@@ -256,10 +256,10 @@ def commands(
     @app.command()
     def approve(
         key: Key,
-        reject: Annotated[bool, typer.Option("--reject", help="Nothing of it goes out.")] = False,
-        withdraw: Annotated[bool, typer.Option("--withdraw", help="As if never asked.")] = False,
+        reject: approving.Reject = False,
+        withdraw: approving.Withdraw = False,
         by: By = None,
-        note: Annotated[str | None, typer.Option(help="For the record.")] = None,
+        note: approving.Note = None,
         workspace: Option = None,
     ) -> None:
         """Let a journey's messages go as its file and templates stand (needs_approval: true)."""
