@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
-from workspace.definitions import DefinitionError, Definitions, nearest
-from workspace.definitions.campaign_files import Known, faults_of
-from workspace.definitions.campaigns import BROADCAST, RECURRING, TRIGGERED, Campaign
-from workspace.definitions.reading import KEY, read
+from workspace.definitions import DefinitionError, Definitions, load, nearest
+from workspace.definitions.campaigns import BROADCAST, RECURRING, TRIGGERED
+from workspace.definitions.reading import KEY
 from workspace.definitions.templates import Template, load_templates
 
 KINDS = (BROADCAST, RECURRING, TRIGGERED)
@@ -50,16 +49,7 @@ def scaffold(
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
     try:
-        templates = load_templates(loaded.folder, loaded.verticals.verticals, loaded.consent)
-        known = Known(
-            loaded.segments.segments,
-            loaded.verticals.verticals,
-            loaded.consent,
-            loaded.caps,
-            templates,
-            loaded.journeys.journeys,
-        )
-        read(path, Campaign, lambda campaign: faults_of(campaign, known))
+        load(loaded.folder)
     except DefinitionError as error:
         path.unlink()
         raise CannotBegin(str(error)) from error
