@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from interfaces import approving, stopping
+from interfaces.loading import loaded
 from interfaces.tables import number, table
 from workspace.settings import Settings
 
@@ -30,14 +31,6 @@ def commands(
 ) -> typer.Typer:
     """The sub-commands, printing to ``out``; ``run_job`` runs the assets of a selection."""
     app = typer.Typer(no_args_is_help=True, help="What campaigns are, would do, and may do.")
-
-    def loaded(settings: Settings) -> Any:
-        from workspace import definitions
-
-        try:
-            return definitions.load(settings.definitions)
-        except definitions.DefinitionError as error:
-            return refuse(str(error))
 
     def campaign(found: Any, key: str) -> Any:
         from workspace.definitions import nearest
@@ -74,7 +67,7 @@ def commands(
     @app.command()
     def validate(workspace: Option = None) -> None:
         """Check every file; exit 2 with file, line and field where one is wrong."""
-        found = loaded(chosen(workspace)).campaigns.campaigns
+        found = loaded(chosen(workspace), refuse).campaigns.campaigns
         out.print(f"{len(found)} campaigns are valid", highlight=False)
 
     @app.command()
@@ -92,7 +85,7 @@ def commands(
 
         settings = chosen(workspace)
         today = settings.present().date()
-        found = loaded(settings)
+        found = loaded(settings, refuse)
         try:
             path = scaffold(found, key, kind, vertical, today, segment, template, journey)
         except CannotBegin as error:
@@ -108,7 +101,7 @@ def commands(
     ) -> None:
         """Say what the files change, or where the messages of one's next launch would end."""
         settings = chosen(workspace)
-        found = loaded(settings)
+        found = loaded(settings, refuse)
         if key is not None:
             campaign(found, key)
             return _show_outlook(out, _outlook(settings, found, key, refuse))
@@ -144,7 +137,7 @@ def commands(
         from workspace.lake import Lake
 
         settings = chosen(workspace)
-        found = loaded(settings)
+        found = loaded(settings, refuse)
         given = campaign(found, key)
         now = settings.present()
         try:
@@ -186,7 +179,7 @@ def commands(
         settings = chosen(at)
         # What ran can be held back, whatever is wrong with the files, or even if there is none.
         ran = versions.all_of(Lake(settings.paths.lake), key, settings.present())
-        journey = (ran[0] if ran else campaign(loaded(settings), key)).journey
+        journey = (ran[0] if ran else campaign(loaded(settings, refuse), key)).journey
         scope = "campaign" if journey is None else "journey"
         stopping.say(out, refuse, settings, scope, journey or key, event, by, reason)
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from interfaces.loading import loaded
+from interfaces.tables import table
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -26,14 +28,6 @@ def commands(
 ) -> typer.Typer:
     """The sub-commands, printing to ``out``."""
     app = typer.Typer(no_args_is_help=True, help="What experiments there are, and what they found.")
-
-    def loaded(settings: Settings) -> Any:
-        from workspace import definitions
-
-        try:
-            return definitions.load(settings.definitions).experiments.experiments
-        except definitions.DefinitionError as error:
-            return refuse(str(error))
 
     def results(workspace: Path | None, key: str | None) -> list[dict[str, Any]]:
         from reverse_etl.publish import NothingPublished, TookTooLong, dicts, need, reader
@@ -57,7 +51,7 @@ def commands(
     @app.command("list")
     def list_(workspace: Option = None) -> None:
         """The experiments as last run and published, with whoever is in them."""
-        table = _table("experiment", "about", "from", "to", "variants", "assigned", "")
+        shown = table("experiment", "about", "from", "to", "variants", "assigned", "")
         by_key: dict[str, list[dict[str, Any]]] = {}
         for row in results(workspace, None):
             by_key.setdefault(row["experiment"], []).append(row)
@@ -74,34 +68,35 @@ def commands(
                 f"{sum(row['assigned'] for row in rows):,}",
                 f"{winner} wins" if winner else "",
             )
-            table.add_row(*map(escape, cells))
-        out.print(table)
+            shown.add_row(*map(escape, cells))
+        out.print(shown)
 
     @app.command()
     def validate(workspace: Option = None) -> None:
         """Check every file; exit 2 with file, line and field where one is wrong."""
-        out.print(f"{len(loaded(chosen(workspace)))} experiments are valid", highlight=False)
+        found = loaded(chosen(workspace), refuse).experiments.experiments
+        out.print(f"{len(found)} experiments are valid", highlight=False)
 
     @app.command("results")
     def results_(key: Key = None, workspace: Option = None) -> None:
         """What each variant did, its effect against the control, and whether something won."""
-        shown = None
-        table = _table(*_COLUMNS)
+        last = None
+        shown = table(*_COLUMNS)
         for row in results(workspace, key):
-            if row["experiment"] != shown:
-                if shown is not None:
-                    out.print(table)
-                shown = row["experiment"]
-                told = f"[bold]{escape(shown)}[/]  {escape(row['experiment_name'])}"
+            if row["experiment"] != last:
+                if last is not None:
+                    out.print(shown)
+                last = row["experiment"]
+                told = f"[bold]{escape(last)}[/]  {escape(row['experiment_name'])}"
                 out.print(f"\n{told}", highlight=False)
                 days = f"within {row['within_days']:g} days"
                 out.print(f"{escape(row['metric'])} {days}, {row['method']}", highlight=False)
-                table = _table(*_COLUMNS)
-            _add(table, row)
-        if shown is None:
+                shown = table(*_COLUMNS)
+            _add(shown, row)
+        if last is None:
             out.print("there are no experiments")
             return
-        out.print(table)
+        out.print(shown)
 
     @app.command()
     def power(
@@ -126,7 +121,7 @@ def commands(
     return app
 
 
-def _add(table: Table, row: dict[str, Any]) -> None:
+def _add(shown: Table, row: dict[str, Any]) -> None:
     effect = ""
     if row["effect"] is not None:
         effect = f"{row['effect']:+.2%} ({row['effect_low']:+.2%} to {row['effect_high']:+.2%})"
@@ -140,11 +135,4 @@ def _add(table: Table, row: dict[str, Any]) -> None:
         "" if row["p_adjusted"] is None else f"{row['p_adjusted']:.3f}",
         f"{decision}{reasons}",
     )
-    table.add_row(*map(escape, cells))
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    return table
+    shown.add_row(*map(escape, cells))

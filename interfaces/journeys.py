@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from interfaces import approving, stopping
+from interfaces.loading import loaded
 from interfaces.tables import table
 from workspace.settings import Settings
 
@@ -33,18 +34,10 @@ def commands(
         no_args_is_help=True, help="What journeys do, did, and would do over past days."
     )
 
-    def loaded(settings: Settings) -> Any:
-        from workspace import definitions
-
-        try:
-            return definitions.load(settings.definitions)
-        except definitions.DefinitionError as error:
-            return refuse(str(error))
-
     def stage(settings: Settings) -> Any:
         from reverse_etl.journeys.rehearsal import Stage
 
-        found = loaded(settings)
+        found = loaded(settings, refuse)
         zone = found.verticals.reporting.time_zone
         zones = found.caps.time_zones
         return Stage(settings.paths, found.fields, found.segments, found.journeys, zone, zones)
@@ -101,7 +94,7 @@ def commands(
         from workspace.lake import Lake
 
         settings = chosen(workspace)
-        found = loaded(settings)
+        found = loaded(settings, refuse)
         lake = Lake(settings.paths.lake)
         faults = list(versions.faults_of(found.journeys, lake, settings.present(), found.folder))
         if faults:
@@ -270,7 +263,7 @@ def commands(
         from workspace.lake import Lake
 
         settings = chosen(workspace)
-        found = loaded(settings)
+        found = loaded(settings, refuse)
         journey = ask(lambda: stage(settings).journey(key))
         history = versions.history(Lake(settings.paths.lake), settings.present())
         earlier = [

@@ -53,7 +53,7 @@ def test_a_name_is_shown_as_it_is_written(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.exception
     told = "".join(result.output.split())
     for text in ("Subject[/b][red]test", "[/x]booked[bold]within7days", "0of500peoplein[/y]"):
-        assert text in told
+        assert told.count(text) == 1  # both variants stand under one heading
     result = marketing("list", "--workspace", tmp_path / "w")
     assert result.exit_code == 0 and "[/y]" in result.output and "2,400" in result.output
 
