@@ -21,13 +21,14 @@ from reverse_etl.content.library import Library, Rendered, Request
 from reverse_etl.content.occasions import occasions
 from reverse_etl.content.people import Person, people
 from reverse_etl.content.values import Primitive
+from reverse_etl.delivery import envelope
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import DECISIONS, decide
 from reverse_etl.publish import dicts
 from workspace.definitions.caps import Caps
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
-from workspace.ledger import Ledger, approvals, messages
+from workspace.ledger import Ledger, approvals, consent, messages
 from workspace.ledger.messages import Message
 
 TEMPLATE_GATE = "template"
@@ -35,6 +36,8 @@ TEMPLATE_GATE = "template"
 BATCH = messages.CHUNK_ROWS
 _NOBODY = Person("")
 _NOTHING: dict[str, Primitive] = {}
+#: The purpose without which opens are not tracked.
+TRACKING = "email_tracking"
 _ADDRESSES = {"email": "email_key", "sms": "phone_key", "push": "push_key"}
 
 
@@ -62,6 +65,7 @@ def queue(
     ``connection`` sees the schemas ``marts`` and ``pii``.
     """
     messages.export(ledger, lake)
+    seen = consent.latest(ledger)
     table = intents.pending(connection, lake, caps, as_of)
     found = Counter(intents.record(lake, _in_outbox(connection, lake, table), as_of))
     persons, said = prepare(connection, lake, library, table)
@@ -75,10 +79,14 @@ def queue(
         connection,
         f"""
         select i.*, d.scheduled_at as sent_from, d.consent_evidence_id, c.email_key, c.phone_key,
-            c.push_key, coalesce(a.keys, []) as aliases
+            c.push_key, c.country, c.time_zone, p.email, p.phone, p.user_id,
+            coalesce(t.state = 'granted', false) as is_tracked, coalesce(a.keys, []) as aliases
         from {table} as i
         join decided_now as d on i.intent_id = d.intent_id and d.decision = 'queued'
         join known_contacts as c on i.contact_id = c.contact_id
+        left join pii.contacts as p on i.contact_id = p.contact_id
+        left join known_consents as t
+            on i.contact_id = t.contact_id and i.channel = t.channel and t.purpose = '{TRACKING}'
         left join (
             select contact_id, list(distinct identifier_key) as keys from marts.identity_map
             group by contact_id
@@ -90,7 +98,7 @@ def queue(
     queued = refused = 0
     for start in range(0, len(ready), BATCH):
         rows = ready[start : start + BATCH]
-        made, blocked = _render(library, keyring, rows, persons, said)
+        made, blocked = _render(library, keyring, caps, rows, persons, said, seen)
         done = messages.enqueue(ledger, made, as_of)
         queued, refused = queued + len(done.new), refused + len(blocked)
         new = pc.is_in(decided["intent_id"], pa.array(done.new, pa.string()))
@@ -203,16 +211,18 @@ def _needs(library: Library, template: str, channel: str, language: str | None) 
 def _render(
     library: Library,
     keyring: Keyring,
+    caps: Caps,
     rows: list[dict[str, Any]],
     persons: dict[str, Person],
     said: dict[str, dict[str, Primitive]],
+    consent_seen: int,
 ) -> tuple[list[Message], list[tuple[str, str]]]:
     requests = [
         _request(library, keyring, row, persons[row["contact_id"]], said.get(row["intent_id"], {}))
         for row in rows
     ]
     made, blocked = [], []
-    for row, answer in zip(rows, library.render(requests), strict=True):
+    for row, request, answer in zip(rows, requests, library.render(requests), strict=True):
         if not isinstance(answer, Rendered):
             blocked.append((row["intent_id"], answer.field or answer.reason))
             continue
@@ -231,7 +241,12 @@ def _render(
                 scheduled_at=row["sent_from"],
                 priority=row["priority"] or 0,
                 not_after=row["not_after"],
-                payload=answer.payload,
+                destination=_destination(row),
+                payload=_sealed(library, caps, row, request, answer),
+                inputs=envelope.inputs(request),
+                country=row["country"],
+                time_zone=row["time_zone"],
+                consent_seen=consent_seen,
                 template=row["template"],
                 template_version=answer.template_version,
                 consent_evidence_id=row["consent_evidence_id"],
@@ -261,6 +276,27 @@ def _request(
         "message.sent_on": f"{row['sent_from']:%Y-%m-%d}",
     }
     return Request(row["template"], row["channel"], person.language, values, person.segments)
+
+
+def _sealed(
+    library: Library, caps: Caps, row: dict[str, Any], request: Request, answer: Rendered
+) -> bytes:
+    kind = caps.classes.get(row["message_class"])
+    may_leave = kind is None or "unsubscribed" not in kind.skips
+    return envelope.seal(
+        answer,
+        library.senders[library.entries[row["template"]].template.vertical],
+        str(request.values["message.unsubscribe_url"]) if may_leave else None,
+        row["is_tracked"],
+        {"template": row["template"], "source": f"{row['source_kind']}:{row['source_key']}"},
+    )
+
+
+def _destination(row: dict[str, Any]) -> str:
+    """Whom a provider is given: by a push, both the person and the device it may know."""
+    if row["channel"] == "push":
+        return row["user_id"] or row["contact_id"]
+    return row["email" if row["channel"] == "email" else "phone"] or ""
 
 
 def _blocked(rows: Iterable[tuple[str, str]]) -> pa.Table:

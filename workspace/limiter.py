@@ -45,15 +45,15 @@ class Limiter:
             return self
         return Limiter(min(per_second, self.per_second), 1, self._clock, self._sleep)
 
-    def acquire(self) -> float:
-        """Wait for a turn; the seconds waited."""
+    def acquire(self, turns: int = 1) -> float:
+        """Wait for so many turns; the seconds waited."""
         if math.isinf(self.per_second):
             return 0.0
         with self._lock:
             now = self._clock()
             gained = max(0.0, now - self._last) * self.per_second
             # Below zero: turns already given away to callers that are still waiting.
-            self._tokens = min(self._burst, self._tokens + gained) - 1
+            self._tokens = min(self._burst, self._tokens + gained) - turns
             self._last = max(now, self._last)
             wait = max(0.0, -self._tokens / self.per_second)
         if wait:

@@ -91,6 +91,16 @@ def load(workspace: Path | str | None = None, create: bool = True) -> Settings:
     )
 
 
+def witness_root() -> Path:
+    """Where the witnesses of sending are, outside every workspace: ``MARKETING_WITNESS``, else a
+    folder of the user's state."""
+    given = os.environ.get("MARKETING_WITNESS")
+    if given:
+        return Path(given).expanduser().absolute()
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "marketing-witness"
+
+
 def view_root() -> Path | None:
     """Where readers in a container find ``published/``, when that is elsewhere."""
     given = os.environ.get("MARKETING_VIEW_ROOT")

@@ -38,6 +38,7 @@ def message(number: int = 0, **more: Any) -> Message:
         "message_class": "marketing",
         "purpose": "marketing",
         "scheduled_at": NOW,
+        "destination": "a@example.com",
         "payload": b"exact bytes",
         "consent_evidence_id": "proof",
     }
@@ -50,6 +51,12 @@ def rows(ledger: Ledger) -> list[dict[str, Any]]:
         return [dict(row) for row in found]
 
 
+def payloads(ledger: Ledger) -> dict[str, tuple[str, bytes]]:
+    with ledger.reading() as connection:
+        found = connection.execute(sa.select(schema.message_payloads)).mappings()
+        return {row["message_id"]: (row["destination"], row["payload"]) for row in found}
+
+
 def test_a_message_is_queued_once(ledger: Ledger) -> None:
     first = enqueue(ledger, [message(1), message(2), message(1)], NOW)
     assert (first.new, first.already) == (["m1", "m2"], ["m1"])
@@ -58,7 +65,7 @@ def test_a_message_is_queued_once(ledger: Ledger) -> None:
     stored = rows(ledger)
     assert [row["message_id"] for row in stored] == ["m1", "m2", "m3"]
     assert {row["state"] for row in stored} == {"pending"}
-    assert stored[0]["payload"] == b"exact bytes"
+    assert payloads(ledger)["m1"] == ("a@example.com", b"exact bytes")
     assert stored[0]["planned_at"] == stored[0]["updated_at"] == NOW
     assert stored[0]["consent_evidence_id"] == "proof"
 

@@ -31,6 +31,7 @@ from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.personas import Personas
+from workspace.definitions.providers import Providers
 from workspace.definitions.reading import DefinitionError, Row, Strict, nearest, read
 from workspace.definitions.scoring import Scoring
 from workspace.definitions.segment_fields import Fields
@@ -79,6 +80,7 @@ class Definitions:
     experiments: Experiments
     attribution: Attribution
     caps: Caps
+    providers: Providers
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -117,6 +119,7 @@ class Definitions:
             "consent": list(self.consent.rows()),
             "fields": list(self.fields.rows()),
             "caps": list(self.caps.rows()),
+            "providers": list(self.providers.rows()),
             "experiments": list(self.experiments.rows()),
         }
 
@@ -196,6 +199,7 @@ def load(folder: Path) -> Definitions:
         experiments=load_experiments(folder, may_name, campaigns.campaigns),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
         caps=caps,
+        providers=_providers(folder),
     )
 
 
@@ -208,6 +212,11 @@ def _given(path: Path, model: type[Optional]) -> Optional:
 
 def _own_or_shipped(folder: Path, name: str) -> Path:
     return folder / name if (folder / name).exists() else PROJECT / "marketing" / name
+
+
+def _providers(folder: Path) -> Providers:
+    path = folder / "providers.yml"
+    return read(path, Providers, lambda found: found.faults()) if path.exists() else Providers()
 
 
 def _caps(folder: Path, scoring: Scoring) -> Caps:

@@ -166,6 +166,12 @@ class Sender(Strict):
     app_url: Url
     reply_to: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
     assets_url: Url = Field(description="Where marketing/assets is served from.")
+    from_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = Field(
+        None, description="What mails come from; reply_to where nothing is said."
+    )
+    sms_from: Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{6,14}|[A-Za-z0-9 ]{3,11})$")] | None = (
+        Field(None, description="A number, or a name of up to 11 letters and digits.")
+    )
     sms_stop: Line = Field("STOP", description="How a text message is answered to end them.")
 
     @property

@@ -47,7 +47,7 @@ def record(
     if decision not in (APPROVED, REJECTED, WITHDRAWN):
         raise ValueError(f"no decision {decision!r}")
     with ledger.writing() as connection:
-        standing = _standing(connection)
+        standing = standing_of(connection)
         rows = [
             {
                 "subject": subject,
@@ -68,10 +68,11 @@ def record(
 def standing(ledger: Ledger) -> dict[str, str]:
     """Hash -> what was last decided about it."""
     with ledger.reading() as connection:
-        return _standing(connection)
+        return standing_of(connection)
 
 
-def _standing(connection: sa.Connection) -> dict[str, str]:
+def standing_of(connection: sa.Connection) -> dict[str, str]:
+    """:func:`standing`, within a transaction."""
     last = sa.select(sa.func.max(_TABLE.c.approval_id)).group_by(_TABLE.c.subject_hash)
     query = sa.select(_TABLE.c.subject_hash, _TABLE.c.decision).where(
         _TABLE.c.approval_id.in_(last)

@@ -134,6 +134,12 @@ def _append(ledger: Ledger, rows: list[dict[str, Any]]) -> int:
     return len(new)
 
 
+def latest(ledger: Ledger) -> int:
+    """The number of the last event; 0 where there is none. Numbers only grow."""
+    with ledger.reading() as connection:
+        return connection.execute(sa.select(sa.func.max(_TABLE.c.consent_event_id))).scalar() or 0
+
+
 def export(ledger: Ledger, lake: Lake) -> int:
     """Commit the events that the lake does not hold yet; returns how many.
 

@@ -8,6 +8,7 @@ whichever of the person's addresses it would go to.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -32,6 +33,10 @@ _TABLE = schema.messages
 _KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
 _KEYS_A_QUERY = 10_000  # SQLite takes 32,766 parameters
 _ENQUEUEING = 7_201_985  # Postgres advisory lock: any fixed number
+_PAYLOADS = schema.message_payloads
+#: Fields of a message that are not columns of its row.
+_PAYLOAD_COLUMNS = ("message_id", "destination", "payload", "inputs")
+_APART = ("aliases", "destination", "payload", "inputs")
 _LENGTHS = {
     column.name: column.type.length
     for column in _TABLE.columns
@@ -43,10 +48,13 @@ _LENGTHS = {
 class Message:
     """One message to be queued. ``message_id`` is its intent's id.
 
-    ``destination_key`` is the keyed hash of the normalised address; ``aliases`` are all keys by
-    which the person is or was known (`identity_map`), contact ids and addresses. ``payload`` holds
-    the exact bytes that will be sent. Times are naive UTC. Raises ``ValueError`` for what does
-    not fit.
+    ``destination`` is the address, number or device it goes to, ``destination_key`` the keyed hash
+    of its normal form; ``aliases`` are all keys by which the person is or was known
+    (`identity_map`), contact ids and addresses. ``payload`` holds the exact bytes that will be
+    sent, ``inputs`` what they were rendered from. ``time_zone`` (IANA) and ``country`` are the
+    person's; ``ramp_step`` is its place in a ramp, from 1; ``consent_seen`` the last consent event
+    of the ledger that the decision to queue it had seen. ``is_test``: a test send, which counts
+    nowhere. Times are naive UTC. Raises ``ValueError`` for what does not fit.
     """
 
     message_id: str
@@ -62,7 +70,14 @@ class Message:
     scheduled_at: datetime
     priority: int = 0
     not_after: datetime | None = None
+    destination: str = ""
     payload: bytes | None = None
+    inputs: bytes | None = None
+    country: str | None = None
+    time_zone: str | None = None
+    is_test: bool = False
+    ramp_step: int | None = None
+    consent_seen: int = 0
     template: str | None = None
     template_version: str | None = None
     consent_evidence_id: str | None = None
@@ -129,6 +144,7 @@ def _chunks(messages: Iterable[Message]) -> Iterator[list[Message]]:
 def _enqueue(ledger: Ledger, chunk: Sequence[Message], at: datetime, tenant: str) -> list[bool]:
     """Whether each message is new."""
     rows: list[dict[str, Any]] = []
+    payloads: list[dict[str, Any]] = []
     answers = []
     with ledger.writing() as connection:
         if connection.dialect.name == "postgresql":
@@ -150,8 +166,12 @@ def _enqueue(ledger: Ledger, chunk: Sequence[Message], at: datetime, tenant: str
                 taken.add((message.place, message.contact_id))
                 taken.add((message.place, message.destination_key))
                 rows.append(_row(message, message.dedup_key(tenant), at))
+                if message.payload is not None:
+                    payloads.append({name: getattr(message, name) for name in _PAYLOAD_COLUMNS})
         if rows:
             connection.execute(_TABLE.insert(), rows)
+        if payloads:
+            connection.execute(_PAYLOADS.insert(), payloads)
     return answers
 
 
@@ -182,12 +202,14 @@ def _in(
 
 
 def _row(message: Message, dedup_key: str, at: datetime) -> dict[str, Any]:
-    row = {name: value for name, value in vars(message).items() if name != "aliases"}
+    row = {name: value for name, value in vars(message).items() if name not in _APART}
     payload = message.payload
     return {
         **row,
+        "aliases": json.dumps(sorted(message.aliases)) if message.aliases else None,
         "dedup_key": dedup_key,
         "state": "pending",
+        "due_at": message.scheduled_at,
         "payload_hash": None if payload is None else hashlib.sha256(payload).hexdigest(),
         "planned_at": at,
         "updated_at": at,
@@ -202,8 +224,10 @@ def export(ledger: Ledger, lake: Lake) -> int:
     """
     since, known = _exported(lake)
     names = [n for n in STREAMS[STREAM].schema.names if n not in ("sequence", "known_at")]
-    query = sa.select(*(_TABLE.c[name] for name in names)).order_by(
-        _TABLE.c.updated_at, _TABLE.c.message_id
+    query = (
+        sa.select(*(_TABLE.c[name] for name in names))
+        .where(_TABLE.c.is_test.is_(False))
+        .order_by(_TABLE.c.updated_at, _TABLE.c.message_id)
     )
     if since is not None:
         query = query.where(_TABLE.c.updated_at >= since)

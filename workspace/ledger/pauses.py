@@ -52,7 +52,7 @@ def record(
         raise ValueError("everything is paused and resumed as a whole, one source by its key")
     with ledger.writing() as connection:
         before = next(
-            (h for h in _held(connection) if (h.scope, h.source_key) == (scope, source_key)), None
+            (h for h in held_by(connection) if (h.scope, h.source_key) == (scope, source_key)), None
         )
         standing = before.event if before else "resume"
         if standing == "stop" and event != "stop":
@@ -67,10 +67,11 @@ def record(
 def held(ledger: Ledger) -> list[Held]:
     """What is paused or stopped now, in the order in which it was."""
     with ledger.reading() as connection:
-        return _held(connection)
+        return held_by(connection)
 
 
-def _held(connection: sa.Connection) -> list[Held]:
+def held_by(connection: sa.Connection) -> list[Held]:
+    """:func:`held`, within a transaction."""
     last = sa.select(sa.func.max(_TABLE.c.pause_id)).group_by(_TABLE.c.scope, _TABLE.c.source_key)
     query = (
         sa.select(_TABLE.c.scope, _TABLE.c.source_key, _TABLE.c.event, _TABLE.c.actor, _TABLE.c.at)

@@ -142,10 +142,22 @@ messages = sa.Table(
     sa.Column("message_class", sa.String(64), nullable=False),
     sa.Column("purpose", sa.String(64), nullable=False),
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("country", sa.String(2)),
+    sa.Column("time_zone", sa.String(64)),
+    # Keys by which the person is known besides, as a JSON list.
+    sa.Column("aliases", sa.Text),
+    sa.Column("is_test", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Place in a ramp: 1 goes first; NULL where there is none.
+    sa.Column("ramp_step", sa.Integer),
+    # The last consent event that the decision to queue it had seen.
+    sa.Column("consent_seen", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("provider", sa.String(32)),
+    # May only go on with that provider, which may have it already.
+    sa.Column("is_pinned", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Attempts with that provider that it refused for the time being.
+    sa.Column("rung", sa.Integer, nullable=False, server_default="0"),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.String(64)),
-    sa.Column("payload", sa.LargeBinary),
     sa.Column("payload_hash", sa.String(64)),
     sa.Column("template", sa.String(64)),
     sa.Column("template_version", sa.String(64)),
@@ -153,12 +165,14 @@ messages = sa.Table(
     sa.Column("approval", sa.String(64)),
     sa.Column("planned_at", sa.DateTime, nullable=False),
     sa.Column("scheduled_at", sa.DateTime, nullable=False),
+    # When it may be claimed: the scheduled time, later after a refusal.
+    sa.Column("due_at", sa.DateTime, nullable=False),
     sa.Column("not_after", sa.DateTime),
     sa.Column("sent_at", sa.DateTime),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("lease_epoch", sa.BigInteger),
     sa.Column("updated_at", sa.DateTime, nullable=False),
-    sa.Index("ix_messages_due", "state", "scheduled_at"),
+    sa.Index("ix_messages_due", "state", "channel", "due_at"),
     sa.Index("ix_messages_destination", "destination_key", "channel"),
     sa.Index("ix_messages_contact", "contact_id", "channel"),
     sa.Index("ix_messages_updated", "updated_at"),
@@ -166,6 +180,24 @@ messages = sa.Table(
     _one_of("state", MESSAGE_STATES),
 )
 
+#: What a provider is given of a message: apart, so that states change without moving it, and so
+#: that it can be deleted without breaking the record. ``inputs`` is what it was rendered from.
+message_payloads = sa.Table(
+    "message_payloads",
+    metadata,
+    sa.Column(
+        "message_id",
+        sa.String(64),
+        sa.ForeignKey("messages.message_id"),
+        primary_key=True,
+    ),
+    sa.Column("destination", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("inputs", sa.LargeBinary),
+)
+
+#: One row per request that was about to leave for a message; ``result`` is empty while it is
+#: underway, or where its sender died.
 message_attempts = sa.Table(
     "message_attempts",
     metadata,
@@ -186,6 +218,27 @@ message_attempts = sa.Table(
     sa.Column("provider_code", sa.String(64)),
     sa.Column("provider_message_id", sa.String(200)),
     sa.UniqueConstraint("message_id", "attempt"),
+    sa.Index("ix_message_attempts_provider_message", "provider", "provider_message_id"),
+    sa.Index("ix_message_attempts_started", "started_at"),
+)
+
+#: A provider that is not asked until somebody says so, or its key has changed.
+provider_pauses = sa.Table(
+    "provider_pauses",
+    metadata,
+    sa.Column("provider", sa.String(32), primary_key=True),
+    sa.Column("code", sa.String(64), nullable=False),
+    # Of the secrets it was paused with.
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("paused_at", sa.DateTime, nullable=False),
+)
+
+#: How far something that is read bit by bit has been read.
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
 )
 
 audience_syncs = sa.Table(
@@ -266,7 +319,13 @@ sending_lease = sa.Table(
     "sending_lease",
     metadata,
     sa.Column("lane", sa.String(64), primary_key=True),
+    # Of this ledger and its copies.
+    sa.Column("workspace_id", sa.String(32), nullable=False),
     sa.Column("epoch", sa.BigInteger, nullable=False),
+    # Transactions that claimed messages.
+    sa.Column("claims", sa.BigInteger, nullable=False, server_default="0"),
+    # Taken after the ledger had gone back in time: what the witness saw sent counts.
+    sa.Column("is_restored", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("holder", sa.String(200), nullable=False),
     sa.Column("taken_at", sa.DateTime, nullable=False),
 )

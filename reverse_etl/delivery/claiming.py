@@ -1,0 +1,181 @@
+"""Taking messages out of the outbox: their bytes, the gates once more, and the claim.
+
+A message leaves only after the transaction that claimed it is committed and the witness knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from reverse_etl.delivery import envelope
+from reverse_etl.delivery.protocol import Item, Provider, Unsupported
+from reverse_etl.delivery.recheck import Rules, holds, recheck
+from reverse_etl.delivery.routing import Routes
+from workspace.ledger import CHUNK_ROWS, Ledger, outbox
+from workspace.ledger.lease import Lease
+from workspace.ledger.outbox import Claim, Due
+
+#: What waits for a person (a pause, an approval) is looked at again after this.
+LOOK_AGAIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A claimed message: its attempt with a provider, and when the first one there began."""
+
+    due: Due
+    provider: str
+    item: Item
+    attempt: int
+    first_at: datetime
+
+
+@dataclass
+class Taken:
+    """What a claim found: ``held`` ones leave now; of the others how many each gate holds back or
+    ended. ``asked``: messages that were due."""
+
+    held: list[Held] = field(default_factory=list)
+    gates: Counter[str] = field(default_factory=Counter)
+    asked: int = 0
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Claims messages for the providers of one sender."""
+
+    ledger: Ledger
+    lease: Lease
+    rules: Rules
+    routes: Routes
+    providers: Mapping[str, Provider]
+    only: Collection[str] | None = None
+
+    def take(
+        self,
+        wanted: Mapping[str, int],
+        open_ones: Collection[str],
+        at: datetime,
+        is_rehearsal: bool = False,
+    ) -> Taken:
+        """Claim up to ``wanted`` messages a channel, for providers that are open.
+
+        A rehearsal writes nothing. Raises :class:`~workspace.ledger.lease.Fenced`.
+        """
+        found = Taken()
+        with self.ledger.reading() as connection:
+            everything, held_back = holds(connection)
+            if everything:
+                return found
+            rows = [
+                row
+                for channel, limit in wanted.items()
+                for row in outbox.due(
+                    connection,
+                    channel,
+                    at,
+                    min(limit, CHUNK_ROWS),
+                    open_ones,
+                    self.only,
+                    held_back if self.only is None else (),
+                )
+            ]
+            again = [row.message_id for row in rows if row.attempts]
+            before = outbox.attempted(connection, again)
+        found.asked = len(rows)
+        if not rows:
+            return found
+        ready, ends = self._prepare(rows, open_ones, before, at)
+        with self.ledger.writing() as connection:
+            self.lease.check(connection)
+            verdicts = recheck(connection, [held.due for held in ready], self.rules, at)
+            leaving = {row.message_id for row in verdicts.open}
+            found.held = [held for held in ready if held.due.message_id in leaving]
+            found.gates.update(verdicts.gates)
+            found.gates.update(gate for gate, ids in ends.items() for _ in ids)
+            if is_rehearsal:
+                connection.rollback()
+                return found
+            outbox.block(connection, verdicts.blocked, at)
+            outbox.postpone(connection, verdicts.held)
+            outbox.postpone(connection, dict.fromkeys(verdicts.waiting, at + LOOK_AGAIN))
+            self._end(connection, ends, at)
+            outbox.start(connection, [_claim(held) for held in found.held], self.lease.epoch, at)
+            if found.held:
+                self.lease.count(connection)
+        if found.held:
+            self.lease.note(h.due.dedup_key for h in found.held if not h.due.attempts)
+        return found
+
+    def _prepare(
+        self,
+        rows: list[Due],
+        open_ones: Collection[str],
+        before: Mapping[tuple[str, str], outbox.Attempted],
+        at: datetime,
+    ) -> tuple[list[Held], dict[str, list[str]]]:
+        """The messages with their bytes; and, by reason, those that cannot be sent."""
+        ready: list[Held] = []
+        ends: dict[str, list[str]] = {"restored": [], "bytes_changed": [], "unsupported": []}
+        sent_before = self._sent_before(rows)
+        for row in rows:
+            if row.message_id in sent_before:
+                ends["restored"].append(row.message_id)
+                continue
+            provider = self.routes.choose(
+                row.channel, row.message_id, open_ones, row.provider, row.is_pinned
+            )
+            if provider is None:
+                continue
+            item = self._item(row, provider, open_ones)
+            if item is None:
+                ends["unsupported"].append(row.message_id)
+                continue
+            provider, message = item
+            known = before.get((row.message_id, provider))
+            if known and row.is_pinned and known.request_hash != _hash(message.body):
+                ends["bytes_changed"].append(row.message_id)
+                continue
+            first_at = known.first_at if known else at
+            ready.append(Held(row, provider, message, row.attempts + 1, first_at))
+        return ready, ends
+
+    def _item(self, row: Due, provider: str, open_ones: Collection[str]) -> tuple[str, Item] | None:
+        """A message as its provider takes it, or the next one that does."""
+        others = [n for n in self.routes.order(row.channel, row.message_id) if n in open_ones]
+        for name in dict.fromkeys([provider, *([] if row.is_pinned else others)]):
+            its = self.providers[name]
+            try:
+                message = envelope.open_for(row, its.capabilities)
+                return name, Item(message, its.item(message))
+            except (Unsupported, ValueError, LookupError):
+                continue
+        return None
+
+    def _sent_before(self, rows: list[Due]) -> set[str]:
+        """Messages that left in a time that a restored ledger does not remember."""
+        claimed = self.lease.claimed
+        new = [row for row in rows if not row.attempts] if claimed is not None else []
+        if claimed is None or not new:
+            return set()
+        known = claimed.among([row.dedup_key for row in new])
+        return {row.message_id for row, is_known in zip(new, known, strict=True) if is_known}
+
+    def _end(self, connection: sa.Connection, ends: Mapping[str, list[str]], at: datetime) -> None:
+        for reason in ("restored", "bytes_changed"):
+            outbox.park(connection, ends[reason], reason, at)
+        outbox.fail(connection, dict.fromkeys(ends["unsupported"], "unsupported"), at)
+
+
+def _claim(held: Held) -> Claim:
+    return Claim(held.due.message_id, held.attempt, held.provider, _hash(held.item.body))
+
+
+def _hash(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

@@ -1,0 +1,84 @@
+"""The bytes a message is kept as: what was rendered, and how it is addressed.
+
+They are canonical JSON, written once when the message is queued; every attempt is made from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from reverse_etl.content.library import Rendered, Request
+from reverse_etl.delivery.protocol import Capabilities, Outgoing
+from workspace.definitions.templates import Sender
+from workspace.ledger.outbox import Due
+
+_ENCODE = msgspec.json.Encoder(order="sorted").encode
+_DECODE = msgspec.json.Decoder(dict[str, Any]).decode
+ONE_CLICK = "List-Unsubscribe=One-Click"
+
+
+def seal(
+    rendered: Rendered,
+    sender: Sender,
+    unsubscribe_url: str | None,
+    track_opens: bool,
+    labels: Mapping[str, str],
+) -> bytes:
+    """The payload of a message. ``unsubscribe_url``: where one click ends it (RFC 8058), None for
+    what cannot be unsubscribed from."""
+    address = {
+        "email": sender.from_email or sender.reply_to,
+        "sms": sender.sms_from or "",
+    }.get(rendered.channel, "")
+    kept: dict[str, Any] = {
+        **msgspec.json.decode(rendered.payload),
+        "sender": address,
+        "sender_name": sender.name if rendered.channel == "email" else "",
+        "labels": dict(labels),
+    }
+    if rendered.channel == "email":
+        kept["reply_to"] = sender.reply_to
+        kept["track_opens"] = track_opens
+        if unsubscribe_url:
+            kept["headers"] = [
+                ["List-Unsubscribe", f"<{unsubscribe_url}>"],
+                ["List-Unsubscribe-Post", ONE_CLICK],
+            ]
+    return _ENCODE(kept)
+
+
+def inputs(request: Request) -> bytes:
+    """What a message was rendered from, so that it can be rendered again (`verify`)."""
+    return _ENCODE(
+        {
+            "language": request.language,
+            "values": dict(request.values),
+            "segments": sorted(request.segments),
+        }
+    )
+
+
+def open_for(message: Due, capabilities: Capabilities) -> Outgoing:
+    """A queued message for one provider. Opens are tracked where that is wanted and can be.
+
+    Raises ``ValueError`` for bytes that are no payload.
+    """
+    if message.payload is None or message.destination is None:
+        raise ValueError("nothing is left of it")
+    kept = _DECODE(message.payload)
+    return Outgoing(
+        message_id=message.message_id,
+        channel=message.channel,
+        destination=message.destination,
+        content=kept["content"],
+        sender=kept.get("sender", ""),
+        sender_name=kept.get("sender_name", ""),
+        reply_to=kept.get("reply_to"),
+        headers=tuple((name, value) for name, value in kept.get("headers", ())),
+        track_opens=kept.get("track_opens", False) and capabilities.track_opens,
+        labels=kept.get("labels", {}),
+        is_test=message.is_test,
+    )

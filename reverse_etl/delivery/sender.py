@@ -1,0 +1,334 @@
+"""The sender: claims what is due, sends it through every provider at once, settles the answers.
+
+One thread does the ledger's work, one event loop the sending. A provider that is slow, broken or
+busy holds back its own messages and nobody else's. When the sender is killed, what it had claimed
+is found by the next one (`recover`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from reverse_etl.delivery import verdict
+from reverse_etl.delivery.breaker import Breaker
+from reverse_etl.delivery.claiming import Claims, Held
+from reverse_etl.delivery.protocol import Kind, Outcome, Provider
+from reverse_etl.delivery.suppressing import suppress
+from workspace.definitions.providers import ProviderSettings
+from workspace.ledger import CHUNK_ROWS, outbox
+from workspace.ledger import providers as provider_pauses
+from workspace.limiter import Limiter
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+#: How often what came back from providers is looked at.
+TAIL_SECONDS = 30.0
+#: A pass of the ledger waits so long for more answers to settle together.
+GATHER_SECONDS = 0.02
+_FAILURES = frozenset({Kind.UNREACHABLE, Kind.AMBIGUOUS})
+
+
+@dataclass
+class Lane:
+    """One provider at work: what waits for it, and how much is underway."""
+
+    provider: Provider
+    settings: ProviderSettings
+    breaker: Breaker
+    limiter: Limiter
+    waiting: deque[Held] = field(default_factory=deque)
+    requests: int = 0
+    claimed: int = 0  # messages that are not settled
+    quiet_until: float = 0.0
+    is_denied: bool = False
+
+    @property
+    def room(self) -> int:
+        """Messages it takes besides those it has: as many again as are on their way at most."""
+        return 2 * self.settings.in_flight * self.provider.capabilities.batch - self.claimed
+
+
+@dataclass
+class Report:
+    """What a sender did: attempts by what they ended in (`Kind`), messages by the gate that closed
+    since they were queued; ``unsettled`` were claimed and not ended."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    gates: Counter[str] = field(default_factory=Counter)
+    denied: dict[str, str] = field(default_factory=dict)
+    claimed: int = 0
+
+
+class Sender:
+    """Sends what is due until nothing is, or until told to stop.
+
+    ``clock`` gives the present (naive UTC); ``tail`` brings back what providers reported and is
+    called in the ledger's thread. ``fingerprints`` are of each provider's secrets.
+    """
+
+    def __init__(
+        self,
+        claims: Claims,
+        settings: Mapping[str, ProviderSettings],
+        clock: Callable[[], datetime],
+        tail: Callable[[], object] | None = None,
+        fingerprints: Mapping[str, str] | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.claims, self._clock, self._tail = claims, clock, tail
+        self._fingerprints = fingerprints or {}
+        self._left = limit
+        self.report = Report()
+        self.lanes = {
+            name: Lane(
+                provider,
+                settings.get(name, ProviderSettings()),
+                Breaker(time.monotonic),
+                _limiter(provider, settings.get(name, ProviderSettings())),
+            )
+            for name, provider in claims.providers.items()
+        }
+        self._ended: list[tuple[Held, Outcome]] = []
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = ThreadPoolExecutor(1, "ledger")
+
+    def stop(self) -> None:
+        """Claim nothing more; what is underway is ended."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self, patience: timedelta | None = timedelta(0)) -> Report:
+        """Send until nothing is due within ``patience``; for ever where that is None.
+
+        Raises :class:`~workspace.ledger.lease.Fenced` when another took the lease; what is
+        underway then is the other's to find out.
+        """
+        try:
+            await self._in_thread(self._resume_providers)
+            tailed = -TAIL_SECONDS
+            while True:
+                if self._tail is not None and time.monotonic() - tailed >= TAIL_SECONDS:
+                    await self._in_thread(self._tail)
+                    tailed = time.monotonic()
+                asked = await self._turn()
+                if self._ended or asked:
+                    continue
+                if not self._underway and (self._stopping or await self._is_over(patience)):
+                    return self.report
+                await self._sleep()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._thread.shutdown(wait=True)
+
+    @property
+    def _underway(self) -> bool:
+        return any(lane.claimed for lane in self.lanes.values())
+
+    async def _turn(self) -> bool:
+        """Settle what ended, claim what is due; whether there may be more to claim."""
+        ended, self._ended = self._ended[:CHUNK_ROWS], self._ended[CHUNK_ROWS:]
+        if ended:
+            await self._in_thread(lambda: self._settle(ended))
+            for held, _ in ended:
+                self.lanes[held.provider].claimed -= 1
+        wanted, open_ones = self._wanted()
+        if not wanted:
+            return False
+        taken = await self._in_thread(lambda: self.claims.take(wanted, open_ones, self._clock()))
+        self.report.gates.update(taken.gates)
+        self.report.claimed += len(taken.held)
+        if self._left is not None:
+            self._left -= len(taken.held)
+        for held in taken.held:
+            lane = self.lanes[held.provider]
+            lane.claimed += 1
+            lane.waiting.append(held)
+        for lane in self.lanes.values():
+            self._pump(lane)
+        return bool(taken.held) or taken.asked >= min(max(wanted.values()), CHUNK_ROWS)
+
+    def _wanted(self) -> tuple[dict[str, int], set[str]]:
+        """How many messages of each channel there is room for, and the providers that are open."""
+        if self._stopping or (self._left is not None and self._left <= 0):
+            return {}, set()
+        moment = time.monotonic()
+        open_ones = {
+            name
+            for name, lane in self.lanes.items()
+            if not (lane.is_denied or lane.breaker.is_open or moment < lane.quiet_until)
+        }
+        wanted: dict[str, int] = {}
+        for channel, places in self.claims.routes.lanes.items():
+            rooms = [
+                1 if lane.breaker.wants_probe else lane.room
+                for place in places
+                if place.provider in open_ones and (lane := self.lanes[place.provider]).room > 0
+            ]
+            # A full lane takes nothing, and what is its own would be claimed for it all the same.
+            full = {p.provider for p in places if self.lanes[p.provider].room <= 0}
+            first = [p.provider for p in places if p.weight]
+            if not rooms or (first and all(name in full for name in first)):
+                continue
+            size = min(sum(rooms), CHUNK_ROWS)
+            if self._left is not None:
+                size = min(size, self._left)
+            largest = max(
+                2 * lane.settings.in_flight * lane.provider.capabilities.batch
+                for p in places
+                if (lane := self.lanes[p.provider])
+            )
+            # Few at a time would be a transaction each.
+            if (
+                size >= min(largest // 4, CHUNK_ROWS)
+                or not any(self.lanes[p.provider].claimed for p in places)
+                or self._left is not None
+            ):
+                wanted[channel] = size
+        return wanted, open_ones
+
+    # ---- sending ---------------------------------------------------------------------------------
+
+    def _pump(self, lane: Lane) -> None:
+        """Start as many requests of a lane as it may have underway."""
+        batch = lane.provider.capabilities.batch
+        while lane.waiting and lane.requests < lane.settings.in_flight:
+            if lane.is_denied or lane.breaker.is_open:
+                # Nothing of these has left: others may take them.
+                code = "denied" if lane.is_denied else "breaker"
+                self._ended += [(h, Outcome(Kind.UNREACHABLE, code)) for h in lane.waiting]
+                lane.waiting.clear()
+                self._wake.set()
+                return
+            if lane.breaker.wants_probe:
+                lane.breaker.probe()
+            some = [lane.waiting.popleft() for _ in range(min(batch, len(lane.waiting)))]
+            lane.requests += 1
+            task = asyncio.get_running_loop().create_task(self._send(lane, some))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, lane: Lane, some: list[Held]) -> None:
+        try:
+            wait = max(lane.limiter.acquire(len(some)), lane.quiet_until - time.monotonic())
+            if wait > 0:
+                await asyncio.sleep(wait)
+            outcomes = await lane.provider.send([held.item for held in some])
+            if len(outcomes) != len(some):
+                raise RuntimeError(f"{lane.provider.name} answered for {len(outcomes)} messages")
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # a fault of ours, after the message may have left
+            _log.exception("%s failed", lane.provider.name)
+            outcomes = [Outcome(Kind.AMBIGUOUS, type(error).__name__)] * len(some)
+        self._learn(lane, outcomes)
+        lane.requests -= 1
+        self._ended += zip(some, outcomes, strict=True)
+        self._pump(lane)
+        self._wake.set()
+
+    def _learn(self, lane: Lane, outcomes: list[Outcome]) -> None:
+        """What a request says about its provider as a whole."""
+        kinds = {outcome.kind for outcome in outcomes}
+        if kinds <= _FAILURES:
+            lane.breaker.failed()
+        else:
+            lane.breaker.succeeded()
+        for outcome in outcomes:
+            if outcome.kind is Kind.DENIED:
+                lane.is_denied = True
+                self.report.denied[lane.provider.name] = outcome.code
+            elif outcome.kind in (Kind.THROTTLED, Kind.EXHAUSTED):
+                wait = outcome.retry_after
+                if wait is None:
+                    wait = verdict.QUOTA_WAIT if outcome.kind is Kind.EXHAUSTED else 1.0
+                until = time.monotonic() + min(wait, verdict.LONGEST_WAIT)
+                lane.quiet_until = max(lane.quiet_until, until)
+
+    # ---- the ledger's thread ---------------------------------------------------------------------
+
+    def _settle(self, ended: list[tuple[Held, Outcome]]) -> None:
+        at = self._clock()
+        settled = [
+            verdict.settle(
+                held.due,
+                held.attempt,
+                held.provider,
+                outcome,
+                self.claims.routes,
+                self.lanes[held.provider].provider.capabilities.idempotent_for,
+                held.first_at,
+                at,
+            )
+            for held, outcome in ended
+        ]
+        self.report.outcomes.update(outcome.kind.value for _, outcome in ended)
+        with self.claims.ledger.writing() as connection:
+            self.claims.lease.check(connection)
+            outbox.settle(connection, settled)
+            suppress(connection, ended, at)
+            for name, code in self.report.denied.items():
+                provider_pauses.pause(connection, name, code, self._fingerprints.get(name, ""), at)
+
+    def _resume_providers(self) -> None:
+        """Providers that refused their key stay paused while the key is the same."""
+        with self.claims.ledger.writing() as connection:
+            for name, lane in self.lanes.items():
+                lane.is_denied = provider_pauses.stands(
+                    connection, name, self._fingerprints.get(name, "")
+                )
+
+    async def _is_over(self, patience: timedelta | None) -> bool:
+        if patience is None:
+            return False
+        if self._left is not None and self._left <= 0:
+            return True
+        until = self._clock() + patience
+
+        def soon() -> bool:
+            with self.claims.ledger.reading() as connection:
+                when = outbox.next_due(connection, self.claims.only)
+            return when is not None and when <= until
+
+        # What is due and was not claimed has no provider that is open, or waits for a person.
+        if not await self._in_thread(soon):
+            return True
+        return patience == timedelta(0)
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _sleep(self) -> None:
+        self._wake.clear()
+        await _until(self._wake.wait(), 0.5)
+        await asyncio.sleep(GATHER_SECONDS)
+
+
+async def _until(waiting: Awaitable[object], seconds: float) -> None:
+    try:
+        await asyncio.wait_for(waiting, seconds)  # type: ignore[arg-type]
+    except TimeoutError:
+        return
+
+
+def _limiter(provider: Provider, settings: ProviderSettings) -> Limiter:
+    """The slower of what the settings and the vendor say."""
+    rates = [
+        rate for rate in (settings.per_second, provider.capabilities.per_second) if rate is not None
+    ]
+    if not rates:
+        return Limiter.unlimited()
+    batch = provider.capabilities.batch
+    return Limiter(min(rates), burst=max(1, min(batch, int(min(rates)))), sleep=lambda _: None)

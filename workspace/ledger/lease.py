@@ -1,0 +1,198 @@
+"""The sending lease: one sender a ledger, and none on a copy or a restored backup until told.
+
+A sender holds an operating-system lock (an advisory lock on Postgres) and an epoch, which every
+one of its transactions checks: a sender that was stopped and wakes up after another took the
+lease cannot write. The witness (`workspace.witness`) outside the workspace says whether this
+ledger is the one that sent last, and at the place where it did.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from workspace.ledger import Ledger, outbox, schema
+from workspace.locks import RunInProgress, run_lock
+from workspace.witness import Claimed, State, Witness
+
+LANE = "outbox"
+LOCK = "sender.lock"
+_TABLE = schema.sending_lease
+_SENDING = 7_201_986  # Postgres advisory lock: any fixed number
+
+
+class NotHere(RuntimeError):
+    """This workspace may not send; the message says why and what to do."""
+
+
+class Fenced(RuntimeError):
+    """Another sender has taken the lease: nothing more may be written."""
+
+
+@dataclass
+class Lease:
+    """Held by one sender. ``claimed``: what had left before a restored ledger was taken over."""
+
+    epoch: int
+    claims: int
+    witness: Witness
+    state: State
+    claimed: Claimed | None = field(default=None, repr=False)
+    parked: int = 0
+
+    def check(self, connection: sa.Connection) -> None:
+        """In each transaction of its sender, first. Raises :class:`Fenced`."""
+        query = sa.select(_TABLE.c.epoch).where(_TABLE.c.lane == LANE)
+        if connection.dialect.name == "postgresql":
+            query = query.with_for_update()
+        if connection.execute(query).scalar() != self.epoch:
+            raise Fenced("another sender has taken the lease")
+
+    def count(self, connection: sa.Connection) -> None:
+        """In a transaction that claims."""
+        connection.execute(
+            sa.update(_TABLE).where(_TABLE.c.lane == LANE).values(claims=self.claims + 1)
+        )
+
+    def note(self, dedup_keys: Iterable[str]) -> None:
+        """After that transaction and before anything leaves. A kill in between leaves a ledger that
+        is ahead of its witness, which is no reason to refuse."""
+        self.claims += 1
+        self.witness.note(dedup_keys)
+        self.state = State(self.epoch, self.claims, self.state.place, self.state.marks)
+        self.witness.write(self.state)
+
+
+@contextmanager
+def holding(
+    ledger: Ledger,
+    root: Path,
+    witnesses: Path,
+    holder: str,
+    at: datetime,
+    take: bool = False,
+) -> Iterator[Lease]:
+    """Hold the lease for the block. ``root`` is the workspace, ``witnesses`` the folder of
+    witnesses; ``take``: an operator says that this is the place to send from.
+
+    Raises :class:`NotHere`, and :class:`~workspace.locks.RunInProgress` where another sender runs.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(run_lock(root / LOCK, 0.0, holder))
+            if ledger.engine.dialect.name == "postgresql":
+                stack.enter_context(_advisory_lock(ledger))
+        except RunInProgress as error:
+            # One that hangs keeps its lock; the epoch keeps it from writing.
+            if not take:
+                who = str(error).partition("(")[2].partition(")")[0] or "on another machine"
+                raise RunInProgress(f"another sender is at work here ({who})") from None
+        yield _acquire(ledger, root, witnesses, holder, at, take)
+
+
+@contextmanager
+def _advisory_lock(ledger: Ledger) -> Iterator[None]:
+    with ledger.engine.connect() as connection:
+        query = sa.text(f"select pg_try_advisory_lock({_SENDING})")
+        if not connection.execute(query).scalar():
+            raise RunInProgress("another sender holds this ledger")
+        connection.commit()
+        try:
+            yield
+        finally:
+            connection.execute(sa.text(f"select pg_advisory_unlock({_SENDING})"))
+
+
+def _acquire(
+    ledger: Ledger, root: Path, witnesses: Path, holder: str, at: datetime, take: bool
+) -> Lease:
+    place, marks = str(root), _marks(root)
+    with ledger.writing() as connection:
+        row = connection.execute(sa.select(_TABLE).where(_TABLE.c.lane == LANE)).mappings().first()
+        workspace_id = row["workspace_id"] if row else uuid.uuid4().hex
+        witness = Witness.of(witnesses, workspace_id)
+        known = witness.read()
+        epoch, claims = (row["epoch"], row["claims"]) if row else (0, 0)
+        went_back = known is not None and (known.epoch > epoch or known.claims > claims)
+        is_lost = known is None and epoch > 0
+        moved = known is not None and not went_back and known.marks != marks
+        if not take:
+            _refuse(known, went_back, is_lost, moved, witnesses)
+        is_restored = (row is not None and row["is_restored"]) or went_back or is_lost
+        epoch = max(epoch, known.epoch if known else 0) + 1
+        claims = max(claims, known.claims if known else 0)
+        values = {
+            "workspace_id": workspace_id,
+            "epoch": epoch,
+            "claims": claims,
+            "is_restored": is_restored,
+            "holder": holder[:200],
+            "taken_at": at,
+        }
+        if row:
+            connection.execute(sa.update(_TABLE).where(_TABLE.c.lane == LANE).values(**values))
+        else:
+            connection.execute(_TABLE.insert().values(lane=LANE, **values))
+        parked = _park_all(connection, at) if went_back or is_lost else 0
+        _bury_again(connection, witness, at)
+    state = State(epoch, claims, place, marks)
+    witness.write(state)
+    return Lease(epoch, claims, witness, state, witness.claimed() if is_restored else None, parked)
+
+
+def _refuse(
+    known: State | None, went_back: bool, is_lost: bool, moved: bool, witnesses: Path
+) -> None:
+    """Raises :class:`NotHere` for a ledger that is not where or what it was when it last sent."""
+    told = "; `marketing send --take-lease` sends from here all the same"
+    parks = ", after parking what was not yet sent as unknown"
+    if is_lost:
+        raise NotHere(
+            f"this workspace has sent before, and its witness is not in {witnesses} (set "
+            f"MARKETING_WITNESS to where it is){told}{parks}"
+        )
+    if went_back:
+        raise NotHere(
+            "this ledger is older than what was sent from it: a backup, or a copy while the "
+            f"original went on{told}{parks}"
+        )
+    if moved and known is not None:
+        raise NotHere(
+            f"this workspace last sent from {known.place}: a copy must not send beside it{told}, "
+            "and no longer from there"
+        )
+
+
+def _park_all(connection: sa.Connection, at: datetime) -> int:
+    """Whatever was planned before may have been sent in the time that this ledger lost."""
+    ids = connection.execute(
+        sa.select(schema.messages.c.message_id).where(
+            schema.messages.c.state.in_(("pending", "sending")),
+        )
+    ).scalars()
+    return outbox.park(connection, list(ids), "restored", at)
+
+
+def _bury_again(connection: sa.Connection, witness: Witness, at: datetime) -> None:
+    """Who was erased stays erased, whatever an older ledger says."""
+    table = schema.tombstones
+    known = set(connection.execute(sa.select(table.c.identifier_key)).scalars())
+    missing = sorted(witness.buried() - known)
+    if missing:
+        connection.execute(
+            table.insert(),
+            [{"identifier_key": key, "request_id": "witness", "erased_at": at} for key in missing],
+        )
+
+
+def _marks(root: Path) -> str:
+    """What tells a folder from its copy: a move within a file system keeps both."""
+    found = os.stat(root)
+    return f"{found.st_dev}:{found.st_ino}"

@@ -1,0 +1,472 @@
+"""The outbox's state machine: every change of a message's state is here, and nowhere else.
+
+    pending -> sending(attempt, lease) -> accepted
+                                       -> pending      refused for the time being
+                                       -> failed       refused for good
+                                       -> unknown      the provider may have it
+    pending -> blocked                                 a gate closed since it was queued
+    unknown -> accepted                                a webhook or a look-up knows it
+            -> pending                                 a provider that knows it when it comes again
+            -> failed_unknown                          nobody can tell; it is not sent again
+
+A change is made only from the state it may come from, so what is done twice or late changes
+nothing. Times are naive UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from workspace.ledger import Ledger, schema
+
+MESSAGES, ATTEMPTS, PAYLOADS = schema.messages, schema.message_attempts, schema.message_payloads
+#: States in which a person has the message, may have it, or is about to.
+AWAY = ("sending", "accepted", "unknown", "failed_unknown")
+#: States that nothing changes any more, but a late proof that an unknown one was sent.
+TERMINAL = ("blocked", "accepted", "failed", "failed_unknown")
+_KEYS_A_QUERY = 10_000  # SQLite takes 32,766 parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message that may be claimed, with what its gates and its provider need."""
+
+    message_id: str
+    dedup_key: str
+    contact_id: str
+    destination_key: str
+    source_kind: str
+    source_key: str
+    channel: str
+    message_class: str
+    purpose: str
+    country: str | None
+    time_zone: str | None
+    aliases: str | None
+    is_test: bool
+    ramp_step: int | None
+    consent_seen: int
+    provider: str | None
+    is_pinned: bool
+    rung: int
+    approval: str | None
+    planned_at: datetime
+    scheduled_at: datetime
+    due_at: datetime
+    not_after: datetime | None
+    attempts: int
+    template: str | None
+    destination: str | None
+    payload: bytes | None
+
+
+_DUE = [
+    (PAYLOADS if name in ("destination", "payload") else MESSAGES).c[name] for name in Due.__slots__
+]
+
+
+class Claim(NamedTuple):
+    """A message about to leave: the number of its attempt, its provider, the hash of its bytes."""
+
+    message_id: str
+    attempt: int
+    provider: str
+    request_hash: str
+
+
+class Settled(NamedTuple):
+    """How an attempt ended and what becomes of its message.
+
+    ``result`` and ``code`` go on the attempt's record. ``state``: accepted, pending, failed or
+    unknown; of a pending one ``due_at``, ``provider`` (None: to be chosen anew), ``is_pinned`` and
+    ``rung`` say how it goes on.
+    """
+
+    message_id: str
+    attempt: int
+    state: str
+    result: str
+    code: str
+    provider: str | None
+    at: datetime
+    provider_message_id: str | None = None
+    reason: str | None = None
+    due_at: datetime | None = None
+    is_pinned: bool = False
+    rung: int = 0
+
+
+def due(
+    connection: sa.Connection,
+    channel: str,
+    at: datetime,
+    limit: int,
+    available: Collection[str],
+    only: Collection[str] | None = None,
+    skip: Collection[tuple[str, str]] = (),
+) -> list[Due]:
+    """Pending messages of a channel whose time has come, the longest due first.
+
+    Pinned ones only where their provider is ``available``. ``only``: these ids. ``skip``: sources
+    (kind and key) that are held back as a whole.
+    """
+    query = (
+        sa.select(*_DUE)
+        .select_from(MESSAGES.outerjoin(PAYLOADS, MESSAGES.c.message_id == PAYLOADS.c.message_id))
+        .where(
+            MESSAGES.c.state == "pending",
+            MESSAGES.c.channel == channel,
+            MESSAGES.c.due_at <= at,
+            sa.or_(MESSAGES.c.is_pinned.is_(False), MESSAGES.c.provider.in_(sorted(available))),
+        )
+        .order_by(MESSAGES.c.due_at)
+        .limit(limit)
+    )
+    if only is not None:
+        query = query.where(MESSAGES.c.message_id.in_(sorted(only)))
+    else:
+        query = query.where(MESSAGES.c.is_test.is_(False))
+    for kind, key in sorted(skip):
+        query = query.where(
+            sa.not_(sa.and_(MESSAGES.c.source_kind == kind, MESSAGES.c.source_key == key))
+        )
+    return [Due(*row) for row in connection.execute(query)]
+
+
+def next_due(connection: sa.Connection, only: Collection[str] | None = None) -> datetime | None:
+    """When the next pending message may be claimed."""
+    query = sa.select(sa.func.min(MESSAGES.c.due_at)).where(MESSAGES.c.state == "pending")
+    if only is not None:
+        query = query.where(MESSAGES.c.message_id.in_(sorted(only)))
+    else:
+        query = query.where(MESSAGES.c.is_test.is_(False))
+    return connection.execute(query).scalar()
+
+
+# ---- transitions ---------------------------------------------------------------------------------
+
+_START = (
+    sa.update(MESSAGES)
+    .where(MESSAGES.c.message_id == sa.bindparam("of"), MESSAGES.c.state == "pending")
+    .values(
+        state="sending",
+        provider=sa.bindparam("its_provider"),
+        attempts=sa.bindparam("its_attempt"),
+        lease_epoch=sa.bindparam("its_epoch"),
+        sent_at=sa.bindparam("started"),
+        updated_at=sa.bindparam("started"),
+        reason=None,
+    )
+)
+_END = (
+    sa.update(MESSAGES)
+    .where(
+        MESSAGES.c.message_id == sa.bindparam("of"),
+        MESSAGES.c.state == "sending",
+        MESSAGES.c.attempts == sa.bindparam("its_attempt"),
+    )
+    .values(
+        state=sa.bindparam("its_state"),
+        reason=sa.bindparam("its_reason"),
+        provider=sa.bindparam("its_provider"),
+        due_at=sa.func.coalesce(sa.bindparam("its_due", type_=sa.DateTime), MESSAGES.c.due_at),
+        sent_at=sa.bindparam("its_sent"),
+        is_pinned=sa.bindparam("pinned"),
+        rung=sa.bindparam("its_rung"),
+        updated_at=sa.bindparam("ended"),
+    )
+)
+_END_ATTEMPT = (
+    sa.update(ATTEMPTS)
+    .where(
+        ATTEMPTS.c.message_id == sa.bindparam("of"),
+        ATTEMPTS.c.attempt == sa.bindparam("its_attempt"),
+    )
+    .values(
+        finished_at=sa.bindparam("ended"),
+        result=sa.bindparam("its_result"),
+        provider_code=sa.bindparam("its_code"),
+        provider_message_id=sa.bindparam("its_id"),
+    )
+)
+
+
+def start(connection: sa.Connection, claims: Sequence[Claim], epoch: int, at: datetime) -> None:
+    """pending -> sending, with the record of the attempt. Raises ``RuntimeError`` where one is no
+    longer pending: whoever holds the lease is the only one to claim."""
+    if not claims:
+        return
+    changed = connection.execute(
+        _START,
+        [
+            {
+                "of": claim.message_id,
+                "its_provider": claim.provider,
+                "its_attempt": claim.attempt,
+                "its_epoch": epoch,
+                "started": at,
+            }
+            for claim in claims
+        ],
+    ).rowcount
+    if changed not in (len(claims), -1):
+        raise RuntimeError("a message that was to be claimed is no longer pending")
+    connection.execute(
+        ATTEMPTS.insert(),
+        [
+            {
+                "message_id": claim.message_id,
+                "attempt": claim.attempt,
+                "provider": claim.provider,
+                "lease_epoch": epoch,
+                "request_hash": claim.request_hash,
+                "started_at": at,
+            }
+            for claim in claims
+        ],
+    )
+
+
+def settle(connection: sa.Connection, ends: Sequence[Settled]) -> None:
+    """sending -> accepted, pending, failed or unknown. One that a webhook accepted meanwhile stays
+    accepted; its attempt is recorded all the same."""
+    if not ends:
+        return
+    connection.execute(
+        _END,
+        [
+            {
+                "of": end.message_id,
+                "its_attempt": end.attempt,
+                "its_state": end.state,
+                "its_reason": end.reason,
+                "its_provider": end.provider,
+                "its_due": end.due_at,
+                "its_sent": end.at if end.state in AWAY else None,
+                "pinned": end.is_pinned,
+                "its_rung": end.rung,
+                "ended": end.at,
+            }
+            for end in ends
+        ],
+    )
+    connection.execute(
+        _END_ATTEMPT,
+        [
+            {
+                "of": end.message_id,
+                "its_attempt": end.attempt,
+                "ended": end.at,
+                "its_result": end.result,
+                "its_code": end.code[:64] or None,
+                "its_id": end.provider_message_id and end.provider_message_id[:200],
+            }
+            for end in ends
+        ],
+    )
+
+
+def block(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -> None:
+    """pending -> blocked, by the gate that closed."""
+    _each(connection, ("pending",), "blocked", reasons, at)
+
+
+def fail(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -> None:
+    """pending -> failed: no provider can send it."""
+    _each(connection, ("pending",), "failed", reasons, at)
+
+
+def postpone(connection: sa.Connection, until: Mapping[str, datetime]) -> None:
+    """A pending message that may not go out yet is due later."""
+    if until:
+        statement = (
+            sa.update(MESSAGES)
+            .where(MESSAGES.c.message_id == sa.bindparam("of"), MESSAGES.c.state == "pending")
+            .values(due_at=sa.bindparam("later"))
+        )
+        connection.execute(
+            statement, [{"of": ident, "later": when} for ident, when in until.items()]
+        )
+
+
+def park(connection: sa.Connection, ids: Iterable[str], reason: str, at: datetime) -> int:
+    """pending or sending -> unknown: somebody else may have sent it."""
+    return _each(connection, ("pending", "sending"), "unknown", dict.fromkeys(ids, reason), at)
+
+
+def give_up(connection: sa.Connection, ids: Iterable[str], reason: str, at: datetime) -> int:
+    """unknown -> failed_unknown."""
+    return _each(connection, ("unknown",), "failed_unknown", dict.fromkeys(ids, reason), at)
+
+
+def again(connection: sa.Connection, ids: Iterable[str], at: datetime) -> int:
+    """unknown -> pending, with the provider that recognises it when it comes again."""
+    statement = (
+        sa.update(MESSAGES)
+        .where(MESSAGES.c.message_id == sa.bindparam("of"), MESSAGES.c.state == "unknown")
+        .values(state="pending", is_pinned=True, due_at=at, reason=None, updated_at=at)
+    )
+    rows = [{"of": ident} for ident in ids]
+    return connection.execute(statement, rows).rowcount if rows else 0
+
+
+def prove(
+    connection: sa.Connection, proofs: Mapping[str, str | None], how: str, at: datetime
+) -> int:
+    """unknown, sending, failed_unknown or pinned pending -> accepted: the provider speaks of it.
+
+    ``proofs`` maps message ids to the provider's own id; ``how`` (webhook, look-up) goes on the
+    last attempt's record where that had no end. How many messages changed.
+    """
+    if not proofs:
+        return 0
+    changed = connection.execute(
+        sa.update(MESSAGES)
+        .where(
+            MESSAGES.c.message_id == sa.bindparam("of"),
+            sa.or_(
+                MESSAGES.c.state.in_(("unknown", "sending", "failed_unknown")),
+                sa.and_(MESSAGES.c.state == "pending", MESSAGES.c.is_pinned.is_(True)),
+            ),
+            MESSAGES.c.attempts > 0,
+        )
+        .values(
+            state="accepted",
+            reason=None,
+            sent_at=sa.func.coalesce(MESSAGES.c.sent_at, at),
+            updated_at=at,
+        ),
+        [{"of": ident} for ident in proofs],
+    ).rowcount
+    last = (
+        sa.select(MESSAGES.c.attempts)
+        .where(MESSAGES.c.message_id == sa.bindparam("of"))
+        .scalar_subquery()
+    )
+    connection.execute(
+        sa.update(ATTEMPTS)
+        .where(
+            ATTEMPTS.c.message_id == sa.bindparam("of"),
+            ATTEMPTS.c.attempt == last,
+            sa.or_(ATTEMPTS.c.result.is_(None), ATTEMPTS.c.result == "ambiguous"),
+        )
+        .values(
+            finished_at=sa.func.coalesce(ATTEMPTS.c.finished_at, at),
+            result="accepted",
+            provider_code=how,
+            provider_message_id=sa.func.coalesce(
+                ATTEMPTS.c.provider_message_id, sa.bindparam("its_id", type_=sa.String)
+            ),
+        ),
+        [{"of": ident, "its_id": found} for ident, found in proofs.items()],
+    )
+    return changed
+
+
+def orphans(connection: sa.Connection, epoch: int) -> list[tuple[str, str, datetime]]:
+    """Messages that a sender before this lease had begun to send: id, provider, and when the first
+    attempt with that provider began."""
+    first = (
+        sa.select(sa.func.min(ATTEMPTS.c.started_at))
+        .where(
+            ATTEMPTS.c.message_id == MESSAGES.c.message_id,
+            ATTEMPTS.c.provider == MESSAGES.c.provider,
+        )
+        .scalar_subquery()
+    )
+    query = sa.select(MESSAGES.c.message_id, MESSAGES.c.provider, first).where(
+        MESSAGES.c.state == "sending", MESSAGES.c.lease_epoch < epoch
+    )
+    return [tuple(row) for row in connection.execute(query)]
+
+
+class Unknown(NamedTuple):
+    message_id: str
+    provider: str | None
+    since: datetime
+    first: datetime | None
+    is_test: bool
+
+
+def unknown(connection: sa.Connection) -> list[Unknown]:
+    """Messages of which nobody knows; ``since`` when they left, ``first`` when the first attempt
+    with their provider began."""
+    first = (
+        sa.select(sa.func.min(ATTEMPTS.c.started_at))
+        .where(
+            ATTEMPTS.c.message_id == MESSAGES.c.message_id,
+            ATTEMPTS.c.provider == MESSAGES.c.provider,
+        )
+        .scalar_subquery()
+    )
+    query = sa.select(
+        MESSAGES.c.message_id,
+        MESSAGES.c.provider,
+        sa.func.coalesce(MESSAGES.c.sent_at, MESSAGES.c.updated_at),
+        first,
+        MESSAGES.c.is_test,
+    ).where(MESSAGES.c.state == "unknown")
+    return [Unknown(*row) for row in connection.execute(query)]
+
+
+class Attempted(NamedTuple):
+    """The first attempt of a message with a provider."""
+
+    request_hash: str
+    first_at: datetime
+
+
+def attempted(connection: sa.Connection, ids: Sequence[str]) -> dict[tuple[str, str], Attempted]:
+    """(message, provider) -> its first attempt there."""
+    columns = [ATTEMPTS.c[n] for n in ("message_id", "provider", "request_hash", "started_at")]
+    found: dict[tuple[str, str], Attempted] = {}
+    for some in chunks(ids):
+        query = (
+            sa.select(*columns)
+            .where(ATTEMPTS.c.message_id.in_(some))
+            .order_by(ATTEMPTS.c.attempt.desc())
+        )
+        for ident, provider, *first in connection.execute(query):
+            found[ident, provider] = Attempted(*first)
+    return found
+
+
+def counts(ledger: Ledger) -> list[dict[str, Any]]:
+    """Messages by channel, provider, state and reason."""
+    columns = [MESSAGES.c[n] for n in ("channel", "provider", "state", "reason", "is_test")]
+    query = (
+        sa.select(*columns, sa.func.count().label("messages"), sa.func.min(MESSAGES.c.due_at))
+        .group_by(*columns)
+        .order_by(*columns)
+    )
+    with ledger.reading() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    """As many values as one query takes."""
+    for begin in range(0, len(values), _KEYS_A_QUERY):
+        yield values[begin : begin + _KEYS_A_QUERY]
+
+
+def _each(
+    connection: sa.Connection,
+    before: tuple[str, ...],
+    after: str,
+    reasons: Mapping[str, str],
+    at: datetime,
+) -> int:
+    if not reasons:
+        return 0
+    statement = (
+        sa.update(MESSAGES)
+        .where(MESSAGES.c.message_id == sa.bindparam("of"), MESSAGES.c.state.in_(before))
+        .values(state=after, reason=sa.bindparam("why"), updated_at=at)
+    )
+    rows = [{"of": ident, "why": reason} for ident, reason in reasons.items()]
+    return connection.execute(statement, rows).rowcount
