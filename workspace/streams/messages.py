@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workspace.streams.shapes import FLOAT, INT, TEXT, TIME, Stream, stream
+from workspace.streams.shapes import BOOL, FLOAT, INT, TEXT, TIME, Stream, stream
 
 STREAMS: list[Stream] = [
     stream(
@@ -87,6 +87,29 @@ STREAMS: list[Stream] = [
             ("sequence", INT),
         ],
         "The ledger's outbox: one row per queued message and state that an export found it in.",
+        decided=True,
+    ),
+    stream(
+        "messages",
+        "message_attempts",
+        "attempt_id sequence",
+        [
+            ("attempt_id", INT),
+            ("message_id", TEXT),
+            ("attempt", INT),
+            ("channel", TEXT),
+            ("provider", TEXT),
+            ("lease_epoch", INT),
+            ("request_hash", TEXT),
+            ("started_at", TIME),
+            ("finished_at", TIME),
+            ("result", TEXT),
+            ("provider_code", TEXT),
+            ("provider_message_id", TEXT),
+            ("is_test", BOOL),
+            ("sequence", INT),
+        ],
+        "The ledger's attempts to send: one row per attempt and result that an export found.",
         decided=True,
     ),
 ]
