@@ -20,6 +20,7 @@ from interfaces import (
     plan,
     report,
     segments,
+    sending,
     stopping,
     templates,
 )
@@ -341,6 +342,8 @@ app.add_typer(
 )
 app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
+app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
+app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))

@@ -6,6 +6,7 @@ They are canonical JSON, written once when the message is queued; every attempt 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from workspace.ledger.outbox import Due
 
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
+_DATE = "date"
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
@@ -52,13 +54,27 @@ def seal(
 
 def inputs(request: Request) -> bytes:
     """What a message was rendered from, so that it can be rendered again (`verify`)."""
-    return _ENCODE(
-        {
-            "language": request.language,
-            "values": dict(request.values),
-            "segments": sorted(request.segments),
-        }
-    )
+    values = {
+        name: {_DATE: value.isoformat()} if isinstance(value, date) else value
+        for name, value in request.values.items()
+    }
+    kept = {"language": request.language, "values": values, "segments": sorted(request.segments)}
+    return _ENCODE(kept)
+
+
+def request_of(template: str, channel: str, data: bytes) -> Request:
+    """The request that :func:`inputs` kept."""
+    kept = _DECODE(data)
+    values = {
+        name: date.fromisoformat(value[_DATE]) if isinstance(value, dict) else value
+        for name, value in kept["values"].items()
+    }
+    return Request(template, channel, kept["language"], values, frozenset(kept["segments"]))
+
+
+def resealed(payload: bytes, rendered: Rendered) -> bytes:
+    """A payload with its content rendered anew."""
+    return _ENCODE({**_DECODE(payload), **msgspec.json.decode(rendered.payload)})
 
 
 def open_for(message: Due, capabilities: Capabilities) -> Outgoing:

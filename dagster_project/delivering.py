@@ -1,0 +1,59 @@
+"""A delivery of a workspace: what `reverse_etl.delivery` needs, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from ingestion.collector.app import DELIVERIES
+from ingestion.pending import load_pending
+from reverse_etl.delivery.service import Desk, variables
+from workspace import clock
+from workspace import settings as settings_module
+from workspace.definitions import Definitions
+from workspace.lake import Lake
+from workspace.ledger import open_ledger
+from workspace.locks import RunInProgress, run_lock
+from workspace.settings import Settings
+
+
+@contextmanager
+def desk(settings: Settings, definitions: Definitions) -> Iterator[Desk]:
+    """For the block; the ledger is closed after it."""
+    ledger = open_ledger(settings.ledger_url)
+    lake = Lake(settings.paths.lake)
+
+    def land() -> None:
+        """Webhooks that have landed, unless a run is about to load them itself."""
+        try:
+            with run_lock(settings.paths.run_lock, 0.0, "sender"):
+                load_pending(DELIVERIES, settings.paths.landing, lake, settings.keyring)
+        except RunInProgress:
+            return
+
+    try:
+        yield Desk(
+            ledger=ledger,
+            lake=lake,
+            root=settings.paths.root,
+            witnesses=settings_module.witness_root(),
+            definitions=definitions,
+            keyring=settings.keyring,
+            environment=settings_module.variables(variables()),
+            clock=_clock(settings),
+            land=land,
+            is_demo=settings.paths.default_as_of.exists(),
+            stand_ins=settings_module.sources_are_stand_ins(),
+        )
+    finally:
+        ledger.close()
+
+
+def _clock(settings: Settings) -> Callable[[], datetime]:
+    """The present; a demo world's goes on from its end, so that what is tried again comes due."""
+    if not settings.paths.default_as_of.exists():
+        return clock.now
+    end, began = settings.present(), time.monotonic()
+    return lambda: end + timedelta(seconds=time.monotonic() - began)
