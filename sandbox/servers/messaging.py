@@ -102,6 +102,7 @@ _EVENTS: Mapping[Fate, tuple[str, ...]] = {
     Fate.DEFERRED: ("deferred", "delivered"),
     Fate.BOUNCED: ("bounced",),
 }
+_WORDS = {fate.value: fate for fate in Fate}
 #: The last four digits of a number that forces a fate.
 _DIGITS = {f"{i:04d}": fate for i, fate in enumerate(Fate, 1)}
 
@@ -115,8 +116,8 @@ def fate_of(destination: str) -> Fate:
     local, at, _ = destination.lower().partition("@")
     if at:
         forced = local.partition("+")[0]
-        if forced in Fate:
-            return Fate(forced)
+        if forced in _WORDS:
+            return _WORDS[forced]
     elif destination[-4:] in _DIGITS:
         return _DIGITS[destination[-4:]]
     draw = int.from_bytes(blake2b(destination.lower().encode(), digest_size=4).digest(), "big")
