@@ -54,6 +54,7 @@ class Transport:
 
     clock: Any
     answer_seconds: float = ANSWER_SECONDS
+    connect_seconds: float = CONNECT_SECONDS
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
 
     @property
@@ -64,7 +65,8 @@ class Transport:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=context, ttl_dns_cache=60),
                 timeout=aiohttp.ClientTimeout(
-                    total=self.answer_seconds + CONNECT_SECONDS, sock_connect=CONNECT_SECONDS
+                    total=self.answer_seconds + self.connect_seconds,
+                    sock_connect=self.connect_seconds,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,
