@@ -306,7 +306,7 @@ def _host(host: str) -> str:
     if ":" in host or not host:
         return str(IPv6Address(host))
     if not host.isascii() or "xn--" in host.lower():
-        host = idna.encode(host, uts46=True, std3_rules=True, transitional=False).decode()
+        host = idna.encode(host, uts46=True, std3_rules=True).decode()
         if host == "localhost" or _literal(host) is not None:
             raise ValueError("an address in an odd spelling")
     host = host.lower()
