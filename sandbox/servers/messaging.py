@@ -1,9 +1,9 @@
 """What stand-ins for message providers share: what they took, how they go wrong, who reads.
 
-A stand-in's module has ``NAME``, ``PATH`` (of its webhook at our collector), ``environment(url)``
-(the variables that point a provider at it), ``app(desk)``, and ``calls(events, key)`` where the
-vendor calls webhooks. ``python -m sandbox.servers.messaging NAME --port 8025 --no-log`` runs one
-in a process of its own.
+A stand-in's module has ``PROVIDER``, ``environment(url)`` (the variables that point the provider
+at it) and ``app(desk)``. Where the vendor calls webhooks it also has ``secret()``, what our
+collector has to know to believe them, and ``calls(events, url)``, signed for the address ``url``.
+``python -m sandbox.servers.messaging NAME --port 8025 --no-log`` runs one in a process of its own.
 """
 
 from __future__ import annotations
@@ -321,8 +321,10 @@ async def _answer(send: Send, said: Said) -> None:
     await send({"type": "http.response.body", "body": said.body})
 
 
-def report(calls: Iterable[Call], url: str) -> list[int]:
-    """Call a webhook at ``url`` once for each of ``calls``; the statuses that it answered."""
+def report(standin: ModuleType, events: Iterable[Event], collector: str) -> list[int]:
+    """Tell a collector at ``collector`` what happened, as the vendor would; its answers'
+    statuses. Raises ``requests.RequestException``."""
+    url = f"{collector}/webhooks/{standin.PROVIDER}"
     with requests.Session() as session:
         session.trust_env = False
         return [
@@ -333,7 +335,7 @@ def report(calls: Iterable[Call], url: str) -> list[int]:
                 timeout=10,
                 allow_redirects=False,
             ).status_code
-            for call in calls
+            for call in standin.calls(events, url)
         ]
 
 

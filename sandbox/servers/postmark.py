@@ -21,11 +21,8 @@ from starlette.types import ASGIApp
 from sandbox.servers.base import SECRET, Denied, answer, iso, number, starlette
 from sandbox.servers.messaging import Call, Desk, Event, Fate, Misbehaving, Said, Taken, Trouble
 
-NAME = "postmark"
-PATH = "/webhooks/postmark"
+PROVIDER = "postmark"
 MESSAGES, MESSAGE_BYTES, BATCH_BYTES = 500, 10_000_000, 50_000_000
-#: What is set as the webhook's user and password.
-KEY = "postmark:stand-in"
 
 _JSON = {"content-type": "application/json"}
 _SAID = {
@@ -164,9 +161,14 @@ def _found(one: Taken) -> dict[str, Any]:
     }
 
 
-def calls(events: Iterable[Event], key: str = KEY) -> Iterator[Call]:
+def secret() -> str:
+    """The webhook's user and password."""
+    return f"postmark:{SECRET}"
+
+
+def calls(events: Iterable[Event], url: str) -> Iterator[Call]:
     """Each event by itself, with the user and password of the webhook's address."""
-    authorization = "Basic " + base64.b64encode(key.encode()).decode()
+    authorization = "Basic " + base64.b64encode(secret().encode()).decode()
     for event in events:
         headers = {**_JSON, "authorization": authorization, "user-agent": "Postmark"}
         yield Call(msgspec.json.encode(_event(event)), headers)
