@@ -63,7 +63,8 @@ class Outgoing:
     ``preheader``, ``html``, ``text`` of an e-mail; ``text`` of a text message; ``title``, ``body``,
     ``link`` of a push. ``sender`` is the address or number it comes from, empty for push.
     ``headers`` are an e-mail's own, each name once. ``labels`` say what it is for (``template``,
-    ``source``), without personal data. ``is_test`` is a test send.
+    ``source``), without personal data. ``is_test`` is a test send. ``composed_at`` is when it was
+    rendered, naive UTC: an e-mail's Date, where we write its MIME ourselves.
     """
 
     message_id: str
@@ -77,6 +78,7 @@ class Outgoing:
     track_opens: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     is_test: bool = False
+    composed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,10 @@ class Capabilities:
         ):
             if "\r" in text or "\n" in text or "\0" in text:
                 raise Unsupported("a line break where one line is wanted")
+        try:
+            "".join((*message.content.values(), *message.labels.values())).encode()
+        except UnicodeEncodeError:
+            raise Unsupported("half a character (a lone surrogate)") from None
 
 
 class Item(NamedTuple):

@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 
 from reverse_etl.delivery.protocol import Kind, Outcome
+from workspace.http_guard import Forbidden, Guard
 from workspace.limiter import retry_after
 
 #: Longer answers are cut: what they say stands at the beginning.
@@ -25,7 +26,7 @@ ANSWER_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers (names in lower case) and the first :data:`ANSWER_BYTES` of the body."""
+    """Status, headers (names in lower case) and the beginning of the body."""
 
     status: int
     headers: Mapping[str, str]
@@ -49,22 +50,25 @@ class Answer:
 class Transport:
     """A session of one event loop, for all providers.
 
-    ``clock`` gives the present in naive UTC, for dates in Retry-After.
+    ``clock`` gives the present in naive UTC, for dates in Retry-After. With a ``guard`` only what
+    it allows is asked: for addresses that are not a vendor's.
     """
 
     clock: Any
     answer_seconds: float = ANSWER_SECONDS
+    connect_seconds: float = CONNECT_SECONDS
+    answer_bytes: int = ANSWER_BYTES
+    guard: Guard | None = None
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
 
     @property
     def session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            context = ssl.create_default_context()
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=context, ttl_dns_cache=60),
+                connector=self._connector(),
                 timeout=aiohttp.ClientTimeout(
-                    total=self.answer_seconds + CONNECT_SECONDS, sock_connect=CONNECT_SECONDS
+                    total=self.answer_seconds + self.connect_seconds,
+                    sock_connect=self.connect_seconds,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,
@@ -72,27 +76,38 @@ class Transport:
             )
         return self._session
 
+    def _connector(self) -> aiohttp.TCPConnector:
+        if self.guard is not None:
+            return self.guard.connector(limit=0)
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return aiohttp.TCPConnector(limit=0, ssl=context, ttl_dns_cache=60)
+
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> Answer | Outcome:
         """The answer, or what became of the request where there is none: ``unreachable`` before
         a byte left, ``ambiguous`` after."""
+        most = self.answer_bytes
         try:
+            if self.guard is not None:
+                url = self.guard.check(url).url
             async with self.session.request(
                 method, url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                data = await response.content.read(ANSWER_BYTES + 1)
-                while len(data) <= ANSWER_BYTES:
-                    more = await response.content.read(ANSWER_BYTES + 1 - len(data))
+                data = await response.content.read(most + 1)
+                while len(data) <= most:
+                    more = await response.content.read(most + 1 - len(data))
                     if not more:
                         break
                     data += more
                 names = {name.lower(): value for name, value in response.headers.items()}
-                cut = len(data) > ANSWER_BYTES
-                return Answer(response.status, names, data[:ANSWER_BYTES], cut)
+                return Answer(response.status, names, data[:most], len(data) > most)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # DNS, refused, TLS, or no connection in time: nothing was written.
             return Outcome(Kind.UNREACHABLE, _name(error))
+        except Forbidden as error:
+            return Outcome(Kind.DENIED, str(error))
         except (aiohttp.InvalidURL, ValueError) as error:
             return Outcome(Kind.DENIED, _name(error))
         except TimeoutError:

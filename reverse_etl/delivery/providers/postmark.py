@@ -1,18 +1,20 @@
 """Postmark's e-mail API: full messages, up to 500 a call, each with a result of its own.
 
 Batch answers are 200 even where items fail, in the order of the request. Codes are those of
-Postmark's documentation of API errors.
+Postmark's documentation of API errors. Our id travels as metadata, by which messages of the last
+45 days can be searched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
+from reverse_etl.delivery import mail
 from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Outgoing, Unsupported
 from reverse_etl.delivery.transport import Answer, Transport, by_status
 
@@ -35,9 +37,11 @@ URL = "https://api.postmarkapp.com"
 BATCH_BYTES = 50_000_000
 
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
-_INACTIVE, _MAINTENANCE, _TOKEN = 406, 100, 10
-_INVALID_ADDRESS = 300
-_ACCOUNT = frozenset({400, 401, 405, 412, 413})
+_SUBJECT, _BODY, _TAG = 2000, 5 * 1024 * 1024, 1000
+_INACTIVE, _INVALID = 406, 300
+_LATER = frozenset({100, 429})  # maintenance, too many requests
+#: Token, sender's signature, credits, an account that may not send (yet).
+_ACCOUNT = frozenset({10, 400, 401, 405, 412, 413})
 
 
 class Postmark:
@@ -53,18 +57,21 @@ class Postmark:
 
     def item(self, message: Outgoing) -> bytes:
         self.capabilities.check(message)
-        labels = message.labels
+        subject, html, text = mail.parts(message)
+        if len(subject) > _SUBJECT or any(len(part or "") > _BODY for part in (html, text)):
+            raise Unsupported("larger than Postmark takes")
+        reply_to = message.reply_to
         body = _ENCODE(
             {
-                "From": _address(message.sender_name, message.sender),
-                "To": message.destination,
-                "ReplyTo": message.reply_to,
-                "Subject": message.content["subject"],
-                "HtmlBody": message.content.get("html"),
-                "TextBody": message.content.get("text"),
+                "From": _address(message.sender_name, mail.ascii_address(message.sender)),
+                "To": mail.ascii_address(message.destination),
+                "ReplyTo": mail.ascii_address(reply_to) if reply_to is not None else None,
+                "Subject": subject,
+                "HtmlBody": html,
+                "TextBody": text,
                 "Headers": [{"Name": name, "Value": value} for name, value in message.headers],
                 "Metadata": {"outbox_id": message.message_id},
-                "Tag": labels.get("template"),
+                "Tag": message.labels.get("template", "")[:_TAG] or None,
                 "TrackOpens": message.track_opens,
                 "TrackLinks": "None",
                 "MessageStream": self._stream,
@@ -75,6 +82,12 @@ class Postmark:
         return body
 
     async def send(self, items: Sequence[Item]) -> list[Outcome]:
+        found: list[Outcome] = []
+        for some in _by_size(items):
+            found += await self._some(some)
+        return found
+
+    async def _some(self, items: Sequence[Item]) -> list[Outcome]:
         body = b"[" + b",".join(item.body for item in items) + b"]"
         answer = await self._transport.request(
             "POST", f"{self._url}/email/batch", self._headers, body
@@ -88,9 +101,9 @@ class Postmark:
 
     def _whole(self, answer: Answer) -> Outcome:
         code = answer.object().get("ErrorCode")
-        if code == _MAINTENANCE:
+        if code in _LATER:
             return Outcome(Kind.THROTTLED, str(code), retry_after=self._transport.wait(answer))
-        if code == _TOKEN:
+        if code in _ACCOUNT:
             return Outcome(Kind.DENIED, str(code))
         return by_status(answer, self._transport.wait(answer))
 
@@ -120,14 +133,31 @@ def _one(found: Any) -> Outcome:
             return Outcome(Kind.AMBIGUOUS, "no id")
         return Outcome(Kind.ACCEPTED, "0", str(ident))
     if code == _INACTIVE:
+        # Or a complaint, or by hand: Postmark has one code for the three.
         return Outcome(Kind.SUPPRESSED, str(code), reason="hard_bounce")
-    if code == _INVALID_ADDRESS:
-        return Outcome(Kind.INVALID, str(code))
-    if code == _MAINTENANCE:
+    if code == _INVALID:
+        # Any invalid message; its text says whether it is the recipient that is.
+        to_blame = "'To'" in str(found.get("Message"))
+        return Outcome(Kind.INVALID if to_blame else Kind.REJECTED, str(code))
+    if code in _LATER:
         return Outcome(Kind.THROTTLED, str(code))
     if code in _ACCOUNT:
         return Outcome(Kind.DENIED, str(code))
     return Outcome(Kind.REJECTED, str(code))
+
+
+def _by_size(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """In requests that Postmark takes: 500 large messages may be more."""
+    some: list[Item] = []
+    size = 2
+    for item in items:
+        if some and size + len(item.body) + 1 > BATCH_BYTES:
+            yield some
+            some, size = [], 2
+        some.append(item)
+        size += len(item.body) + 1
+    if some:
+        yield some
 
 
 def _address(name: str, address: str) -> str:
