@@ -330,7 +330,7 @@ def prove(
         .where(
             MESSAGES.c.message_id == sa.bindparam("of"),
             sa.or_(
-                MESSAGES.c.state.in_(("unknown", "sending", "failed_unknown")),
+                _is_in(("unknown", "sending", "failed_unknown")),
                 sa.and_(MESSAGES.c.state == "pending", MESSAGES.c.is_pinned.is_(True)),
             ),
             MESSAGES.c.attempts > 0,
@@ -454,6 +454,11 @@ def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
         yield values[begin : begin + _KEYS_A_QUERY]
 
 
+def _is_in(states: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Written out: a list of parameters cannot stand in a statement for many rows."""
+    return sa.or_(*(MESSAGES.c.state == state for state in states))
+
+
 def _each(
     connection: sa.Connection,
     before: tuple[str, ...],
@@ -465,7 +470,7 @@ def _each(
         return 0
     statement = (
         sa.update(MESSAGES)
-        .where(MESSAGES.c.message_id == sa.bindparam("of"), MESSAGES.c.state.in_(before))
+        .where(MESSAGES.c.message_id == sa.bindparam("of"), _is_in(before))
         .values(state=after, reason=sa.bindparam("why"), updated_at=at)
     )
     rows = [{"of": ident, "why": reason} for ident, reason in reasons.items()]
