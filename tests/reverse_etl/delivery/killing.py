@@ -178,7 +178,11 @@ class Rounds:
             query = sa.select(table.c.message_id, table.c.destination_key).where(
                 table.c.state == "pending", table.c.attempts == 0
             )
-            waiting = connection.execute(query.order_by(table.c.message_id).limit(200)).all()
+            waiting = [
+                row
+                for row in connection.execute(query.order_by(table.c.message_id).limit(200))
+                if row.message_id not in self.suppressed
+            ]
             if not waiting:
                 return
             ident, key = self.draw.choice(waiting)
