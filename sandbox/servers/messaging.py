@@ -324,10 +324,16 @@ async def _answer(send: Send, said: Said) -> None:
     await send({"type": "http.response.body", "body": said.body})
 
 
-def report(standin: ModuleType, events: Iterable[Event], collector: str) -> list[int]:
+def report(
+    standin: ModuleType, events: Iterable[Event], collector: str, public_url: str | None = None
+) -> list[int]:
     """Tell a collector at ``collector`` what happened, as the vendor would; its answers'
-    statuses. Raises ``requests.RequestException``."""
-    url = f"{collector}/webhooks/{standin.PROVIDER}"
+    statuses. ``public_url`` is where it says it is, if elsewhere: some vendors sign that.
+
+    Raises ``requests.RequestException``.
+    """
+    path = f"/webhooks/{standin.PROVIDER}"
+    url = collector + path
     with requests.Session() as session:
         session.trust_env = False
         return [
@@ -338,7 +344,7 @@ def report(standin: ModuleType, events: Iterable[Event], collector: str) -> list
                 timeout=10,
                 allow_redirects=False,
             ).status_code
-            for call in standin.calls(events, url)
+            for call in standin.calls(events, (public_url or collector) + path)
         ]
 
 

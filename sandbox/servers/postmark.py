@@ -204,5 +204,6 @@ def _event(event: Event) -> dict[str, Any]:
 
 
 def _number(event: Event) -> int:
-    """Of a bounce; the same whenever it is told."""
-    return int(event.taken.provider_message_id[-12:], 16)
+    """Of a bounce or a complaint; the same whenever it is told."""
+    number = int(event.taken.provider_message_id[-12:], 16)
+    return number * 16 + len(event.name)
