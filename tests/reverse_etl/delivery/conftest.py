@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.servers.messaging import Desk
-from tests.reverse_etl.delivery import harness_email
+from tests.reverse_etl.delivery import harness_email, harness_messages
 from tests.reverse_etl.delivery.harness import NOW, Harness, Lane
 
-HARNESSES = {harness.name: harness for harness in (*harness_email.HARNESSES,)}
+HARNESSES = {
+    harness.name: harness for harness in (*harness_email.HARNESSES, *harness_messages.HARNESSES)
+}
 
 
 @pytest.fixture(params=HARNESSES.values(), ids=list(HARNESSES))
