@@ -17,7 +17,7 @@ from dagster import (
 from dagster_project.assets.lake import stream_key
 from dagster_project.resources import WorkspaceResource
 from workspace import warehouse
-from workspace.ledger import attempts
+from workspace.ledger import attempts, outbox
 from workspace.streams import STREAMS
 
 STEPS = "journey_steps"
@@ -169,6 +169,7 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
         done = None
         # A past run looks back: nothing is decided and nothing queued.
         if not run.is_past:
+            outbox.expire(run.ledger, run.as_of)
             running.load_log(connection, run.lake, run.as_of)
             given = run.definitions
             in_journeys.remember(connection, run.lake, run.as_of)

@@ -102,7 +102,7 @@ class Claims:
             if is_rehearsal:
                 connection.rollback()
                 return found
-            outbox.block(connection, verdicts.blocked, at)
+            self._block(connection, ready, verdicts.blocked, at)
             outbox.postpone(connection, verdicts.held)
             outbox.postpone(connection, dict.fromkeys(verdicts.waiting, at + LOOK_AGAIN))
             self._end(connection, ends, at)
@@ -112,6 +112,15 @@ class Claims:
         if found.held:
             self.lease.note(h.due.dedup_key for h in found.held if not h.due.attempts)
         return found
+
+    def _block(
+        self, connection: sa.Connection, ready: list[Held], blocked: dict[str, str], at: datetime
+    ) -> None:
+        """What may have left before is not called blocked."""
+        pinned = {held.due.message_id for held in ready if held.due.is_pinned}
+        outbox.block(connection, {i: g for i, g in blocked.items() if i not in pinned}, at)
+        for ident in pinned & blocked.keys():
+            outbox.park(connection, [ident], blocked[ident], at)
 
     def _prepare(
         self,

@@ -134,6 +134,8 @@ def deliver(
     :class:`~workspace.locks.RunInProgress`.
     """
     why = idle(desk)
+    if not is_rehearsal:
+        outbox.expire(desk.ledger, desk.clock())
     transport = Transport(desk.clock)
     providers: dict[str, Provider] = {}
     for lane in desk.definitions.providers.lanes.values():

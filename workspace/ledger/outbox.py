@@ -276,6 +276,24 @@ def block(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -
     _each(connection, ("pending",), "blocked", reasons, at)
 
 
+def expire(ledger: Ledger, at: datetime) -> int:
+    """Pending messages whose time is over: blocked, or unknown where a provider may have them.
+
+    A sender finds them when it claims; those that no provider is open for are found here.
+    """
+    over = [MESSAGES.c.state == "pending", MESSAGES.c.not_after <= at]
+    with ledger.writing() as connection:
+        statement = sa.update(MESSAGES).where(*over)
+        pinned = connection.execute(
+            statement.where(MESSAGES.c.is_pinned.is_(True)).values(
+                state="unknown", reason="not_after", updated_at=at
+            )
+        ).rowcount
+        return pinned + connection.execute(
+            statement.values(state="blocked", reason="not_after", updated_at=at)
+        ).rowcount
+
+
 def fail(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -> None:
     """pending -> failed: no provider can send it."""
     _each(connection, ("pending",), "failed", reasons, at)
