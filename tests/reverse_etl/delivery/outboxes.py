@@ -42,7 +42,8 @@ def message(number: int, **more: Any) -> Message:
         "sms": {"text": f"Hello {number}"},
         "push": {"title": "Hello", "body": str(number)},
     }[channel]
-    payload = {"content": content, "sender": "us@example.com", "sender_name": "Us", "labels": {}}
+    sender = {"email": "us@example.com", "sms": "+33600000000"}.get(channel, "")
+    payload = {"content": content, "sender": sender, "sender_name": "Us", "labels": {}}
     given = {
         "message_id": f"{number:064x}",
         "contact_id": key(1_000_000 + number),
