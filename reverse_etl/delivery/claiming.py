@@ -157,15 +157,23 @@ class Claims:
 
     def _item(self, row: Due, provider: str, open_ones: Collection[str]) -> tuple[str, Item] | None:
         """A message as its provider takes it, or the next one that does."""
-        others = [n for n in self.routes.order(row.channel, row.message_id) if n in open_ones]
-        for name in dict.fromkeys([provider, *([] if row.is_pinned else others)]):
-            its = self.providers[name]
-            try:
-                message = envelope.open_for(row, its.capabilities)
-                return name, Item(message, its.item(message))
-            except (Unsupported, ValueError, LookupError):
-                continue
+        found = self._made(row, provider)
+        if found is not None or row.is_pinned:
+            return found
+        for name in self.routes.order(row.channel, row.message_id):
+            if name in open_ones and name != provider:
+                found = self._made(row, name)
+                if found is not None:
+                    return found
         return None
+
+    def _made(self, row: Due, provider: str) -> tuple[str, Item] | None:
+        its = self.providers[provider]
+        try:
+            message = envelope.open_for(row, its.capabilities)
+            return provider, Item(message, its.item(message))
+        except (Unsupported, ValueError, LookupError):
+            return None
 
     def _sent_before(self, rows: list[Due]) -> set[str]:
         """Messages that left in a time that a restored ledger does not remember."""
