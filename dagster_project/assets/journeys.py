@@ -161,6 +161,7 @@ _MESSAGES = (
 def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     from reverse_etl import queueing
     from reverse_etl.content.library import Library
+    from reverse_etl.delivery.service import ramps_of
     from reverse_etl.experiments import in_journeys
     from reverse_etl.journeys import intents, running
 
@@ -184,6 +185,7 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
                     run.settings.keyring,
                     run.as_of,
                     run.definitions.verticals.reporting.time_zone,
+                    ramps_of(run.definitions),
                 )
             attempts.export(run.ledger, run.lake)
             step.rows = done.queued

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from reverse_etl.delivery import envelope
+from reverse_etl.delivery import envelope, ramps
 from reverse_etl.delivery.protocol import Item, Provider, Unsupported
 from reverse_etl.delivery.recheck import Rules, holds, recheck
 from reverse_etl.delivery.routing import Routes
-from workspace.ledger import CHUNK_ROWS, Ledger, outbox
+from workspace.definitions.campaigns import Ramp
+from workspace.ledger import CHUNK_ROWS, Ledger, outbox, pauses
 from workspace.ledger.lease import Lease
 from workspace.ledger.outbox import Claim, Due
 
@@ -56,17 +57,17 @@ class Claims:
     routes: Routes
     providers: Mapping[str, Provider]
     only: Collection[str] | None = None
+    ramps: Mapping[str, Ramp] = field(default_factory=dict)
 
     def take(
         self,
         wanted: Mapping[str, int],
         open_ones: Collection[str],
         at: datetime,
-        is_rehearsal: bool = False,
     ) -> Taken:
         """Claim up to ``wanted`` messages a channel, for providers that are open.
 
-        A rehearsal writes nothing. Raises :class:`~workspace.ledger.lease.Fenced`.
+        Raises :class:`~workspace.ledger.lease.Fenced`.
         """
         found = Taken()
         with self.ledger.reading() as connection:
@@ -94,21 +95,23 @@ class Claims:
         ready, ends = self._prepare(rows, open_ones, before, at)
         with self.ledger.writing() as connection:
             self.lease.check(connection)
-            verdicts = recheck(connection, [held.due for held in ready], self.rules, at)
+            ramped = ramps.held(connection, [held.due for held in ready], self.ramps, at)
+            asked = [h.due for h in ready if h.due.message_id not in ramped.until]
+            verdicts = recheck(connection, asked, self.rules, at)
             leaving = {row.message_id for row in verdicts.open}
             found.held = [held for held in ready if held.due.message_id in leaving]
             found.gates.update(verdicts.gates)
             found.gates.update(gate for gate, ids in ends.items() for _ in ids)
-            if is_rehearsal:
-                connection.rollback()
-                return found
+            found.gates.update({"ramp": len(ramped.until)} if ramped.until else {})
             self._block(connection, ready, verdicts.blocked, at)
-            outbox.postpone(connection, verdicts.held)
+            outbox.postpone(connection, {**verdicts.held, **ramped.until})
             outbox.postpone(connection, dict.fromkeys(verdicts.waiting, at + LOOK_AGAIN))
             self._end(connection, ends, at)
             outbox.start(connection, [_claim(held) for held in found.held], self.lease.epoch, at)
             if found.held:
                 self.lease.count(connection)
+        for campaign, why in ramped.stopped.items():
+            pauses.record(self.ledger, "campaign", campaign, "pause", "ramp", at, why)
         if found.held:
             self.lease.note(h.due.dedup_key for h in found.held if not h.due.attempts)
         return found

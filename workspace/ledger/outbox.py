@@ -43,6 +43,7 @@ class Due:
     destination_key: str
     source_kind: str
     source_key: str
+    occurrence: str
     channel: str
     message_class: str
     purpose: str
