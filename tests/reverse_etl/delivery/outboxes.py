@@ -85,6 +85,7 @@ def send(
     take: bool = False,
     patience: timedelta = timedelta(0),
     ramps: Mapping[str, Ramp] | None = None,
+    only: Sequence[str] | None = None,
     **more: Any,
 ) -> Report:
     """One sender at work until nothing is due."""
@@ -94,7 +95,7 @@ def send(
 
     with lease.holding(ledger, folder, folder.parent / "witness", "test", NOW, take) as held:
         routes = Routes({channel: places})
-        claims = Claims(ledger, held, given or rules(), routes, named, ramps=ramps or {})
+        claims = Claims(ledger, held, given or rules(), routes, named, only, ramps or {})
 
         async def main() -> Report:
             return await Sender(claims, settings or {}, clock, **more).run(patience)
