@@ -247,6 +247,21 @@ def test_rebinding(
     assert {address[0] for address in connected} == {PUBLIC} and listener.came == 0
 
 
+def test_a_session_looks_at_every_connection_anew(listener: Listener) -> None:
+    resolve, asked = answering(["127.0.0.1"], ["10.0.0.1"])
+    guard = Guard(here=True, resolve=resolve)
+    url = f"http://localhost:{listener.port}/"
+
+    async def run() -> None:
+        async with aiohttp.ClientSession(connector=guard.connector(force_close=True)) as session:
+            await session.post(url, data=b"{}")
+            with pytest.raises(Forbidden):
+                await session.post(url, data=b"{}")
+
+    asyncio.run(run())
+    assert len(asked) == 2 and listener.came == 1
+
+
 @BOTH
 def test_redirects_are_not_followed(asking: Any, connected: list[Any]) -> None:
     for address in ("http://169.254.169.254/latest/", "http://10.0.0.1/", "https://[::1]/"):
@@ -333,7 +348,7 @@ def test_an_answer_is_read_up_to_a_limit(listener: Listener) -> None:
 
 def test_an_answer_that_never_ends(listener: Listener) -> None:
     """One byte at a time keeps a socket's own timeout from ever passing."""
-    listener.answer, listener.pause = b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 10_000, 0.05
+    listener.answer, listener.pause = b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 200, 0.05
     with pytest.raises(TimeoutError):
         Guard(here=True).request("POST", f"http://127.0.0.1:{listener.port}/", {}, seconds=0.5)
 
