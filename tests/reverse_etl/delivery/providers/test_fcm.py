@@ -213,10 +213,11 @@ def test_without_an_access_token_nothing_is_sent() -> None:
 
 def test_a_slow_token_endpoint_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another task of the same loop runs while the token is waited for: the answer waits for it."""
-    tokens, goes_on = standin.Tokens(), threading.Event()
+    tokens, asked, goes_on = standin.Tokens(), threading.Event(), threading.Event()
     give = tokens.give
 
     def slow(form: dict[str, list[str]]) -> Any:
+        asked.set()
         assert goes_on.wait(20)
         return give(form)
 
@@ -224,7 +225,8 @@ def test_a_slow_token_endpoint_does_not_hold_up_the_others(monkeypatch: pytest.M
 
     async def used(provider: Provider) -> list[Outcome]:
         sending = asyncio.create_task(_many(provider, range(3)))
-        await asyncio.sleep(0)
+        while not asked.is_set():
+            await asyncio.sleep(0.01)
         goes_on.set()
         return await sending
 
