@@ -101,6 +101,8 @@ class Postmark:
 
     def _whole(self, answer: Answer) -> Outcome:
         code = answer.object().get("ErrorCode")
+        if not isinstance(code, int):
+            code = None
         if code in _LATER:
             return Outcome(Kind.THROTTLED, str(code), retry_after=self._transport.wait(answer))
         if code in _ACCOUNT:
@@ -112,12 +114,13 @@ class Postmark:
         answer = await self._transport.request(
             "GET", f"{self._url}/messages/outbound?{query}", self._headers
         )
-        if isinstance(answer, Outcome) or answer.status != 200:
+        messages = None if isinstance(answer, Outcome) else answer.object().get("Messages")
+        if not isinstance(messages, list):
             raise OSError("Postmark cannot be asked")
-        messages = answer.object().get("Messages") or []
         if not messages:
             return None
-        return Outcome(Kind.ACCEPTED, "", messages[0].get("MessageID"))
+        ident = messages[0].get("MessageID") if isinstance(messages[0], dict) else None
+        return Outcome(Kind.ACCEPTED, "", ident)
 
     async def close(self) -> None:
         """The transport is closed by its owner."""
