@@ -8,10 +8,12 @@ import pytest
 
 from sandbox.servers.base import serving
 from sandbox.servers.messaging import Desk
-from tests.reverse_etl.delivery import harness_email
+from tests.reverse_etl.delivery import harness_email, harness_messages
 from tests.reverse_etl.delivery.harness import NOW, Harness, Lane, Scripted
 
-HARNESSES = {harness.name: harness for harness in (*harness_email.HARNESSES,)}
+HARNESSES = {
+    harness.name: harness for harness in (*harness_email.HARNESSES, *harness_messages.HARNESSES)
+}
 
 
 @pytest.fixture(params=HARNESSES.values(), ids=list(HARNESSES))

@@ -78,6 +78,7 @@ class Harness:
     the module, where it calls webhooks. ``destination`` makes one that forces a fate.
     ``refused`` says what a refusal because of the recipient has to become; ``wrong`` are variables
     with credentials that are not right; ``closed`` those that lead to a port where nobody listens.
+    ``tells_replays`` is false where the answer to a message sent again looks like the first.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Harness:
     wrong: Mapping[str, str] = field(default_factory=dict)
     closed: Callable[[int], Mapping[str, str]] | None = None
     options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    tells_replays: bool = True
 
     @property
     def capabilities(self) -> Capabilities:
