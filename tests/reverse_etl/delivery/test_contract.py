@@ -316,6 +316,8 @@ def test_secrets_are_asked_for_by_name(harness: Harness) -> None:
     named = (*module.SECRETS, *module.VARIABLES)
     assert all(name.startswith("MARKETING_") for name in named) and len(set(named)) == len(named)
     assert harness.name == module.NAME
+    settings = (_ROOT / ".env.example").read_text("utf-8")
+    assert all(f"#{name}=" in settings for name in named)
 
 
 def test_importing_providers_calls_nobody() -> None:
