@@ -37,7 +37,7 @@ URL = "https://api.postmarkapp.com"
 BATCH_BYTES = 50_000_000
 
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
-_SUBJECT, _BODY, _TAG = 2000, 5 * 1024 * 1024, 1000
+_SUBJECT, _BODY, _TAG = 2000, 5_000_000, 1000
 _INACTIVE, _INVALID = 406, 300
 _LATER = frozenset({100, 429})  # maintenance, too many requests
 #: Token, sender's signature, credits, an account that may not send (yet).
@@ -58,7 +58,9 @@ class Postmark:
     def item(self, message: Outgoing) -> bytes:
         self.capabilities.check(message)
         subject, html, text = mail.parts(message)
-        if len(subject) > _SUBJECT or any(len(part or "") > _BODY for part in (html, text)):
+        if len(subject) > _SUBJECT or any(
+            len((part or "").encode()) > _BODY for part in (html, text)
+        ):
             raise Unsupported("larger than Postmark takes")
         reply_to = message.reply_to
         body = _ENCODE(
