@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -174,6 +176,37 @@ def test_what_cannot_be_done_is_refused(lane: Lane) -> None:
         with pytest.raises(Unsupported):
             lane.item(harness.message(1, **changes))
     assert not lane.desk.posts
+
+
+@those(lambda one: on_wire(one) and one.channel == "email")
+def test_the_headers_of_a_message_arrive_once(lane: Lane) -> None:
+    lane.send(lane.harness.message(1, headers=LIST_UNSUBSCRIBE))
+    (post,) = lane.desk.posts
+    for name, value in LIST_UNSUBSCRIBE:
+        assert post.count(value.encode()) == 1
+        assert len(re.findall(rb"\b%s\b(?!-)(?!=One)" % name.encode(), post)) == 1
+
+
+def test_many_at_once_do_not_disturb_each_other(lane: Lane) -> None:
+    harness = lane.harness
+    fates = [Fate.DELIVERED, *harness.refused]
+    messages = [harness.message(n, fates[n % len(fates)]) for n in range(40)]
+
+    async def all_at_once(provider: Provider) -> list[list[Outcome]]:
+        items = [Item(message, provider.item(message)) for message in messages]
+        return await asyncio.gather(*[provider.send([item]) for item in items])
+
+    found = [outcome for (outcome,) in lane.ask(all_at_once)]
+    wanted = [harness.refused.get(fates[n % len(fates)], Kind.ACCEPTED) for n in range(40)]
+    assert [outcome.kind for outcome in found] == wanted
+    if on_wire(harness):
+        accepted = {
+            (message.message_id, outcome.provider_message_id)
+            for message, outcome in zip(messages, found, strict=True)
+            if outcome.kind is Kind.ACCEPTED
+        }
+        assert {(one.outbox_id, one.provider_message_id) for one in lane.desk.taken} == accepted
+        assert len(lane.desk.taken) == len(accepted)
 
 
 @those(on_wire)
