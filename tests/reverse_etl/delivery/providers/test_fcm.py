@@ -211,6 +211,18 @@ def test_without_an_access_token_nothing_is_sent() -> None:
         assert not lane.desk.posts
 
 
+def test_a_token_endpoint_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = standin.Tokens()
+    with opened(tokens) as lane:
+        tokens.is_down = True
+        # google-auth waits between its attempts; none of them carries a message.
+        monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda _: None)
+        (down,) = lane.send(FCM.message(1))
+        assert down == Outcome(Kind.UNREACHABLE, "no access token") and tokens.asked > 1
+        tokens.is_down = False
+        assert lane.send(FCM.message(1))[0].kind is Kind.ACCEPTED
+
+
 def test_a_slow_token_endpoint_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another task of the same loop runs while the token is waited for: the answer waits for it."""
     tokens, asked, goes_on = standin.Tokens(), threading.Event(), threading.Event()
