@@ -14,13 +14,16 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+import requests
+import yarl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.workspace.addresses import ALLOWED, ODD, PRIVATE, WHOLE
@@ -395,6 +398,45 @@ def test_an_address_is_given_back_in_one_form() -> None:
     assert target[1:] == ("https", "xn--bcher-kva.example", 443, False)
     assert Guard().check("https://example.com").url == "https://example.com/"
     assert Guard().check("https://[2606:2800:21F::1]/").host == "2606:2800:21f::1"
+
+
+_PARTS = st.one_of(
+    st.sampled_from(
+        [
+            *("https://", "http://", "//", "@", ":", "/", "\\", "#", "?", "[", "]", "%", ".", "。"),
+            *(
+                "127.0.0.1",
+                "example.com",
+                "::1",
+                "xn--",
+                "0x7f",
+                "443",
+                "1",
+                "é",
+                "ß",
+                "１",
+                "\u00ad",
+            ),
+        ]
+    ),
+    st.text(max_size=3),
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(_PARTS, max_size=8).map("".join), st.booleans())
+def test_whatever_is_typed_is_refused_or_has_one_meaning(text: str, here: bool) -> None:
+    guard = Guard(ports=None, here=here)
+    try:
+        target = guard.check("https://" + text)
+    except Forbidden:
+        return
+    assert guard.check(target.url) == target and target.url.isascii()
+    # Other parsers find the same host in it.
+    for host in (yarl.URL(target.url).raw_host, requests.Request("GET", target.url).prepare().url):
+        assert host and (host == target.host or urlsplit(host).hostname == target.host)
+    literal = http_guard._literal(target.host)
+    assert literal is None or target.is_here or refusal(literal) is None
 
 
 def test_what_is_forbidden_does_not_tell_the_secret() -> None:
