@@ -57,7 +57,13 @@ def message(number: int, **more: Any) -> Message:
         "message_class": "marketing",
         "purpose": "marketing_email",
         "scheduled_at": NOW - timedelta(hours=1),
-        "destination": f"p{number}@example.com" if channel == "email" else f"+3361{number:07}",
+        "destination": {
+            "email": f"p{number}@example.com",
+            "sms": f"+3361{number:07}",
+            "push": msgspec.json.encode(
+                {"user_id": f"u{number}", "device_token": "t", "device_key": key(5_000 + number)}
+            ).decode(),
+        }[channel],
         "payload": msgspec.json.encode(payload, order="sorted"),
     }
     return Message(**{**given, **more})

@@ -196,6 +196,20 @@ def test_a_recipient_that_is_refused_for_good_is_suppressed(ledger: Ledger, tmp_
     assert blocked == {"bounced"}
 
 
+def test_a_device_that_is_gone_is_not_its_owner(ledger: Ledger, tmp_path: Path) -> None:
+    fill(ledger, 2, channel="push")
+    by_token = Scripted(
+        "by_token", always(Kind.INVALID, reason="unregistered"), addressed_by="device_token"
+    )
+    send(ledger, tmp_path / "w", [by_token], channel="push")
+    found = {row["identifier_key"] for row in rows(ledger, schema.suppressions)}
+    assert found == {key(5_000), key(5_001)}
+    messages.enqueue(ledger, [message(1, channel="push", step="two", message_id="f" * 64)], NOW)
+    by_user = Scripted("by_user")
+    send(ledger, tmp_path / "w", [by_user], channel="push")
+    assert b'"destination":"u1"' in by_user.sent["f" * 64]
+
+
 def test_what_no_provider_can_send_fails_and_the_rest_goes_on(
     ledger: Ledger, tmp_path: Path
 ) -> None:
