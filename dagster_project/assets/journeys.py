@@ -17,7 +17,6 @@ from dagster import (
 from dagster_project.assets.lake import stream_key
 from dagster_project.resources import WorkspaceResource
 from workspace import warehouse
-from workspace.ledger import attempts
 from workspace.streams import STREAMS
 
 STEPS = "journey_steps"
@@ -135,7 +134,6 @@ _MESSAGES = (
     "message_intents",
     "message_decisions",
     "message_states",
-    "message_attempts",
 )
 
 
@@ -184,7 +182,6 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
                     run.as_of,
                     run.definitions.verticals.reporting.time_zone,
                 )
-            attempts.export(run.ledger, run.lake)
             step.rows = done.queued
         for name in _MESSAGES:
             warehouse.show(connection, run.lake, name, run.as_of)
