@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 
 from ingestion.collector.app import DELIVERIES
@@ -20,15 +20,15 @@ from workspace.settings import Settings
 
 
 @contextmanager
-def desk(settings: Settings, definitions: Definitions) -> Iterator[Desk]:
-    """For the block; the ledger is closed after it."""
+def desk(settings: Settings, definitions: Definitions, is_in_run: bool = False) -> Iterator[Desk]:
+    """For the block; the ledger is closed after it. ``is_in_run``: the run lock is held."""
     ledger = open_ledger(settings.ledger_url)
     lake = Lake(settings.paths.lake)
 
     def land() -> None:
         """Webhooks that have landed, unless a run is about to load them itself."""
         try:
-            with run_lock(settings.paths.run_lock, 0.0, "sender"):
+            with nullcontext() if is_in_run else run_lock(settings.paths.run_lock, 0.0, "sender"):
                 load_pending(DELIVERIES, settings.paths.landing, lake, settings.keyring)
         except RunInProgress:
             return

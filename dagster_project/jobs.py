@@ -1,21 +1,23 @@
-"""Jobs: the refresh of everything, the nightly run that also tidies the lake, and campaigns."""
+"""Jobs: the refresh, the nightly run that also tidies the lake, campaigns, and sending."""
 
 from __future__ import annotations
 
 from dagster import AssetSelection, define_asset_job
 
 MAINTENANCE = "maintenance"
+#: Groups whose assets reach people: only jobs of their own ask for them.
+OUTWARD = ("delivery",)
 
 refresh = define_asset_job(
     "refresh",
-    selection=AssetSelection.all() - AssetSelection.groups(MAINTENANCE),
+    selection=AssetSelection.all() - AssetSelection.groups(MAINTENANCE, *OUTWARD),
     description="Takes in what has landed, rebuilds every mart and publishes.",
     tags={"dagster/max_retries": "0"},
 )
 
 nightly = define_asset_job(
     "nightly",
-    selection=AssetSelection.all(),
+    selection=AssetSelection.all() - AssetSelection.groups(*OUTWARD),
     description="The refresh, and the compaction of the lake's small files.",
     tags={"dagster/max_retries": "0"},
 )
@@ -38,13 +40,29 @@ CAMPAIGNS = " or ".join(
     ]
 )
 
+_CAMPAIGNS = (
+    AssetSelection.assets(*(["lake", name] for name in _VERSIONS), *_OF_VERSIONS)
+    | AssetSelection.groups(*_GROUPS)
+).required_multi_asset_neighbors()
+
 campaigns = define_asset_job(
     "campaigns",
-    selection=(
-        AssetSelection.assets(*(["lake", name] for name in _VERSIONS), *_OF_VERSIONS)
-        | AssetSelection.groups(*_GROUPS)
-    ).required_multi_asset_neighbors(),
+    selection=_CAMPAIGNS,
     description="Launches campaigns, goes on with journeys and queues what passes the gates, over "
     "contacts and segments as the last refresh left them.",
+    tags={"dagster/max_retries": "0"},
+)
+
+send = define_asset_job(
+    "send",
+    selection=AssetSelection.groups("delivery"),
+    description="Sends what is due. Its launchpad has dry_run; without a live provider it is one.",
+    tags={"dagster/max_retries": "0"},
+)
+
+due_campaigns = define_asset_job(
+    "due_campaigns",
+    selection=_CAMPAIGNS | AssetSelection.groups("delivery"),
+    description="The job campaigns, and then what is due is sent.",
     tags={"dagster/max_retries": "0"},
 )

@@ -1,10 +1,10 @@
-"""When runs start by themselves. Both are off until an operator turns them on in the UI."""
+"""When runs start by themselves. All are off until an operator turns them on in the UI."""
 
 from __future__ import annotations
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
-from dagster_project.jobs import nightly, refresh
+from dagster_project.jobs import due_campaigns, nightly, refresh
 
 schedules = [
     ScheduleDefinition(
@@ -20,5 +20,14 @@ schedules = [
         cron_schedule="0 2 * * *",
         default_status=DefaultScheduleStatus.STOPPED,
         description="The nightly run, at 02:00 UTC.",
+    ),
+    ScheduleDefinition(
+        name="due_campaigns",
+        job=due_campaigns,
+        cron_schedule="*/15 * * * *",
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="Launches what is due, goes on with journeys, asks the gates and sends. A tick "
+        "that was missed sends what is still in time (not_after). A dry run until a provider of "
+        "marketing/providers.yml is live.",
     ),
 ]

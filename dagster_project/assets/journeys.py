@@ -17,6 +17,7 @@ from dagster import (
 from dagster_project.assets.lake import stream_key
 from dagster_project.resources import WorkspaceResource
 from workspace import warehouse
+from workspace.ledger import outbox
 from workspace.streams import STREAMS
 
 STEPS = "journey_steps"
@@ -159,6 +160,7 @@ _MESSAGES = (
 def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     from reverse_etl import queueing
     from reverse_etl.content.library import Library
+    from reverse_etl.delivery.service import ramps_of
     from reverse_etl.experiments import in_journeys
     from reverse_etl.journeys import intents, running
 
@@ -167,6 +169,7 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
         done = None
         # A past run looks back: nothing is decided and nothing queued.
         if not run.is_past:
+            outbox.expire(run.ledger, run.as_of)
             running.load_log(connection, run.lake, run.as_of)
             given = run.definitions
             in_journeys.remember(connection, run.lake, run.as_of)
@@ -181,6 +184,7 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
                     run.settings.keyring,
                     run.as_of,
                     run.definitions.verticals.reporting.time_zone,
+                    ramps_of(run.definitions),
                 )
             step.rows = done.queued
         for name in _MESSAGES:

@@ -53,9 +53,22 @@ class Lane:
     is_denied: bool = False
 
     @property
+    def batch(self) -> int:
+        most = self.provider.capabilities.batch
+        return min(self.settings.batch or most, most)
+
+    @property
+    def most(self) -> int:
+        """Messages it has at most: a quarter more than are on their way. Of what waits here nobody
+        knows, after a kill, that it never left."""
+        return self.settings.in_flight * self.batch + max(
+            self.batch, self.settings.in_flight * self.batch // 4
+        )
+
+    @property
     def room(self) -> int:
-        """Messages it takes besides those it has: as many again as are on their way at most."""
-        return 2 * self.settings.in_flight * self.provider.capabilities.batch - self.claimed
+        """Messages it takes besides those it has."""
+        return self.most - self.claimed
 
 
 @dataclass
@@ -187,11 +200,7 @@ class Sender:
             size = min(sum(rooms), CHUNK_ROWS)
             if self._left is not None:
                 size = min(size, self._left)
-            largest = max(
-                2 * lane.settings.in_flight * lane.provider.capabilities.batch
-                for p in places
-                if (lane := self.lanes[p.provider])
-            )
+            largest = max(self.lanes[p.provider].most for p in places)
             # Few at a time would be a transaction each.
             if (
                 size >= min(largest // 4, CHUNK_ROWS)
@@ -205,7 +214,6 @@ class Sender:
 
     def _pump(self, lane: Lane) -> None:
         """Start as many requests of a lane as it may have underway."""
-        batch = lane.provider.capabilities.batch
         while lane.waiting and lane.requests < lane.settings.in_flight:
             if lane.is_denied or lane.breaker.is_open:
                 # Nothing of these has left: others may take them.
@@ -216,7 +224,7 @@ class Sender:
                 return
             if lane.breaker.wants_probe:
                 lane.breaker.probe()
-            some = [lane.waiting.popleft() for _ in range(min(batch, len(lane.waiting)))]
+            some = [lane.waiting.popleft() for _ in range(min(lane.batch, len(lane.waiting)))]
             lane.requests += 1
             task = asyncio.get_running_loop().create_task(self._send(lane, some))
             self._tasks.add(task)

@@ -26,7 +26,10 @@ import requests
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: Every stand-in that takes messages over HTTP.
-NAMES = ("sendgrid", "ses", "postmark", "brevo_email")
+NAMES = (
+    *("sendgrid", "ses", "postmark", "brevo_email"),
+    *("twilio", "telnyx", "fcm", "onesignal", "webhook"),
+)
 #: What THROTTLED_SECONDS and THROTTLED_DATE ask for.
 WAIT_SECONDS = 7
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import sqlalchemy as sa
 
 from dagster_project import runs
 from ingestion import ingest_files
@@ -15,6 +16,7 @@ from reverse_etl.publish import ensure_root, fingerprints
 from tests.end_to_end import inputs
 from workspace import settings
 from workspace.lake import Lake
+from workspace.ledger import open_ledger, schema
 from workspace.settings import Settings
 
 #: The fixed present of small workspaces.
@@ -94,3 +96,14 @@ def small(folder: Path, source: Path, as_of: str = END) -> Settings:
         handle.write(b'{"messageId": "m-1", "type": "page", "userId": "other"}\n{"half\n\xff\n')
     ingest(opened, "events", events)
     return opened
+
+
+def outbox(opened: Settings) -> list[dict[str, Any]]:
+    """The messages of the ledger, with what they are sent as."""
+    messages, payloads = schema.messages, schema.message_payloads
+    query = sa.select(messages, payloads.c.destination, payloads.c.payload).outerjoin(payloads)
+    ledger = open_ledger(opened.ledger_url)
+    with ledger.reading() as connection:
+        found = [dict(row) for row in connection.execute(query).mappings()]
+    ledger.close()
+    return found

@@ -14,8 +14,8 @@ from dagster_project.jobs import CAMPAIGNS
 from reverse_etl.campaigns.approving import of_campaign
 from reverse_etl.content.library import Library
 from tests.end_to_end import inputs
-from tests.end_to_end.runner import ask, ingest, open_workspace, run
-from tests.end_to_end.test_journeys import agree, contacts, event, known, outbox
+from tests.end_to_end.runner import ask, ingest, open_workspace, outbox, run
+from tests.end_to_end.test_journeys import agree, contacts, event, known
 from workspace import definitions
 from workspace.ledger import approvals, open_ledger
 from workspace.paths import PROJECT

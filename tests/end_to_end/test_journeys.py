@@ -7,14 +7,12 @@ import shutil
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from reverse_etl.journeys.rehearsal import Stage
 from tests.end_to_end import inputs
-from tests.end_to_end.runner import ask, ingest, open_workspace, run
+from tests.end_to_end.runner import ask, ingest, open_workspace, outbox, run
 from workspace import definitions
 from workspace.definitions.journeys import Journeys
-from workspace.ledger import consent, open_ledger, schema
+from workspace.ledger import consent, open_ledger
 from workspace.ledger.consent import ConsentEvent
 from workspace.paths import PROJECT
 from workspace.settings import Settings
@@ -76,14 +74,14 @@ def known(number: int) -> dict:
     }
 
 
-def agree(opened: Settings, numbers: list[int]) -> None:
+def agree(opened: Settings, numbers: list[int], purpose: str = "product_updates") -> None:
     """They ticked the box of a form."""
     at = datetime(2025, 8, 3)
     events = [
         ConsentEvent(
             identifier_type="email",
             identifier_key=opened.keyring.key("email", f"p{number}@x.example") or "",
-            purpose="product_updates",
+            purpose=purpose,
             channel="email",
             state="granted",
             source_class="form",
@@ -99,15 +97,6 @@ def agree(opened: Settings, numbers: list[int]) -> None:
     ledger = open_ledger(opened.ledger_url)
     consent.append(ledger, events, at)
     ledger.close()
-
-
-def outbox(opened: Settings) -> list[dict]:
-    ledger = open_ledger(opened.ledger_url)
-    with ledger.reading() as connection:
-        found = connection.execute(sa.select(schema.messages)).mappings()
-        rows = [dict(row) for row in found]
-    ledger.close()
-    return rows
 
 
 def test_welcome_from_the_form_to_the_outbox(tmp_path: Path) -> None:

@@ -31,12 +31,14 @@ CHANNELS: dict[str, Literal["email", "sms", "push", "any"]] = {
 
 class ProviderSettings(Strict):
     """``live``: whether it may be asked at all. ``per_second``: messages, at most; as fast as it
-    answers where nothing is said. ``in_flight``: requests at the same time. ``options`` are the
-    provider's own (docs/delivery.md)."""
+    answers where nothing is said. ``in_flight``: requests at the same time. ``batch``: messages of
+    a request, at most as many as the provider takes: they share what becomes of it. ``options``
+    are the provider's own (docs/delivery.md)."""
 
     live: bool = False
     per_second: Annotated[float, Field(gt=0, le=100_000)] | None = None
     in_flight: Annotated[int, Field(ge=1, le=1024)] = 64
+    batch: Annotated[int, Field(ge=1, le=10_000)] | None = None
     options: dict[str, str | int | float | bool] = {}
 
 

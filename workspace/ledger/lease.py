@@ -118,7 +118,10 @@ def _acquire(
         row = connection.execute(sa.select(_TABLE).where(_TABLE.c.lane == LANE)).mappings().first()
         workspace_id = row["workspace_id"] if row else uuid.uuid4().hex
         witness = Witness.of(witnesses, workspace_id)
-        known = witness.read()
+        try:
+            known = witness.read()
+        except ValueError as error:
+            raise NotHere(f"{error}; without it nothing is sent") from None
         epoch, claims = (row["epoch"], row["claims"]) if row else (0, 0)
         went_back = known is not None and (known.epoch > epoch or known.claims > claims)
         is_lost = known is None and epoch > 0

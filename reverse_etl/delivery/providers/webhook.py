@@ -81,11 +81,14 @@ class Webhook:
             "webhook-signature": sign(self._secret, ident, at, item.body),
         }
         answer = await self._transport.request("POST", self._url, headers, item.body)
-        return answer if isinstance(answer, Outcome) else self._meaning(answer)
-
-    def _meaning(self, answer: Answer) -> Outcome:
+        if isinstance(answer, Outcome):
+            return answer
         if 200 <= answer.status < 300:
-            return Outcome(Kind.ACCEPTED, str(answer.status))
+            # What the receiver knows it by.
+            return Outcome(Kind.ACCEPTED, str(answer.status), ident)
+        return self._refused(answer)
+
+    def _refused(self, answer: Answer) -> Outcome:
         # The endpoint is gone, was moved, or never was: what is wrong is the address.
         if answer.status in (_GONE, 404, 405) or 300 <= answer.status < 400:
             return Outcome(Kind.DENIED, str(answer.status))
@@ -131,7 +134,7 @@ def make(
     own_transport = Transport(
         transport.clock,
         answer_seconds=min(SECONDS, transport.answer_seconds),
-        connect_seconds=CONNECT_SECONDS,
+        connect_seconds=min(CONNECT_SECONDS, transport.connect_seconds),
         answer_bytes=ANSWER_BYTES,
         guard=guard,
     )

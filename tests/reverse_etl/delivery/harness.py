@@ -7,6 +7,7 @@ HARNESSES`; nothing else is needed to have it tested.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
@@ -15,10 +16,14 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any, TypeVar
 
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
 from reverse_etl.delivery import providers
 from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Outgoing, Provider
 from reverse_etl.delivery.transport import Transport
-from sandbox.servers.messaging import Desk, Fate, Trouble
+from sandbox.servers.messaging import Desk, Fate, Said, Trouble
 
 T = TypeVar("T")
 
@@ -73,6 +78,7 @@ class Harness:
     the module, where it calls webhooks. ``destination`` makes one that forces a fate.
     ``refused`` says what a refusal because of the recipient has to become; ``wrong`` are variables
     with credentials that are not right; ``closed`` those that lead to a port where nobody listens.
+    ``tells_replays`` is false where the answer to a message sent again looks like the first.
     """
 
     name: str
@@ -85,6 +91,7 @@ class Harness:
     wrong: Mapping[str, str] = field(default_factory=dict)
     closed: Callable[[int], Mapping[str, str]] | None = None
     options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    tells_replays: bool = True
 
     @property
     def capabilities(self) -> Capabilities:
@@ -144,6 +151,66 @@ class Lane:
             return provider.item(message)
 
         return self.ask(made)
+
+
+@dataclass
+class Scripted:
+    """A server that says whatever it is told to, over real HTTP. ``requests`` are method, path
+    with query, headers (names in lower case) and body of each that came."""
+
+    port: int = 0
+    said: Said = field(default_factory=lambda: Said(200))
+    requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        body = await request.body()
+        self.requests.append((request.method, path, dict(request.headers), body))
+        answer = Response(self.said.body, self.said.status, dict(self.said.headers))
+        await answer(scope, receive, send)
+
+    def lane(self, harness: Harness) -> Lane:
+        assert harness.closed is not None
+        return Lane(harness, Desk(), harness.closed(self.port))
+
+    def outcome(
+        self,
+        harness: Harness,
+        status: int,
+        body: object,
+        answered: Mapping[str, str] | None = None,
+        /,
+        **changes: Any,
+    ) -> Outcome:
+        """What an answer with ``body`` (JSON, or bytes) and the headers ``answered`` becomes;
+        ``changes`` are the message's."""
+        encoded = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.said = Said(status, encoded, {"content-type": "application/json", **(answered or {})})
+        (found,) = self.lane(harness).send(harness.message(1, **changes))
+        return found
+
+
+def shape(value: object) -> object:
+    """What kinds of values stand where, of the first of each list."""
+    if isinstance(value, dict):
+        return {name: shape(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [shape(one) for one in value[:1]]
+    return type(value).__name__
+
+
+def agree(ours: object, theirs: object) -> None:
+    """What both say has to be of one kind; each may say what the other does not."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for name in set(ours) & set(theirs):
+            if "NoneType" not in (ours[name], theirs[name]):
+                agree(ours[name], theirs[name])
+    elif isinstance(ours, list) and isinstance(theirs, list):
+        if ours and theirs:
+            agree(ours[0], theirs[0])
+    else:
+        assert ours == theirs
 
 
 def closed_port() -> int:

@@ -101,7 +101,7 @@ def test_a_full_batch_has_an_outcome_each_in_order(lane: Lane) -> None:
 
 def test_items_are_the_same_in_every_process(tmp_path: Path) -> None:
     environment = {
-        name: {**closed_environment(harness), **dict.fromkeys(providers.load(name).SECRETS, "x")}
+        name: {**dict.fromkeys(providers.load(name).SECRETS, "x"), **closed_environment(harness)}
         for name, harness in HARNESSES.items()
     }
     program = _ITEMS.format(root=str(_ROOT), environment=json.dumps(environment))
@@ -235,7 +235,7 @@ def test_a_message_is_recognised_for_as_long_as_is_declared(lane: Lane) -> None:
 
     first, second = lane.ask(twice)
     assert first.kind is second.kind is Kind.ACCEPTED
-    assert (first.replayed, second.replayed) == (False, True)
+    assert (first.replayed, second.replayed) == (False, lane.harness.tells_replays)
     assert len(lane.desk.taken) <= 1
 
 
@@ -295,7 +295,7 @@ def test_what_happened_comes_back_to_us(lane: Lane, tmp_path: Path) -> None:
     with in_thread(tmp_path, webhooks=webhooks, public_url=public) as served:
         for _ in range(2):
             assert set(report(standin, events, served.url, public)) == {200}
-        rows = served.rows("delivery_events")
+    rows = served.rows("delivery_events")  # all of it is on disk once the collector has stopped
     assert {row["outbox_id"] for row in rows} == {taken.outbox_id}
     assert {row["provider_message_id"] for row in rows} == {taken.provider_message_id}
     assert sorted(row["event_type"] for row in rows) == sorted(names)
