@@ -143,7 +143,7 @@ def test_the_log_has_attempts_and_events(
     house: Lakehouse, world: tuple[list[Row], list[Row]]
 ) -> None:
     made, events = world
-    rows = house.rows("select entry, message_id, event_type, is_test from marts.delivery_logs")
+    rows = house.rows("select entry_kind, message_id, event_type, is_test from marts.delivery_logs")
     ours = {row["provider_message_id"]: row for row in made if row["provider_message_id"]}
     told_of = [ours[event["provider_message_id"]] for event in events]
     assert Counter(rows) == Counter(

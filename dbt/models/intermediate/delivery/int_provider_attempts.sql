@@ -6,7 +6,7 @@ with attempts as (
         logs.occurred_at > {{ days_later('run_context.as_of', '-30') }} as is_recent
     from {{ ref('delivery_logs') }} as logs
     cross join {{ ref('stg_system__run_context') }} as run_context
-    where logs.entry = 'attempt' and not logs.is_test
+    where logs.entry_kind = 'attempt' and not logs.is_test
 
 ),
 

@@ -15,7 +15,7 @@ accepted as (
     from logs
     cross join {{ ref('stg_system__run_context') }} as run_context
     where
-        logs.entry = 'attempt'
+        logs.entry_kind = 'attempt'
         and logs.event_type = 'accepted'
         and logs.occurred_at > {{ days_later('run_context.as_of', '-30') }}
 
@@ -31,7 +31,7 @@ told as (
             as is_bounced,
         max(case when event_type = 'complained' then 1 else 0 end) as is_complained
     from logs
-    where entry = 'event' and message_id is not null
+    where entry_kind = 'event' and message_id is not null
     group by provider, message_id
 
 )

@@ -3,7 +3,7 @@
 with attempts as (
 
     select * from {{ ref('delivery_logs') }}
-    where entry = 'attempt' and not is_test and call_id is not null
+    where entry_kind = 'attempt' and not is_test and call_id is not null
 
 ),
 

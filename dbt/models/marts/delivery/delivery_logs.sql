@@ -14,7 +14,7 @@ final as (
 
     select
         md5('attempt/' || message_id || '/' || cast(attempt as varchar)) as log_id,
-        'attempt' as entry,
+        'attempt' as entry_kind,
         message_id,
         provider,
         cast(null as varchar) as provider_event_id,
@@ -39,7 +39,7 @@ final as (
     union all
     select
         md5('event/' || provider || '/' || provider_event_id) as log_id,
-        'event' as entry,
+        'event' as entry_kind,
         message_id,
         provider,
         provider_event_id,
