@@ -14,6 +14,7 @@ from typing import TypeVar
 from workspace.definitions.accounts import Accounts
 from workspace.definitions.actors import Actors
 from workspace.definitions.attribution import Attribution
+from workspace.definitions.audiences import Audiences
 from workspace.definitions.campaign_files import Known, load_campaigns
 from workspace.definitions.campaigns import Campaigns
 from workspace.definitions.caps import Caps
@@ -79,6 +80,7 @@ class Definitions:
     experiments: Experiments
     attribution: Attribution
     caps: Caps
+    audiences: Audiences
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -118,6 +120,7 @@ class Definitions:
             "fields": list(self.fields.rows()),
             "caps": list(self.caps.rows()),
             "experiments": list(self.experiments.rows()),
+            "audiences": list(self.audiences.rows()),
         }
 
 
@@ -196,6 +199,7 @@ def load(folder: Path) -> Definitions:
         experiments=load_experiments(folder, may_name, campaigns.campaigns),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
         caps=caps,
+        audiences=_audiences(folder, segments, verticals, consent),
     )
 
 
@@ -217,6 +221,16 @@ def _caps(folder: Path, scoring: Scoring) -> Caps:
         return read(path, Caps)
     bands = [band.band for band in scoring.lead.bands]
     return read(path, Caps, lambda caps: caps.faults(bands))
+
+
+def _audiences(
+    folder: Path, segments: Segments, verticals: Verticals, consent: Consent
+) -> Audiences:
+    path = folder / "audiences.yml"
+    if not path.exists():
+        return Audiences()
+    known = (segments.segments, verticals.verticals, consent)
+    return read(path, Audiences, lambda found: found.faults(*known))
 
 
 def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:
