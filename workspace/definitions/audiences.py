@@ -36,8 +36,8 @@ class Breaker(Strict):
 
 
 class Audience(Strict):
-    """``list_id`` is the audience's id at the destination; ``channel`` is where the purpose's consent
-    is asked, the purpose's own where it has one."""
+    """``list_id`` is the audience's id at the destination; the purpose's consent is asked for
+    ``channel``, which may be left out where the purpose has but one."""
 
     name: Text
     segment: Key
