@@ -6,15 +6,12 @@ it stays, and once when it is gone.
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-import requests
+from workspace.http_guard import Forbidden, Guard
 
 TIMEOUT_SECONDS = 10.0
 #: An hour less than a day: a nightly run does not end at the same second every night.
@@ -23,6 +20,7 @@ AGAIN_SECONDS = 23 * 3600.0
 FORGET_SECONDS = 30 * 86400.0
 #: Runs are written when they end, but not always in that order.
 OVERLAP_SECONDS = 60.0
+_GUARD = Guard(ports=None, here=True, private=True)
 
 State = Literal["appeared", "stays", "gone"]
 
@@ -132,36 +130,20 @@ class Memory:
 def send(url: str, document: Mapping[str, Any]) -> None:
     """POST a document as JSON to ``https``, or to this machine by ``http``.
 
-    Follows no redirect and reads no answer but its status. Raises :class:`AlertError`.
+    The address is the operator's, so it may be in a private network. Follows no redirect, uses no
+    proxy and reads no answer but its status. Raises :class:`AlertError`.
     """
-    _check_address(url)
-    # At DEBUG it logs the path.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
     try:
-        with requests.Session() as session:
-            session.trust_env = False  # no proxy and no .netrc that nobody named
-            answer = session.post(
-                url, json=document, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
-            )
-            answer.close()
-    except (requests.RequestException, ValueError) as error:
-        raise AlertError(f"no answer ({type(error).__name__})") from None
-    if not 200 <= answer.status_code < 300:
-        raise AlertError(f"answered {answer.status_code}")
-
-
-def _check_address(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        raise AlertError("the address cannot be read") from None
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_here(host))):
-        raise AlertError("the address must be https, or http to this machine")
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        answer = _GUARD.request(
+            "POST",
+            url,
+            {"Content-Type": "application/json"},
+            json.dumps(document).encode(),
+            seconds=TIMEOUT_SECONDS,
+        )
+    except Forbidden as error:
+        raise AlertError(str(error)) from None
+    except OSError as error:
+        raise AlertError(f"no answer ({error})") from None
+    if not 200 <= answer.status < 300:
+        raise AlertError(f"answered {answer.status}")

@@ -156,6 +156,8 @@ def test_nobody_there(caplog: pytest.LogCaptureFixture) -> None:
         "https:///hunter2",
         "https://[hunter2/",
         "https://127.0.0.1:hunter2/",
+        "https://169.254.169.254/hunter2",
+        "https://user:hunter2@hooks.example.com/",
         "hunter2",
     ],
 )

@@ -1,0 +1,1 @@
+"""Sending what the outbox holds: providers, the sender, and what comes back."""

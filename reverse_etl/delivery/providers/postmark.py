@@ -1,0 +1,148 @@
+"""Postmark's e-mail API: full messages, up to 500 a call, each with a result of its own.
+
+Batch answers are 200 even where items fail, in the order of the request. Codes are those of
+Postmark's documentation of API errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Outgoing, Unsupported
+from reverse_etl.delivery.transport import Answer, Transport, by_status
+
+NAME = "postmark"
+CAPABILITIES = Capabilities(
+    channel="email",
+    batch=500,
+    max_bytes=10_000_000,
+    looks_up=True,
+    reports=True,
+    headers=True,
+    reply_to=True,
+    track_opens=True,
+)
+SECRETS = ("MARKETING_POSTMARK_TOKEN",)
+VARIABLES = ("MARKETING_POSTMARK_URL",)
+OPTIONS = ("message_stream",)
+URL = "https://api.postmarkapp.com"
+#: A request as a whole.
+BATCH_BYTES = 50_000_000
+
+_ENCODE = msgspec.json.Encoder(order="sorted").encode
+_INACTIVE, _MAINTENANCE, _TOKEN = 406, 100, 10
+_INVALID_ADDRESS = 300
+_ACCOUNT = frozenset({400, 401, 405, 412, 413})
+
+
+class Postmark:
+    name, capabilities = NAME, CAPABILITIES
+
+    def __init__(self, token: str, url: str, stream: str, transport: Transport) -> None:
+        self._url, self._stream, self._transport = url.rstrip("/"), stream, transport
+        self._headers = {
+            "X-Postmark-Server-Token": token,
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
+
+    def item(self, message: Outgoing) -> bytes:
+        self.capabilities.check(message)
+        labels = message.labels
+        body = _ENCODE(
+            {
+                "From": _address(message.sender_name, message.sender),
+                "To": message.destination,
+                "ReplyTo": message.reply_to,
+                "Subject": message.content["subject"],
+                "HtmlBody": message.content.get("html"),
+                "TextBody": message.content.get("text"),
+                "Headers": [{"Name": name, "Value": value} for name, value in message.headers],
+                "Metadata": {"outbox_id": message.message_id},
+                "Tag": labels.get("template"),
+                "TrackOpens": message.track_opens,
+                "TrackLinks": "None",
+                "MessageStream": self._stream,
+            }
+        )
+        if len(body) > self.capabilities.max_bytes:
+            raise Unsupported("larger than Postmark takes")
+        return body
+
+    async def send(self, items: Sequence[Item]) -> list[Outcome]:
+        body = b"[" + b",".join(item.body for item in items) + b"]"
+        answer = await self._transport.request(
+            "POST", f"{self._url}/email/batch", self._headers, body
+        )
+        if isinstance(answer, Outcome):
+            return [answer] * len(items)
+        found = answer.json()
+        if answer.status != 200 or not isinstance(found, list) or len(found) != len(items):
+            return [self._whole(answer)] * len(items)
+        return [_one(one) for one in found]
+
+    def _whole(self, answer: Answer) -> Outcome:
+        code = answer.object().get("ErrorCode")
+        if code == _MAINTENANCE:
+            return Outcome(Kind.THROTTLED, str(code), retry_after=self._transport.wait(answer))
+        if code == _TOKEN:
+            return Outcome(Kind.DENIED, str(code))
+        return by_status(answer, self._transport.wait(answer))
+
+    async def look_up(self, message_id: str, since: datetime) -> Outcome | None:
+        query = urlencode({"count": 1, "offset": 0, "metadata_outbox_id": message_id})
+        answer = await self._transport.request(
+            "GET", f"{self._url}/messages/outbound?{query}", self._headers
+        )
+        if isinstance(answer, Outcome) or answer.status != 200:
+            raise OSError("Postmark cannot be asked")
+        messages = answer.object().get("Messages") or []
+        if not messages:
+            return None
+        return Outcome(Kind.ACCEPTED, "", messages[0].get("MessageID"))
+
+    async def close(self) -> None:
+        """The transport is closed by its owner."""
+
+
+def _one(found: Any) -> Outcome:
+    if not isinstance(found, dict) or not isinstance(found.get("ErrorCode"), int):
+        return Outcome(Kind.AMBIGUOUS, "unreadable")
+    code = found["ErrorCode"]
+    if code == 0:
+        ident = found.get("MessageID")
+        if not ident:
+            return Outcome(Kind.AMBIGUOUS, "no id")
+        return Outcome(Kind.ACCEPTED, "0", str(ident))
+    if code == _INACTIVE:
+        return Outcome(Kind.SUPPRESSED, str(code), reason="hard_bounce")
+    if code == _INVALID_ADDRESS:
+        return Outcome(Kind.INVALID, str(code))
+    if code == _MAINTENANCE:
+        return Outcome(Kind.THROTTLED, str(code))
+    if code in _ACCOUNT:
+        return Outcome(Kind.DENIED, str(code))
+    return Outcome(Kind.REJECTED, str(code))
+
+
+def _address(name: str, address: str) -> str:
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}" <{address}>' if name else address
+
+
+def make(
+    environment: Mapping[str, str],
+    options: Mapping[str, str | int | float | bool],
+    transport: Transport,
+) -> Postmark:
+    return Postmark(
+        environment["MARKETING_POSTMARK_TOKEN"],
+        environment.get("MARKETING_POSTMARK_URL") or URL,
+        str(options.get("message_stream", "broadcast")),
+        transport,
+    )

@@ -1,0 +1,133 @@
+"""HTTP to providers: one request, one answer, and whether a byte of it left.
+
+Redirects are not followed, nothing is sent again, and an answer is read up to a limit: a retry
+that a client makes by itself is a second message.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from reverse_etl.delivery.protocol import Kind, Outcome
+from workspace.limiter import retry_after
+
+#: Longer answers are cut: what they say stands at the beginning.
+ANSWER_BYTES = 1 << 20
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers (names in lower case) and the first :data:`ANSWER_BYTES` of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_cut: bool = False
+
+    def json(self) -> Any:
+        """The body as JSON; None where it is none."""
+        try:
+            return None if self.is_cut else msgspec.json.decode(self.body)
+        except (msgspec.MsgspecError, RecursionError):
+            return None
+
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object; empty where it is none."""
+        found = self.json()
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass
+class Transport:
+    """A session of one event loop, for all providers.
+
+    ``clock`` gives the present in naive UTC, for dates in Retry-After.
+    """
+
+    clock: Any
+    answer_seconds: float = ANSWER_SECONDS
+    _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            context = ssl.create_default_context()
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=context, ttl_dns_cache=60),
+                timeout=aiohttp.ClientTimeout(
+                    total=self.answer_seconds + CONNECT_SECONDS, sock_connect=CONNECT_SECONDS
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=True,
+                trust_env=False,
+            )
+        return self._session
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer | Outcome:
+        """The answer, or what became of the request where there is none: ``unreachable`` before
+        a byte left, ``ambiguous`` after."""
+        try:
+            async with self.session.request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                data = await response.content.read(ANSWER_BYTES + 1)
+                while len(data) <= ANSWER_BYTES:
+                    more = await response.content.read(ANSWER_BYTES + 1 - len(data))
+                    if not more:
+                        break
+                    data += more
+                names = {name.lower(): value for name, value in response.headers.items()}
+                cut = len(data) > ANSWER_BYTES
+                return Answer(response.status, names, data[:ANSWER_BYTES], cut)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            # DNS, refused, TLS, or no connection in time: nothing was written.
+            return Outcome(Kind.UNREACHABLE, _name(error))
+        except (aiohttp.InvalidURL, ValueError) as error:
+            return Outcome(Kind.DENIED, _name(error))
+        except TimeoutError:
+            return Outcome(Kind.AMBIGUOUS, "timeout")
+        except (aiohttp.ClientError, OSError) as error:
+            return Outcome(Kind.AMBIGUOUS, _name(error))
+
+    def wait(self, answer: Answer) -> float | None:
+        """The seconds that an answer asks to wait, by Retry-After."""
+        return retry_after(answer.headers.get("retry-after"), self.clock())
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _name(error: Exception) -> str:
+    """A connection's error without the address that its text may hold."""
+    return type(error).__name__
+
+
+def by_status(answer: Answer, wait: float | None = None) -> Outcome:
+    """What a status alone says; providers look at their own codes first.
+
+    A 5xx came after the message was read, so it may have been taken. Raises nothing.
+    """
+    code = str(answer.status)
+    if answer.status in (401, 403):
+        return Outcome(Kind.DENIED, code)
+    if answer.status == 429:
+        return Outcome(Kind.THROTTLED, code, retry_after=wait)
+    if answer.status == 408 or answer.status >= 500:
+        return Outcome(Kind.AMBIGUOUS, code, retry_after=wait)
+    if 400 <= answer.status < 500:
+        return Outcome(Kind.REJECTED, code)
+    # A 2xx that does not say what it should, or a redirect.
+    return Outcome(Kind.AMBIGUOUS if answer.status < 300 else Kind.REJECTED, code)
