@@ -43,7 +43,6 @@ CAPABILITIES = Capabilities(
     variables=(PLACE,),
     optional=(KEY, PASSWORD, HOST_KEY),
     url="",
-    replaces=True,
     needs_list=False,
     per_second=50.0,
     note="hashed unless `hashed: false`; SFTP needs the extra `sftp`",

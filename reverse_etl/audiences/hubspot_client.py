@@ -10,7 +10,7 @@ import hubspot
 import urllib3
 
 from reverse_etl.audiences.model import Paused
-from reverse_etl.audiences.transport import USER_AGENT, Api, Doubtful
+from reverse_etl.audiences.transport import USER_AGENT, Api
 
 TOKEN = "MARKETING_HUBSPOT_TOKEN"
 
@@ -30,7 +30,6 @@ class _Pool:
             body.encode() if isinstance(body, str) else body,
             {name: str(value) for name, value in (options.get("headers") or {}).items()},
             repeatable=self.repeatable,
-            reads_json=False,
         )
         return urllib3.HTTPResponse(answer.body, dict(answer.headers), answer.status)
 
@@ -56,18 +55,10 @@ class Hub:
     def ask(
         self, method: Callable[..., Any], *arguments: Any, repeatable: bool = True, **options: Any
     ) -> Any:
-        """The JSON that a method is answered with; an empty object where there is no body.
-
-        Raises the faults of `model`, :class:`Doubtful` where the answer cannot be read.
-        """
+        """The JSON that a method is answered with. Raises the faults of `model`."""
         self._pool.repeatable = repeatable
         answer = method(*arguments, _preload_content=False, **options)
-        if not answer.data:
-            return {}
-        try:
-            return json.loads(answer.data)
-        except ValueError:
-            raise Doubtful("unreadable_answer") from None
+        return json.loads(answer.data)
 
     def find(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """:meth:`ask`, or None where there is no such thing."""

@@ -16,8 +16,7 @@ class Capabilities:
     """What a destination can do, as its documentation says or its stand-in was seen to.
 
     ``batch_size`` is members a request; ``minimum_members`` is what the platform wants before it
-    uses an audience; an ``asynchronous`` one answers later; one that ``replaces`` takes a change
-    as one write and needs no removal of what it replaces. ``per_second`` are requests.
+    uses an audience; an ``asynchronous`` one answers later. ``per_second`` are requests.
     """
 
     name: str
@@ -30,7 +29,6 @@ class Capabilities:
     operations: tuple[str, ...] = ("add", "remove")
     minimum_members: int = 0
     asynchronous: bool = False
-    replaces: bool = False
     needs_list: bool = True
     per_second: float = 5.0
     optional: tuple[str, ...] = ()

@@ -204,48 +204,40 @@ class _Run:
         book.mark(self._ledger, self._place, ADD, marked, self._at)
 
     def _add(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        ids = [row[0] for row in rows]
-        known = book.held(self._ledger, self._place, ids)
-        items = [
-            Item(row[0], json.loads(row[2]), json.loads(row[3]), known[row[0]].remote_id)
-            for row in rows
-        ]
+        """By the identifiers alone: what they had led to before may be somebody else."""
+        items = [Item(row[0], json.loads(row[2]), json.loads(row[3])) for row in rows]
         self._settled(ADD, self._send(self._destination.add, items))
 
     def _change(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """What a member had is taken back before it gets what it has now."""
+        """Identifiers that a member had are taken back before it gets those it has."""
         self._mark(rows)
-        if not self._destination.capabilities.replaces:
-            ids = [row[0] for row in rows]
-            known = book.held(self._ledger, self._place, ids)
-            former = {key: one.former for key, one in known.items() if one.former}
-            items = self._leaving(former, known, [])
-            gone = [i for i in former if i not in {item.contact_id for item in items}]
-            outcomes = self._send(self._destination.remove, items)
-            gone += [key for key, one in outcomes.items() if one.state in (SENT, CONFIRMED)]
-            book.forget_former(self._ledger, self._place, gone, self._at)
-            lost = {key: one for key, one in outcomes.items() if one.state in (DUE, FAILED)}
-            self._settled(ADD, lost)
-            rows = [row for row in rows if row[0] not in lost]
-            if self.reason is not None:
-                return
-        self._add(rows)
+        known = book.held(self._ledger, self._place, [row[0] for row in rows])
+        former = {key: one.former for key, one in known.items() if one.former}
+        items = self._leaving(former, [])
+        gone = [key for key in former if key not in {item.contact_id for item in items}]
+        outcomes = self._send(self._destination.remove, items)
+        gone += [key for key, one in outcomes.items() if one.state in (SENT, CONFIRMED)]
+        book.forget_former(self._ledger, self._place, gone, self._at)
+        lost = {key: one for key, one in outcomes.items() if one.state in (DUE, FAILED)}
+        self._settled(ADD, lost)
+        if self.reason is None:
+            self._add([row for row in rows if row[0] not in lost])
 
     def _take_back(self, rows: Sequence[tuple[Any, ...]]) -> None:
         ids = [row[0] for row in rows]
         book.mark(self._ledger, self._place, REMOVE, [Marked(key) for key in ids], self._at)
         known = book.held(self._ledger, self._place, ids)
         everything = {key: one.everything for key, one in known.items()}
-        items = self._leaving(everything, known, ids)
+        items = [
+            replace(item, remote_id=known[item.contact_id].remote_id)
+            for item in self._leaving(everything, ids)
+        ]
         nothing = set(ids) - {item.contact_id for item in items}
         outcomes = dict.fromkeys(nothing, Outcome(CONFIRMED))
         self._settled(REMOVE, outcomes | self._send(self._destination.remove, items))
 
     def _leaving(
-        self,
-        identifiers: Mapping[str, book.Identifiers],
-        known: Mapping[str, book.Held],
-        leaving: Sequence[str],
+        self, identifiers: Mapping[str, book.Identifiers], leaving: Sequence[str]
     ) -> list[Item]:
         """What to take back, without what belongs to somebody who stays."""
         values = book.identifier_values(identifiers.values())
@@ -255,7 +247,7 @@ class _Run:
             rest = {k: [v for v in found if v not in others] for k, found in its.items()}
             rest = {k: found for k, found in rest.items() if found}
             if rest:
-                items.append(Item(key, rest, {}, known[key].remote_id))
+                items.append(Item(key, rest))
         return items
 
     def _send(self, write: Write, items: Sequence[Item]) -> dict[str, Outcome]:

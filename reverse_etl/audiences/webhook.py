@@ -30,7 +30,6 @@ CAPABILITIES = Capabilities(
     normaliser="hashed-1",
     variables=(URL, SECRET),
     url="",
-    replaces=True,
     needs_list=False,
     per_second=5.0,
     note="signed; hashed unless `hashed: false`",

@@ -91,11 +91,12 @@ def merged(*parts: Identifiers) -> dict[str, list[str]]:
 
 
 def standing(ledger: Ledger, place: Place) -> pa.Table:
-    """Members that the destination holds or may hold: contact_id, payload_hash, is_current (it was
-    taken as it is), has_joined (it was once), remove_due."""
+    """Members that the destination holds or may hold, but for those whose removal it has taken:
+    contact_id, payload_hash, is_current (it was taken as it is), has_joined (it was once),
+    remove_due."""
     t = _TABLE.c
     query = sa.select(t.contact_id, t.payload_hash, t.operation, t.state, t.joined_at).where(
-        *_of(place), sa.not_(sa.and_(t.operation == REMOVE, t.state == CONFIRMED))
+        *_of(place), sa.not_(sa.and_(t.operation == REMOVE, t.state.in_((SENT, CONFIRMED))))
     )
     columns: tuple[list[Any], ...] = ([], [], [], [], [])
     with ledger.reading() as connection:
