@@ -1,21 +1,23 @@
-"""Jobs: the refresh of everything, the nightly run that also tidies the lake, and campaigns."""
+"""Jobs: the refresh, the nightly run that also tidies the lake, campaigns, audiences."""
 
 from __future__ import annotations
 
 from dagster import AssetSelection, define_asset_job
 
 MAINTENANCE = "maintenance"
+#: What leaves for other systems is asked for by itself.
+AUDIENCES = "audiences"
 
 refresh = define_asset_job(
     "refresh",
-    selection=AssetSelection.all() - AssetSelection.groups(MAINTENANCE),
+    selection=AssetSelection.all() - AssetSelection.groups(MAINTENANCE, AUDIENCES),
     description="Takes in what has landed, rebuilds every mart and publishes.",
     tags={"dagster/max_retries": "0"},
 )
 
 nightly = define_asset_job(
     "nightly",
-    selection=AssetSelection.all(),
+    selection=AssetSelection.all() - AssetSelection.groups(AUDIENCES),
     description="The refresh, and the compaction of the lake's small files.",
     tags={"dagster/max_retries": "0"},
 )
@@ -46,5 +48,12 @@ campaigns = define_asset_job(
     ).required_multi_asset_neighbors(),
     description="Launches campaigns, goes on with journeys and queues what passes the gates, over "
     "contacts and segments as the last refresh left them.",
+    tags={"dagster/max_retries": "0"},
+)
+
+audiences = define_asset_job(
+    "audiences",
+    selection=AssetSelection.groups(AUDIENCES),
+    description="Syncs audiences and the CRM with what was last published.",
     tags={"dagster/max_retries": "0"},
 )

@@ -28,7 +28,7 @@ from ingestion.contracts import STREAMS_OF
 from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
 from workspace.definitions import Definitions
-from workspace.ledger import consent
+from workspace.ledger import audiences, consent, crm_actions
 from workspace.streams import STREAMS
 
 SUITE = "batches_pass_their_suite"
@@ -80,6 +80,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         ),
         templates,
         consent_events,
+        audience_states,
         run_context,
     ]
 
@@ -276,6 +277,35 @@ def consent_events(workspace: WorkspaceResource) -> MaterializeResult:
         step.rows = 0 if run.is_past else consent.export(run.ledger, run.lake)
     latest = run.lake.latest(consent.STREAM, "known_at")
     return MaterializeResult(metadata=_stream_metadata(run, consent.STREAM, [], latest))
+
+
+_AUDIENCES = (audiences.STREAM, audiences.RUNS, crm_actions.STREAM)
+
+
+@multi_asset(
+    specs=[
+        AssetSpec(
+            stream_key(name),
+            group_name="lake",
+            kinds={"parquet"},
+            owners=["team:data"],
+            description=STREAMS[name].description,
+        )
+        for name in _AUDIENCES
+    ]
+)
+def audience_states(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
+    run = workspace.run
+    with run.step("export_audiences") as step:
+        step.rows = 0
+        if not run.is_past:
+            step.rows += audiences.export(run.ledger, run.lake)
+            step.rows += crm_actions.export(run.ledger, run.lake)
+    for name in _AUDIENCES:
+        latest = run.lake.latest(name, "known_at")
+        yield MaterializeResult(
+            asset_key=stream_key(name), metadata=_stream_metadata(run, name, [], latest)
+        )
 
 
 @multi_asset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from reverse_etl.audiences import file, google_data_manager, hubspot, linkedin, meta, webhook
@@ -13,6 +14,7 @@ from reverse_etl.audiences.normalise import HASHED, KNOWN, PLAIN, Normaliser
 from reverse_etl.audiences.transport import Api
 from workspace import clock
 from workspace.definitions.audiences import Audience, Audiences
+from workspace.definitions.reading import read
 from workspace.http_guard import Guard
 from workspace.limiter import Limiter
 
@@ -82,17 +84,25 @@ def variables() -> list[str]:
     return sorted({name for one in CAPABILITIES.values() for name in one.variable_names})
 
 
-def faults(audiences: Audiences) -> Iterator[str]:
-    """What `audiences.yml` asks of a destination that it cannot do."""
+def check(folder: Path) -> None:
+    """Raises :class:`~workspace.definitions.DefinitionError` where `audiences.yml` of a folder asks
+    a destination for what it cannot do."""
+    path = folder / "audiences.yml"
+    if path.exists():
+        read(path, Audiences, faults)
+
+
+def faults(audiences: Audiences) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where in the file, and what."""
     for key, audience in audiences.audiences.items():
-        known = CAPABILITIES[audience.destination]
-        for kind in audience.identifiers:
+        known, place = CAPABILITIES[audience.destination], ("audiences", key)
+        for position, kind in enumerate(audience.identifiers):
             if kind not in known.identifiers:
-                yield f"audiences.{key}.identifiers: {known.title} takes no {kind}"
+                yield (*place, "identifiers", position), f"{known.title} takes no {kind}"
         if known.needs_list and audience.list_id is None:
-            yield f"audiences.{key}.list_id: {known.title} needs the id of the audience there"
+            yield (*place, "destination"), f"{known.title} needs list_id, the audience's id there"
         if not audience.hashed and normaliser_of(audience) is not PLAIN:
-            yield f"audiences.{key}.hashed: {known.title} takes what it wants, hashed or not"
+            yield (*place, "hashed"), f"{known.title} says itself what is hashed"
 
 
 def feature_rows() -> Iterator[tuple[str, ...]]:

@@ -6,7 +6,7 @@ demo workspace only where these lead to stand-ins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from reverse_etl.audiences import sync as syncing
 from reverse_etl.audiences.model import Paused
 from reverse_etl.audiences.normalise import PLAIN
 from reverse_etl.audiences.registry import CONTACTS, Desk
-from reverse_etl.audiences.sync import PAUSED, PLANNED, Report, Request
+from reverse_etl.audiences.sync import PAUSED, Report, Request
 from workspace import clock
 from workspace.definitions import Definitions
 from workspace.ledger import Ledger
@@ -28,12 +28,25 @@ HUBSPOT = "hubspot"
 
 @dataclass(frozen=True)
 class Order:
-    """What to do: ``may_send`` is whether anybody at all may be asked, ``accept`` the audiences
-    whose large change somebody lets through."""
+    """``may_send`` is whether anybody at all may be asked, ``accept`` the audiences whose large
+    change somebody lets through."""
 
     may_send: bool
     accept: frozenset[str] = frozenset()
-    only: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a sync works with: ``connection`` is `people.desk`, ``at`` the moment it looks from,
+    ``now`` the time for the record."""
+
+    connection: duckdb.DuckDBPyConnection
+    ledger: Ledger
+    definitions: Definitions
+    desk: Desk
+    order: Order
+    at: datetime
+    now: Callable[[], datetime] = clock.now
 
 
 def keys_of(definitions: Definitions, destination: str) -> list[str]:
@@ -48,84 +61,65 @@ def keys_of(definitions: Definitions, destination: str) -> list[str]:
     return found
 
 
-def run_destination(
-    connection: duckdb.DuckDBPyConnection,
-    ledger: Ledger,
-    definitions: Definitions,
-    destination: str,
-    desk: Desk,
-    order: Order,
-    at: datetime,
-    now: Callable[[], datetime] = clock.now,
-) -> Iterator[Report]:
-    """A report of each audience of a destination, as it is done; each is recorded in the ledger.
-
-    ``connection`` is `people.desk`.
-    """
-    for key in keys_of(definitions, destination):
-        if order.only is not None and key not in order.only:
-            continue
-        started = now()
-        report = _one(connection, ledger, definitions, key, destination, desk, order, at)
-        syncing.record(ledger, report, at, started, now())
+def run_destination(room: Room, destination: str) -> Iterator[Report]:
+    """A report of each audience of a destination, as it is done; each is recorded in the ledger."""
+    for key in keys_of(room.definitions, destination):
+        started = room.now()
+        report = _one(room, key, destination)
+        syncing.record(room.ledger, report, room.at, started, room.now())
         yield report
 
 
-def may_send(definitions: Definitions, key: str, destination: str, desk: Desk) -> str | None:
-    """Why an audience is only planned; None when it is to be sent."""
-    audiences = definitions.audiences
-    live = audiences.crm.live if key == CONTACTS else audiences.audiences[key].live
-    if not live:
+def run_crm(room: Room) -> crm.Done:
+    """Tasks, tickets and changes of contacts; see `crm`."""
+    settings = room.definitions.audiences.crm
+    sends = room.order.may_send and settings.live and not room.desk.missing(HUBSPOT)
+    hub = crm.open_hub(room.desk) if sends else None
+    return crm.deliver(room.connection, room.ledger, settings, hub, room.at)
+
+
+def why_only_planned(room: Room, key: str, destination: str) -> str | None:
+    """None where an audience is to be sent."""
+    if not room.order.may_send:
+        return "dry run"
+    audiences = room.definitions.audiences
+    if not (audiences.crm.live if key == CONTACTS else audiences.audiences[key].live):
         return "not live (audiences.yml)"
-    missing = desk.missing(destination)
+    missing = room.desk.missing(destination)
     return f"not set: {', '.join(missing)}" if missing else None
 
 
-def _one(
-    connection: duckdb.DuckDBPyConnection,
-    ledger: Ledger,
-    definitions: Definitions,
-    key: str,
-    destination: str,
-    desk: Desk,
-    order: Order,
-    at: datetime,
-) -> Report:
-    request = request_of(connection, definitions, key, destination, key in order.accept)
-    why = may_send(definitions, key, destination, desk) if order.may_send else "dry run"
+def _one(room: Room, key: str, destination: str) -> Report:
+    request = request_of(room, key, destination)
+    why = why_only_planned(room, key, destination)
     if why is not None:
-        report = syncing.compare(connection, ledger, request)
-        return report if report.reason else replace(report, reason=why)
+        report = syncing.compare(room.connection, room.ledger, request)
+        told = f"{why}; {report.reason}" if report.reason else why
+        return replace(report, status=syncing.PLANNED, reason=told)
     try:
-        opened = desk.open(key, destination, list(definitions.audiences.crm.properties))
+        properties = list(room.definitions.audiences.crm.properties)
+        opened = room.desk.open(key, destination, properties)
     except Paused as fault:
-        report = syncing.compare(connection, ledger, request)
+        report = syncing.compare(room.connection, room.ledger, request)
         return replace(report, status=PAUSED, reason=str(fault))
-    return syncing.sync(connection, ledger, request, opened, at)
+    return syncing.sync(room.connection, room.ledger, request, opened, room.at)
 
 
-def request_of(
-    connection: duckdb.DuckDBPyConnection,
-    definitions: Definitions,
-    key: str,
-    destination: str,
-    accept: bool = False,
-) -> Request:
+def request_of(room: Room, key: str, destination: str) -> Request:
     """An audience's members and who of them may be sent, as tables of the desk."""
-    audiences = definitions.audiences
+    audiences, consent = room.definitions.audiences, room.definitions.consent
     members, allowed = f"members_{key}", f"allowed_{key}"
-    place = Place(destination, key)
-    breaker = audiences.breaker_of(key)
+    place, breaker = Place(destination, key), audiences.breaker_of(key)
+    accept = key in room.order.accept
     if key == CONTACTS:
         own = audiences.crm
-        channel = definitions.consent.purposes[own.purpose].channels[0]
-        people.allow(connection, allowed, own.purpose, channel)
-        people.gather_contacts(connection, members, own.properties, own.creates)
+        channel = consent.purposes[own.purpose].channels[0]
+        people.allow(room.connection, allowed, own.purpose, channel)
+        people.gather_contacts(room.connection, members, own.properties, own.creates)
         return Request(place, members, allowed, PLAIN, ["email"], breaker, accept=accept)
     audience = audiences.audiences[key]
-    channel = audiences.channel_of(key, definitions.consent)
-    people.allow(connection, allowed, audience.purpose, channel)
-    is_fresh = people.gather_segment(connection, members, key, audience.segment)
+    people.allow(room.connection, allowed, audience.purpose, audiences.channel_of(key, consent))
+    is_fresh = people.gather_segment(room.connection, members, key, audience.segment)
     return Request(
         place,
         members,
@@ -137,25 +131,3 @@ def request_of(
         keeps=not is_fresh,
         accept=accept,
     )
-
-
-def run_crm(
-    connection: duckdb.DuckDBPyConnection,
-    ledger: Ledger,
-    definitions: Definitions,
-    desk: Desk,
-    order: Order,
-    at: datetime,
-) -> crm.Done:
-    """Tasks, tickets and changes of contacts; see `crm`."""
-    sends = order.may_send and definitions.audiences.crm.live and not desk.missing(HUBSPOT)
-    hub = crm.open_hub(desk) if sends else None
-    return crm.deliver(connection, ledger, definitions.audiences.crm, hub, at)
-
-
-def faults(destinations: Sequence[str]) -> list[str]:
-    """Destinations that there are not."""
-    return [name for name in destinations if name not in registry.CAPABILITIES]
-
-
-__all__ = ["PLANNED", "Order", "faults", "keys_of", "request_of", "run_crm", "run_destination"]

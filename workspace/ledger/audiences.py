@@ -28,7 +28,8 @@ DUE, SENT, CONFIRMED, FAILED = "due", "sent", "confirmed", "failed"
 Identifiers = Mapping[str, Sequence[str]]
 
 _TABLE = schema.audience_syncs
-_STANDING = pa.schema(
+#: Columns of :func:`standing`.
+STANDING = pa.schema(
     [
         ("contact_id", pa.string()),
         ("payload_hash", pa.string()),
@@ -110,7 +111,7 @@ def standing(ledger: Ledger, place: Place) -> pa.Table:
             )
             columns[3].extend(at is not None for at in joined)
             columns[4].extend(o == REMOVE for o in operations)
-    return pa.table(list(columns), schema=_STANDING)
+    return pa.table(list(columns), schema=STANDING)
 
 
 def held(ledger: Ledger, place: Place, contact_ids: Sequence[str]) -> dict[str, Held]:
