@@ -119,19 +119,22 @@ def _desk() -> Any:
 def _show(out: Console, reports: list[Any]) -> None:
     from workspace.ledger.schema import AUDIENCE_COUNTERS
 
-    listing = table("destination", "audience", "status", *AUDIENCE_COUNTERS, "delivered", "failed")
+    listing = table("audience", *AUDIENCE_COUNTERS, "taken", "failed", "no consent")
+    listing.columns[0].no_wrap = True
+    before = None
     for report in reports:
-        place, counters = report.place, report.counters.row()
+        place, counters = report.place, report.counters
+        if place.destination != before:
+            listing.add_row(f"[bold]{place.destination}[/]")
+            before = place.destination
         listing.add_row(
-            place.destination,
-            place.audience,
-            report.status,
-            *(number(counters[name]) for name in AUDIENCE_COUNTERS),
+            f"  {place.audience}",
+            *(number(counters.row()[name]) for name in AUDIENCE_COUNTERS),
             number(report.delivered),
             number(report.failed),
+            number(counters.without_consent),
         )
     out.print(listing)
     for report in reports:
-        if report.reason:
-            text = f"{report.place.audience}: {report.status}: {report.reason}"
-            out.print(escape(text), highlight=False)
+        told = f"{report.place.audience}: {report.status}"
+        out.print(escape(f"{told}: {report.reason}" if report.reason else told), highlight=False)

@@ -183,16 +183,9 @@ def _do(
     at: datetime,
 ) -> str:
     """One action; the state it is in then. Raises :class:`Paused`, :class:`Unavailable`."""
-    if one.state != DUE and one.kind in _OBJECTS:
-        found = hub.find(
-            hub.client.crm.objects.basic_api.get_by_id,
-            _OBJECTS[one.kind],
-            one.action_id,
-            id_property="mw_action_id",
-        )
-        if found is not None:
-            book.settle(ledger, one.action_id, DELIVERED, at, str(found["id"]))
-            return DELIVERED
+    if one.state != DUE and (remote_id := _made_before(hub, one)):
+        book.settle(ledger, one.action_id, DELIVERED, at, remote_id)
+        return DELIVERED
     if wanted is None:
         return _fail(ledger, one, at, "no_longer_asked_for")
     contact = known.get(wanted.action.contact_id or "")
@@ -202,7 +195,10 @@ def _do(
     try:
         remote_id = _make(hub, settings, wanted, contact)
     except RowsRefused as fault:
-        return _fail(ledger, one, at, fault.code)
+        # It is also refused where there is one with our id.
+        remote_id = _made_before(hub, one)
+        if remote_id is None:
+            return _fail(ledger, one, at, fault.code)
     except Doubtful as fault:
         # A change of a contact may be made again; anything else is looked up first.
         state = DUE if one.kind == "update" else UNKNOWN
@@ -213,6 +209,15 @@ def _do(
         raise
     book.settle(ledger, one.action_id, DELIVERED, at, remote_id)
     return DELIVERED
+
+
+def _made_before(hub: Hub, one: Open) -> str | None:
+    """The id of a task or ticket that carries ours."""
+    if one.kind not in _OBJECTS:
+        return None
+    api = hub.client.crm.objects.basic_api
+    found = hub.find(api.get_by_id, _OBJECTS[one.kind], one.action_id, id_property="mw_action_id")
+    return str(found["id"]) if found is not None else None
 
 
 def _fail(ledger: Ledger, one: Open, at: datetime, code: str) -> str:

@@ -23,7 +23,8 @@ FETCHED = 100_000
 
 @dataclass(frozen=True)
 class Counters:
-    """``refused`` of the removed must not be there any more, whatever the segment says."""
+    """``refused`` of the removed must not be there any more, whatever the segment says;
+    ``without_consent`` are members that were not looked at for want of it."""
 
     queried: int = 0
     added: int = 0
@@ -33,6 +34,7 @@ class Counters:
     invalid: int = 0
     refused: int = 0
     standing: int = 0
+    without_consent: int = 0
 
     def row(self) -> dict[str, int]:
         """The columns of ``audience_runs``."""
@@ -71,9 +73,16 @@ def compare(
     found = connection.execute(
         f"select count(*) filter (where change = '{REMOVED}' and not is_allowed) from {CHANGES}"
     ).fetchone()
-    assert found is not None
+    refused = connection.execute(
+        f"select count(*) from {members} where contact_id not in (select contact_id from {allowed})"
+    ).fetchone()
+    assert found is not None and refused is not None
     return Counters(
-        queried=sum(counted.values()), refused=found[0], standing=standing.num_rows, **counted
+        queried=sum(counted.values()),
+        refused=found[0],
+        standing=standing.num_rows,
+        without_consent=refused[0],
+        **counted,
     )
 
 

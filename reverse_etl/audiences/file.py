@@ -119,7 +119,7 @@ def _sftp(values: dict[str, str]) -> Iterator[tuple[SFTPClient, str]]:
     name = host if port == 22 else f"[{host}]:{port}"
     try:
         entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {values[HOST_KEY]}")
-    except (paramiko.SSHException, ValueError):
+    except (paramiko.SSHException, paramiko.hostkeys.InvalidHostKey, ValueError):
         entry = None
     if entry is None or entry.key is None:
         raise Paused("host_key", f"{HOST_KEY} is no public key")

@@ -19,6 +19,7 @@ from reverse_etl.audiences.model import (
     Item,
     Outcome,
     Paused,
+    RowsRefused,
     Unavailable,
 )
 from reverse_etl.audiences.transport import Answer, Api
@@ -144,7 +145,7 @@ def _token(given: str, api: Api) -> str:
         raise Paused("credentials", f"{KEY} is no service account's key") from None
     try:
         credentials.refresh(_sending(api))
-    except (GoogleAuthError, ValueError) as error:
+    except (RowsRefused, GoogleAuthError, ValueError) as error:
         raise Paused("credentials", f"no access token ({type(error).__name__})") from None
     return str(credentials.token)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import hubspot
 import urllib3
@@ -24,6 +25,8 @@ class _Pool:
 
     def request(self, method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
         body = options.get("body") or b""
+        if options.get("fields"):  # of the query, as the client has them
+            url += ("&" if "?" in url else "?") + urlencode(options["fields"])
         answer = self._api.ask(
             method,
             url,
