@@ -96,7 +96,7 @@ def _prepare(
     connection.execute(
         f"""
         create or replace table audience_wanted as
-        select *, left(sha256(coalesce(identifiers, '') || attributes), 32) as payload_hash
+        select *, md5(coalesce(identifiers, '') || attributes) as payload_hash
         from (
             select
                 contact_id, coalesce(attributes, '{{}}') as attributes,

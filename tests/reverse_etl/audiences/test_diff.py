@@ -26,7 +26,7 @@ def hash_of(email: str | None) -> str:
 
     fits = email is not None and " " not in email
     identifiers = json.dumps({"email": [email]}, separators=(",", ":")) if fits else ""
-    return hashlib.sha256(f"{identifiers}{{}}".encode()).hexdigest()[:32]
+    return hashlib.md5(f"{identifiers}{{}}".encode()).hexdigest()
 
 
 def row_of(key: int, email: str | None, state: str) -> dict[str, Any]:

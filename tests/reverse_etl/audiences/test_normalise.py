@@ -70,6 +70,18 @@ def test_what_is_no_number_is_not_sent(normaliser: Normaliser, value: str | None
     assert made(normaliser, "phone", value) is None
 
 
+def test_what_meta_strips() -> None:
+    ends = "\x00 .\t\r\n\x0b"
+    assert made(META, "email", f"{ends}Jane.Doe@Example.com{ends}") == digest_of(
+        "jane.doe@example.com"
+    )
+
+
+@pytest.mark.parametrize("normaliser", [GOOGLE, META, HASHED, PLAIN])
+def test_a_number_as_people_write_it(normaliser: Normaliser) -> None:
+    assert made(normaliser, "phone", "+33 (6) 12-34.56/78") == made(normaliser, "phone", NUMBER)
+
+
 def test_linkedin_takes_no_number() -> None:
     with pytest.raises(ValueError, match="takes no phone"):
         LINKEDIN.sql("phone", "x")
