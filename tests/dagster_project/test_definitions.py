@@ -41,6 +41,7 @@ ORDER = [
     "experiments",
     "activation",
     "published",
+    "audiences",
 ]
 
 MARTS = [
@@ -79,6 +80,8 @@ MARTS = [
     "template_versions",
     "experiment_assignments",
     "experiment_results",
+    "audience_syncs",
+    "audience_runs",
 ]
 
 
@@ -155,7 +158,7 @@ def test_every_mart_tests_its_key(manifest: Manifest) -> None:
 
 def test_jobs_schedules_and_sensor(definitions: Definitions) -> None:
     repository = definitions.get_repository_def()
-    assert {"refresh", "nightly", "campaigns"} <= set(repository.job_names)
+    assert {"refresh", "nightly", "campaigns", "audiences"} <= set(repository.job_names)
     assert {s.cron_schedule for s in repository.schedule_defs} == {"*/5 * * * *", "0 2 * * *"}
     assert sorted(s.name for s in repository.sensor_defs) == ["alerts", "landing_folder"]
 
