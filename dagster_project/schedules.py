@@ -1,10 +1,10 @@
-"""When runs start by themselves. Both are off until an operator turns them on in the UI."""
+"""When runs start by themselves. All are off until an operator turns them on in the UI."""
 
 from __future__ import annotations
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
-from dagster_project.jobs import nightly, refresh
+from dagster_project.jobs import audiences, nightly, refresh
 
 schedules = [
     ScheduleDefinition(
@@ -20,5 +20,12 @@ schedules = [
         cron_schedule="0 2 * * *",
         default_status=DefaultScheduleStatus.STOPPED,
         description="The nightly run, at 02:00 UTC.",
+    ),
+    ScheduleDefinition(
+        name="audiences_hourly",
+        job=audiences,
+        cron_schedule="30 * * * *",
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="Brings live audiences and the CRM to what was last published.",
     ),
 ]

@@ -119,7 +119,7 @@ def _desk() -> Any:
 def _show(out: Console, reports: list[Any]) -> None:
     from workspace.ledger.schema import AUDIENCE_COUNTERS
 
-    listing = table("audience", *AUDIENCE_COUNTERS, "taken", "failed", "no consent")
+    listing = table("audience", *AUDIENCE_COUNTERS, "taken", "failed")
     listing.columns[0].no_wrap = True
     before = None
     for report in reports:
@@ -132,9 +132,11 @@ def _show(out: Console, reports: list[Any]) -> None:
             *(number(counters.row()[name]) for name in AUDIENCE_COUNTERS),
             number(report.delivered),
             number(report.failed),
-            number(counters.without_consent),
         )
     out.print(listing)
     for report in reports:
         told = f"{report.place.audience}: {report.status}"
-        out.print(escape(f"{told}: {report.reason}" if report.reason else told), highlight=False)
+        told += f": {report.reason}" if report.reason else ""
+        if report.counters.without_consent:
+            told += f"; {report.counters.without_consent:,} without consent are left out"
+        out.print(escape(told), highlight=False)

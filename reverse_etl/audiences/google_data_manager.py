@@ -7,6 +7,7 @@ Consent goes with each member: whoever is sent has granted both uses.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +31,8 @@ LOGIN = "MARKETING_GOOGLE_DATA_MANAGER_LOGIN"
 SCOPE = "https://www.googleapis.com/auth/datamanager"
 #: A member may have so many identifiers.
 MOST_IDENTIFIERS = 10
+#: A token is good for an hour.
+TOKEN_SECONDS = 3000.0
 _NAMES = {"email": "emailAddress", "phone": "phoneNumber"}
 _ENDED = {"SUCCESS": CONFIRMED, "PARTIAL_SUCCESS": CONFIRMED, "FAILED": FAILED, "FAILURE": FAILED}
 
@@ -54,7 +57,7 @@ class GoogleDataManager:
 
     def __init__(self, api: Api, values: dict[str, str]) -> None:
         self._api, self._values = api, values
-        self._token: str | None = None
+        self._token, self._fetched = "", float("-inf")
         api.explain = _explain
 
     def add(self, items: Sequence[Item], list_id: str | None) -> dict[str, Outcome]:
@@ -68,7 +71,8 @@ class GoogleDataManager:
     def poll(self, batch_id: str) -> Outcome | None:
         query = urlencode({"requestId": batch_id})
         answer = self._api.ask("GET", f"/v1/requestStatus:retrieve?{query}", headers=self._auth())
-        parts = answer.value.get("requestStatusPerDestination") or []
+        told = answer.value if isinstance(answer.value, dict) else {}
+        parts = told.get("requestStatusPerDestination") or []
         if not parts:
             return None
         status = parts[0].get("requestStatus")
@@ -106,8 +110,8 @@ class GoogleDataManager:
         return {item.contact_id: outcome for item in items}
 
     def _auth(self) -> dict[str, str]:
-        if self._token is None:
-            self._token = _token(self._values[KEY], self._api)
+        if time.monotonic() - self._fetched >= TOKEN_SECONDS:
+            self._token, self._fetched = _token(self._values[KEY], self._api), time.monotonic()
         return {"Authorization": f"Bearer {self._token}"}
 
 
@@ -131,7 +135,7 @@ def _explain(answer: Answer) -> Fault | None:
 
 
 def _token(given: str, api: Api) -> str:
-    """An access token of the service account, good for an hour."""
+    """An access token of the service account."""
     from google.auth.exceptions import GoogleAuthError
     from google.oauth2.service_account import Credentials
 

@@ -159,7 +159,11 @@ def test_every_mart_tests_its_key(manifest: Manifest) -> None:
 def test_jobs_schedules_and_sensor(definitions: Definitions) -> None:
     repository = definitions.get_repository_def()
     assert {"refresh", "nightly", "campaigns", "audiences"} <= set(repository.job_names)
-    assert {s.cron_schedule for s in repository.schedule_defs} == {"*/5 * * * *", "0 2 * * *"}
+    assert {s.cron_schedule for s in repository.schedule_defs} == {
+        "*/5 * * * *",
+        "0 2 * * *",
+        "30 * * * *",
+    }
     assert sorted(s.name for s in repository.sensor_defs) == ["alerts", "landing_folder"]
 
 

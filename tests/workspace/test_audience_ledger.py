@@ -118,20 +118,16 @@ def test_the_lake_gets_each_state_once_and_no_identifier(tmp_path: Path, ledger:
     assert audiences.export(ledger, lake) == 1
     assert audiences.export(ledger, lake) == 0
     settle(ledger, ADD, "confirmed", "a")
-    run = dict.fromkeys(schema.AUDIENCE_COUNTERS, 0)
-    audiences.record_run(
-        ledger,
-        {
-            "sync_id": "s", "destination": "meta", "audience": "spring", "status": "done",
-            "reason": None, **run, "delivered": 0, "failed": 0, "as_of": AT, "started_at": AT,
-            "finished_at": AT,
-        },
-    )  # fmt: skip
+    sync = {"sync_id": "s", "destination": "meta", "audience": "spring", "status": "done"}
+    counts = dict.fromkeys((*schema.AUDIENCE_COUNTERS, "delivered", "failed"), 0)
+    times = {"as_of": AT - timedelta(days=9), "started_at": AT, "finished_at": AT}
+    audiences.record_run(ledger, {**sync, **counts, **times, "reason": None})
     assert audiences.export(ledger, lake) == 2
     rows = lake.read(audiences.STREAM).to_pylist()
     assert [one["state"] for one in rows] == ["due", "confirmed"]
     assert "secret" not in str(rows)
-    assert lake.read(audiences.RUNS).num_rows == 1
+    (run,) = lake.read(audiences.RUNS).to_pylist()
+    assert run["known_at"] == AT - timedelta(days=9), "a sync is known from where it looked"
 
 
 def test_an_action_is_planned_once_and_ends(tmp_path: Path, ledger: Ledger) -> None:

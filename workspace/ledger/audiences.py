@@ -297,9 +297,17 @@ def record_run(ledger: Ledger, row: Mapping[str, Any]) -> None:
 
 def export(ledger: Ledger, lake: Lake) -> int:
     """Commit what is new since the last export, without identifiers; returns how many rows."""
-    return export_changes(
-        ledger, lake, STREAM, _TABLE, ("destination", "audience", "contact_id"), "updated_at"
-    ) + export_changes(ledger, lake, RUNS, schema.audience_runs, ("sync_id",), "finished_at")
+    members = ("destination", "audience", "contact_id")
+    return export_changes(ledger, lake, STREAM, _TABLE, members, "updated_at") + export_changes(
+        # A sync is known from the moment it looked from; its times are the machine's.
+        ledger,
+        lake,
+        RUNS,
+        schema.audience_runs,
+        ("sync_id",),
+        "finished_at",
+        "as_of",
+    )
 
 
 def _of(place: Place) -> tuple[sa.ColumnElement[bool], ...]:

@@ -21,12 +21,18 @@ _OURS = ("sequence", "known_at")
 
 
 def export_changes(
-    ledger: Ledger, lake: Lake, name: str, table: sa.Table, key: Sequence[str], changed_at: str
+    ledger: Ledger,
+    lake: Lake,
+    name: str,
+    table: sa.Table,
+    key: Sequence[str],
+    changed_at: str,
+    known_at: str | None = None,
 ) -> int:
     """Commit the rows of ``table`` that changed since the lake last knew them; how many.
 
     The stream ``name`` has columns of the table, ``sequence`` (which export it was) and
-    ``known_at``, which is ``changed_at``.
+    ``known_at``, which is ``changed_at`` unless another column is named.
     """
     schema = STREAMS[name].schema
     state = ("state",) if "state" in schema.names else ()
@@ -41,7 +47,7 @@ def export_changes(
     sequence = len(lake.entries(name)) + 1
     with ledger.reading() as connection:
         rows = [
-            {**row, "sequence": sequence, "known_at": row[changed_at]}
+            {**row, "sequence": sequence, "known_at": row[known_at or changed_at]}
             for row in connection.execute(query).mappings()
             if tuple(row[column] for column in identity) not in known
         ]
