@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from workspace.lake import Lake
@@ -28,7 +29,8 @@ DUE, SENT, CONFIRMED, FAILED = "due", "sent", "confirmed", "failed"
 Identifiers = Mapping[str, Sequence[str]]
 
 _TABLE = schema.audience_syncs
-_FETCHED = 50_000
+#: Rows whose lines the database puts together at once.
+_LINES = 50_000
 #: Columns of :func:`standing`.
 STANDING = pa.schema(
     [
@@ -97,25 +99,36 @@ def standing(ledger: Ledger, place: Place) -> pa.Table:
     contact_id, payload_hash, is_current (it was taken as it is), has_joined (it was once),
     remove_due."""
     t = _TABLE.c
-    query = sa.select(
-        t.contact_id,
-        t.payload_hash,
-        sa.case((sa.and_(t.operation == ADD, t.state.in_((SENT, CONFIRMED))), 1), else_=0),
-        sa.case((t.joined_at.is_not(None), 1), else_=0),
-        sa.case((t.operation == REMOVE, 1), else_=0),
-    ).where(*_of(place), sa.not_(sa.and_(t.operation == REMOVE, t.state.in_((SENT, CONFIRMED)))))
-    parts = []
+    is_current = sa.and_(t.operation == ADD, t.state.in_((SENT, CONFIRMED)))
+    flags = [is_current, t.joined_at.is_not(None), t.operation == REMOVE]
+    line = sa.literal("", sa.Text)
+    for flag in flags:
+        line += sa.case((flag, "1"), else_="0")
+    # The database puts the lines together: a row of its own for each would take three times as
+    # long as all the rest.
+    line += t.payload_hash + "|" + t.contact_id
+    query = (
+        sa.select(sa.func.aggregate_strings(line, "\n"))
+        .where(*_of(place), sa.not_(sa.and_(t.operation == REMOVE, t.state.in_((SENT, CONFIRMED)))))
+        .group_by(t.sync_row_id // sa.literal_column(str(_LINES), sa.Integer))
+    )
     with ledger.reading() as connection:
-        text = query.compile(connection, compile_kwargs={"literal_binds": True})
-        # The driver's own tuples: a million rows are read in a fifth of the time.
-        cursor = connection.connection.cursor()
-        cursor.execute(str(text))
-        while rows := cursor.fetchmany(_FETCHED):
-            ids, hashes, *flags = zip(*rows, strict=True)
-            columns = [pa.array(ids), pa.array(hashes)]
-            columns += [pa.array(flag, pa.int8()).cast(pa.bool_()) for flag in flags]
-            parts.append(pa.RecordBatch.from_arrays(columns, schema=STANDING))
+        parts = [_parsed(text) for text in connection.execute(query).scalars()]
     return pa.Table.from_batches(parts, STANDING)
+
+
+def _parsed(text: str) -> pa.RecordBatch:
+    lines = pc.split_pattern(pa.array([text]), "\n").flatten()
+    both = pc.split_pattern(lines, "|", max_splits=1).flatten()
+    first, ids = both.take(_every(len(lines), 0)), both.take(_every(len(lines), 1))
+    flags = [pc.equal(pc.utf8_slice_codeunits(first, n, n + 1), "1") for n in range(3)]
+    columns = [ids, pc.utf8_slice_codeunits(first, 3), *flags]
+    return pa.RecordBatch.from_arrays(columns, schema=STANDING)
+
+
+def _every(count: int, start: int) -> pa.Array:
+    """Every second place."""
+    return pa.array(range(start, 2 * count, 2), pa.int32())
 
 
 def held(ledger: Ledger, place: Place, contact_ids: Sequence[str]) -> dict[str, Held]:
