@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from interfaces import (
     attribution,
+    audiences,
     campaigns,
     experiments,
     identity,
@@ -365,6 +366,7 @@ app.add_typer(
 )
 app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
+app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
