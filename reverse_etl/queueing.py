@@ -312,6 +312,7 @@ def _sealed(
         str(request.values["message.unsubscribe_url"]) if may_leave else None,
         row["is_tracked"],
         {"template": row["template"], "source": f"{row['source_kind']}:{row['source_key']}"},
+        row["sent_from"],
     )
 
 

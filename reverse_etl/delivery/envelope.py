@@ -6,7 +6,7 @@ They are canonical JSON, written once when the message is queued; every attempt 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -29,9 +29,10 @@ def seal(
     unsubscribe_url: str | None,
     track_opens: bool,
     labels: Mapping[str, str],
+    composed_at: datetime,
 ) -> bytes:
-    """The payload of a message. ``unsubscribe_url``: where one click ends it (RFC 8058), None for
-    what cannot be unsubscribed from."""
+    """The payload of a message. ``composed_at`` (naive UTC) is its date; ``unsubscribe_url`` where
+    one click ends it (RFC 8058), None for what cannot be unsubscribed from."""
     address = {
         "email": sender.from_email or sender.reply_to,
         "sms": sender.sms_from or "",
@@ -44,6 +45,7 @@ def seal(
     }
     if rendered.channel == "email":
         kept["reply_to"] = sender.reply_to
+        kept["composed_at"] = composed_at.replace(microsecond=0).isoformat()
         kept["track_opens"] = track_opens
         if unsubscribe_url:
             kept["headers"] = [
@@ -101,4 +103,5 @@ def open_for(message: Due, capabilities: Capabilities) -> Outgoing:
         track_opens=kept.get("track_opens", False) and capabilities.track_opens,
         labels=kept.get("labels", {}),
         is_test=message.is_test,
+        composed_at=datetime.fromisoformat(kept["composed_at"]) if "composed_at" in kept else None,
     )

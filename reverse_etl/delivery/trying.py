@@ -102,6 +102,7 @@ def queue_tests(
             str(made_up.get("message.unsubscribe_url") or "https://preview.invalid/unsubscribe"),
             False,
             {"template": part.template, "source": f"test:{key}"},
+            at,
         )
         for address in to:
             kind = "email" if normalise_email(address) else "phone"
