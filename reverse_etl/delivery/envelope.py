@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from reverse_etl.content.library import Rendered, Request
+from reverse_etl.delivery import devices
 from reverse_etl.delivery.protocol import Capabilities, Outgoing
 from workspace.definitions.templates import Sender
 from workspace.ledger.outbox import Due
@@ -85,10 +86,13 @@ def open_for(message: Due, capabilities: Capabilities) -> Outgoing:
     if message.payload is None or message.destination is None:
         raise ValueError("nothing is left of it")
     kept = _DECODE(message.payload)
+    destination = message.destination
+    if message.channel == "push":
+        destination = devices.part(destination, capabilities.addressed_by)
     return Outgoing(
         message_id=message.message_id,
         channel=message.channel,
-        destination=message.destination,
+        destination=destination,
         content=kept["content"],
         sender=kept.get("sender", ""),
         sender_name=kept.get("sender_name", ""),
