@@ -97,7 +97,7 @@ def _next_day(chosen: Settings) -> None:
     sending.show(out, day.delivered)
     for provider, count in sorted(day.reports.items()):
         out.print(f"{provider} reported back in {count:,} webhooks", highlight=False)
-    out.print(f"the world goes on to {next_day.advance(chosen)}", highlight=False)
+    out.print(f"the world goes on to {day.present}", highlight=False)
     _run(chosen, as_of=None, select=None)
     report.show_deliveries(out, chosen.paths)
 

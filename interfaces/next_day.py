@@ -27,15 +27,18 @@ from workspace.settings import Settings, exported
 REPORTING = ("sendgrid", "twilio", "telnyx", "onesignal")
 OTHERS = ("ses", "fcm")
 DAY = timedelta(days=1)
+#: When messages of the day are sent: late, so that most of it is due, and early enough to be read.
+HOUR = timedelta(hours=20)
 
 
 @dataclass(frozen=True)
 class Day:
-    """``delivered`` is what the sender says it did; ``reports`` counts webhooks by provider."""
+    """``delivered`` is what the sender says it did; ``reports`` counts webhooks by provider;
+    ``present`` is where the world stands now."""
 
     delivered: Any
     reports: dict[str, int]
-    unproven: int
+    present: str
 
 
 def is_demo(settings: Settings) -> bool:
@@ -43,37 +46,33 @@ def is_demo(settings: Settings) -> bool:
 
 
 def send(settings: Settings, definitions: Any) -> Day:
-    """Send what is due, and bring the stand-ins' reports to landing.
+    """Send what is due in the evening, bring the stand-ins' reports to landing, and move the
+    world's present to the end of the day.
 
     Raises what `reverse_etl.delivery.service.deliver` raises.
     """
     from dagster_project.delivering import desk as open_desk
     from reverse_etl.delivery.service import deliver
 
+    evening = settings.present() + HOUR
     with ExitStack() as stack:
         desks: dict[str, tuple[ModuleType, Desk]] = {}
         variables = {"MARKETING_STAND_INS": "on"}
         for name in (*REPORTING, *OTHERS):
-            standin, its = load(name), Desk(clock=settings.present)
+            standin, its = load(name), Desk(clock=lambda: evening)
             address = stack.enter_context(serving(standin.app(its)))
             desks[name] = standin, its
             variables |= standin.environment(address)
         stack.enter_context(exported(**variables))
-        with open_desk(settings, definitions) as at_hand:
+        with open_desk(settings, definitions, present=evening) as at_hand:
             delivered = deliver(at_hand)
+        present = clock.iso(settings.present() + DAY)
+        durable.write(settings.paths.default_as_of, present.encode())
         reports = _report(settings, {name: desks[name] for name in REPORTING})
         with open_desk(settings, definitions) as at_hand:
             at_hand.tail()
             at_hand.export()
-    taken = sum(its.count for _, its in desks.values())
-    return Day(delivered, reports, taken - delivered.report.outcomes["accepted"])
-
-
-def advance(settings: Settings) -> str:
-    """Move the world's present a day on; gives it."""
-    present = clock.iso(settings.present() + DAY)
-    durable.write(settings.paths.default_as_of, present.encode())
-    return present
+    return Day(delivered, reports, present)
 
 
 def _report(settings: Settings, desks: dict[str, tuple[ModuleType, Desk]]) -> dict[str, int]:

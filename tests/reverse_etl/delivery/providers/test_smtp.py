@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -171,6 +173,25 @@ def test_a_refusal_closes_the_connection_it_came_on() -> None:
         kinds = [Kind.ACCEPTED, Kind.INVALID, Kind.ACCEPTED, Kind.REJECTED, Kind.ACCEPTED]
         assert [one.kind for one in found] == kinds
         assert found[1].code == "550 5.1.1" and found[3].code == "554 5.7.1"
+
+
+def test_a_sender_that_is_stopped_leaves_no_half_finished_transaction_behind() -> None:
+    async def stopped(provider: Provider) -> tuple[bool, Outcome]:
+        first, second = SMTP.message(1), SMTP.message(2)
+        sending = asyncio.create_task(provider.send([Item(first, provider.item(first))]))
+        while not lane.desk.posts:
+            await asyncio.sleep(0.01)
+        sending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sending
+        kept = bool(provider._idle)  # type: ignore[attr-defined]
+        (after,) = await provider.send([Item(second, provider.item(second))])
+        return kept, after
+
+    with server() as lane:
+        lane.desk.order(Trouble.HANG)
+        kept, after = lane.ask(stopped)
+        assert not kept and after.kind is Kind.ACCEPTED
 
 
 def test_the_bytes_arrive_as_they_were_made() -> None:
