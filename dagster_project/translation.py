@@ -41,7 +41,6 @@ MADE_BY_RUNS = {
     "message_intents": "journeys",
     "message_decisions": "journeys",
     "message_states": "journeys",
-    "message_attempts": "journeys",
     "experiment_looks": "experiments",
     "run_log": "activation",
 }

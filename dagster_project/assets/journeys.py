@@ -17,7 +17,7 @@ from dagster import (
 from dagster_project.assets.lake import stream_key
 from dagster_project.resources import WorkspaceResource
 from workspace import warehouse
-from workspace.ledger import attempts, outbox
+from workspace.ledger import outbox
 from workspace.streams import STREAMS
 
 STEPS = "journey_steps"
@@ -135,7 +135,6 @@ _MESSAGES = (
     "message_intents",
     "message_decisions",
     "message_states",
-    "message_attempts",
 )
 
 
@@ -185,7 +184,6 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
                     run.as_of,
                     run.definitions.verticals.reporting.time_zone,
                 )
-            attempts.export(run.ledger, run.lake)
             step.rows = done.queued
         for name in _MESSAGES:
             warehouse.show(connection, run.lake, name, run.as_of)

@@ -28,7 +28,8 @@ from ingestion.contracts import STREAMS_OF
 from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
 from workspace.definitions import Definitions
-from workspace.ledger import consent
+from workspace.lake import Lake
+from workspace.ledger import Ledger, attempts, consent
 from workspace.streams import STREAMS
 
 SUITE = "batches_pass_their_suite"
@@ -79,7 +80,8 @@ def build_lake_assets() -> list[AssetsDefinition]:
             "campaign_versions", _store_campaigns, lambda given: len(given.campaigns.campaigns)
         ),
         templates,
-        consent_events,
+        _exported(consent.STREAM, consent.export),
+        _exported(attempts.STREAM, attempts.export),
         run_context,
     ]
 
@@ -263,19 +265,24 @@ def _store_campaigns(run: RunState) -> list[str]:
     return versions.store(run.definitions.campaigns, run.lake, run.as_of)
 
 
-@asset(
-    key=stream_key(consent.STREAM),
-    group_name="lake",
-    kinds={"parquet"},
-    owners=["team:data"],
-    description=STREAMS[consent.STREAM].description,
-)
-def consent_events(workspace: WorkspaceResource) -> MaterializeResult:
-    run = workspace.run
-    with run.step("export_consent_events") as step:
-        step.rows = 0 if run.is_past else consent.export(run.ledger, run.lake)
-    latest = run.lake.latest(consent.STREAM, "known_at")
-    return MaterializeResult(metadata=_stream_metadata(run, consent.STREAM, [], latest))
+def _exported(stream: str, export: Callable[[Ledger, Lake], int]) -> AssetsDefinition:
+    """What the ledger has learnt between runs."""
+
+    @asset(
+        key=stream_key(stream),
+        group_name="lake",
+        kinds={"parquet"},
+        owners=["team:data"],
+        description=STREAMS[stream].description,
+    )
+    def exported(workspace: WorkspaceResource) -> MaterializeResult:
+        run = workspace.run
+        with run.step(f"export_{stream}") as step:
+            step.rows = 0 if run.is_past else export(run.ledger, run.lake)
+        latest = run.lake.latest(stream, "known_at")
+        return MaterializeResult(metadata=_stream_metadata(run, stream, [], latest))
+
+    return exported
 
 
 @multi_asset(

@@ -25,15 +25,18 @@ from workspace.ledger.outbox import Claim, Due
 LOOK_AGAIN = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Held:
-    """A claimed message: its attempt with a provider, and when the first one there began."""
+    """A claimed message: its attempt with a provider, and when the first one there began. ``call``
+    and ``answer_ms`` are of the request that it was part of."""
 
     due: Due
     provider: str
     item: Item
     attempt: int
     first_at: datetime
+    call: str | None = None
+    answer_ms: int | None = None
 
 
 @dataclass

@@ -73,7 +73,7 @@ async def reconcile(
     ]
     with ledger.writing() as connection:
         lease.check(connection)
-        found["accepted"] = outbox.prove(connection, proofs, "look-up", at)
+        found["accepted"] = outbox.prove(connection, proofs, outbox.LOOK_UP, at)
         found["given_up"] = outbox.give_up(connection, old, "never_heard_of", at)
     found["unknown"] = len(waiting) - found["accepted"] - found["given_up"]
     return found

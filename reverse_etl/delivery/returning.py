@@ -71,7 +71,7 @@ def take(ledger: Ledger, lake: Lake, at: datetime) -> Returned:
     proven = suppressed = 0
     for ids in _chunks(sorted(proofs)):
         with ledger.writing() as connection:
-            proven += outbox.prove(connection, {i: proofs[i] for i in ids}, "webhook", at)
+            proven += outbox.prove(connection, {i: proofs[i] for i in ids}, outbox.WEBHOOK, at)
     for some in _chunks(found):
         with ledger.writing() as connection:
             suppressed += record(connection, some, at)

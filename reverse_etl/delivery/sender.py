@@ -8,6 +8,7 @@ is found by the next one (`recover`).
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import Counter, deque
@@ -111,6 +112,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._calls = itertools.count(1)
         self._thread = ThreadPoolExecutor(1, "ledger")
 
     def stop(self) -> None:
@@ -230,7 +232,14 @@ class Sender:
             wait = max(lane.limiter.acquire(len(some)), lane.quiet_until - time.monotonic())
             if wait > 0:
                 await asyncio.sleep(wait)
-            outcomes = await lane.provider.send([held.item for held in some])
+            began = time.monotonic()
+            try:
+                outcomes = await lane.provider.send([held.item for held in some])
+            finally:
+                call = f"{self.claims.lease.epoch}-{next(self._calls)}"
+                took_ms = round((time.monotonic() - began) * 1000)
+                for held in some:
+                    held.call, held.answer_ms = call, took_ms
             if len(outcomes) != len(some):
                 raise RuntimeError(f"{lane.provider.name} answered for {len(outcomes)} messages")
         except asyncio.CancelledError:
@@ -276,7 +285,7 @@ class Sender:
                 self.lanes[held.provider].provider.capabilities.idempotent_for,
                 held.first_at,
                 at,
-            )
+            )._replace(call=held.call, answer_ms=held.answer_ms)
             for held, outcome in ended
         ]
         self.report.outcomes.update(outcome.kind.value for _, outcome in ended)

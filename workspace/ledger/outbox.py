@@ -29,6 +29,8 @@ MESSAGES, ATTEMPTS, PAYLOADS = schema.messages, schema.message_attempts, schema.
 AWAY = ("sending", "accepted", "unknown", "failed_unknown")
 #: States that nothing changes any more, but a late proof that an unknown one was sent.
 TERMINAL = ("blocked", "accepted", "failed", "failed_unknown")
+#: How a message was proven, in place of an answer's code.
+PROVEN = WEBHOOK, LOOK_UP = ("webhook", "look-up")
 _KEYS_A_QUERY = 10_000  # SQLite takes 32,766 parameters
 
 
@@ -84,7 +86,8 @@ class Settled(NamedTuple):
 
     ``result`` and ``code`` go on the attempt's record. ``state``: accepted, pending, failed or
     unknown; of a pending one ``due_at``, ``provider`` (None: to be chosen anew), ``is_pinned`` and
-    ``rung`` say how it goes on.
+    ``rung`` say how it goes on. ``call`` names the request that it was part of, ``answer_ms`` says
+    how long the answer to that took; None where none was made.
     """
 
     message_id: str
@@ -99,6 +102,8 @@ class Settled(NamedTuple):
     due_at: datetime | None = None
     is_pinned: bool = False
     rung: int = 0
+    call: str | None = None
+    answer_ms: int | None = None
 
 
 def due(
@@ -192,6 +197,8 @@ _END_ATTEMPT = (
         result=sa.bindparam("its_result"),
         provider_code=sa.bindparam("its_code"),
         provider_message_id=sa.bindparam("its_id"),
+        call=sa.bindparam("its_call"),
+        answer_ms=sa.bindparam("took_ms"),
     )
 )
 
@@ -265,6 +272,8 @@ def settle(connection: sa.Connection, ends: Sequence[Settled]) -> None:
                 "its_result": end.result,
                 "its_code": end.code[:64] or None,
                 "its_id": end.provider_message_id and end.provider_message_id[:200],
+                "its_call": end.call,
+                "took_ms": end.answer_ms,
             }
             for end in ends
         ],

@@ -217,6 +217,9 @@ message_attempts = sa.Table(
     sa.Column("result", sa.String(32)),
     sa.Column("provider_code", sa.String(64)),
     sa.Column("provider_message_id", sa.String(200)),
+    # The request that several messages may have shared, and how long its answer took.
+    sa.Column("call", sa.String(32)),
+    sa.Column("answer_ms", sa.BigInteger),
     sa.UniqueConstraint("message_id", "attempt"),
     sa.Index("ix_message_attempts_provider_message", "provider", "provider_message_id"),
     sa.Index("ix_message_attempts_started", "started_at"),

@@ -98,6 +98,7 @@ STREAMS: list[Stream] = [
             ("message_id", TEXT),
             ("attempt", INT),
             ("channel", TEXT),
+            ("destination_key", TEXT),
             ("provider", TEXT),
             ("lease_epoch", INT),
             ("request_hash", TEXT),
@@ -106,10 +107,12 @@ STREAMS: list[Stream] = [
             ("result", TEXT),
             ("provider_code", TEXT),
             ("provider_message_id", TEXT),
+            ("call", TEXT),  # attempts of one request share it
+            ("answer_ms", INT),
             ("is_test", BOOL),
             ("sequence", INT),
         ],
         "The ledger's attempts to send: one row per attempt and result that an export found.",
-        decided=True,
+        lineage=False,
     ),
 ]

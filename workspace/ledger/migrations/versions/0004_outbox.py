@@ -48,6 +48,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_message_payloads")),
     )
+    op.add_column("message_attempts", sa.Column("call", sa.String(length=32), nullable=True))
+    op.add_column("message_attempts", sa.Column("answer_ms", sa.BigInteger(), nullable=True))
     op.create_index(
         "ix_message_attempts_provider_message",
         "message_attempts",
