@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.content.clicks import Clicks
 from reverse_etl.content.library import Library, Rendered, Request
 from reverse_etl.content.occasions import occasions
 from reverse_etl.content.people import Person, people
@@ -36,7 +38,7 @@ TEMPLATE_GATE = "template"
 BATCH = messages.CHUNK_ROWS
 _NOBODY = Person("")
 _NOTHING: dict[str, Primitive] = {}
-#: The purpose without which opens are not tracked.
+#: The purpose without which neither opens nor clicks are tracked.
 TRACKING = "email_tracking"
 _ADDRESSES = {"email": "email_key", "sms": "phone_key", "push": "push_key"}
 
@@ -226,6 +228,7 @@ def _render(
         if not isinstance(answer, Rendered):
             blocked.append((row["intent_id"], answer.field or answer.reason))
             continue
+        clicks = _clicks(library, row)
         made.append(
             Message(
                 message_id=row["intent_id"],
@@ -242,8 +245,8 @@ def _render(
                 priority=row["priority"] or 0,
                 not_after=row["not_after"],
                 destination=_destination(row),
-                payload=_sealed(library, caps, row, request, answer),
-                inputs=envelope.inputs(request),
+                payload=_sealed(library, keyring, caps, row, request, answer, clicks),
+                inputs=envelope.inputs(request, clicks),
                 country=row["country"],
                 time_zone=row["time_zone"],
                 consent_seen=consent_seen,
@@ -264,8 +267,7 @@ def _request(
     person: Person,
     said: dict[str, Primitive],
 ) -> Request:
-    vertical = library.entries[row["template"]].template.vertical
-    site = library.senders[vertical].website_url.rstrip("/")
+    site = _site(library, row)
     token = f"{row['intent_id']}.{keyring.signature(row['intent_id'])}"
     values = {
         **person.values,
@@ -278,8 +280,26 @@ def _request(
     return Request(row["template"], row["channel"], person.language, values, person.segments)
 
 
+def _site(library: Library, row: dict[str, Any]) -> str:
+    vertical = library.entries[row["template"]].template.vertical
+    return library.senders[vertical].website_url.rstrip("/")
+
+
+def _clicks(library: Library, row: dict[str, Any]) -> Clicks | None:
+    """How clicks are seen, where the person lets us."""
+    if row["channel"] != "email" or not row["is_tracked"]:
+        return None
+    return Clicks(row["intent_id"], row["email_key"], _site(library, row))
+
+
 def _sealed(
-    library: Library, caps: Caps, row: dict[str, Any], request: Request, answer: Rendered
+    library: Library,
+    keyring: Keyring,
+    caps: Caps,
+    row: dict[str, Any],
+    request: Request,
+    answer: Rendered,
+    clicks: Clicks | None,
 ) -> bytes:
     kind = caps.classes.get(row["message_class"])
     may_leave = kind is None or "unsubscribed" not in kind.skips
@@ -289,6 +309,7 @@ def _sealed(
         str(request.values["message.unsubscribe_url"]) if may_leave else None,
         row["is_tracked"],
         {"template": row["template"], "source": f"{row['source_kind']}:{row['source_key']}"},
+        partial(clicks.lead, keyring) if clicks else None,
     )
 
 
