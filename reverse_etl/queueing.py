@@ -24,6 +24,7 @@ from reverse_etl.content.occasions import occasions
 from reverse_etl.content.people import Person, people
 from reverse_etl.content.values import Primitive
 from reverse_etl.delivery import envelope
+from reverse_etl.delivery.seeing import TRACKING
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import DECISIONS, decide
 from reverse_etl.publish import dicts
@@ -38,8 +39,6 @@ TEMPLATE_GATE = "template"
 BATCH = messages.CHUNK_ROWS
 _NOBODY = Person("")
 _NOTHING: dict[str, Primitive] = {}
-#: The purpose without which neither opens nor clicks are tracked.
-TRACKING = "email_tracking"
 _ADDRESSES = {"email": "email_key", "sms": "phone_key", "push": "push_key"}
 
 

@@ -270,6 +270,8 @@ BAD_CELLS = [
     ("ad_spend", "spend_on", "287168-01-01", "time_range"),
     ("ad_spend", "spend_on", "2026-06-03", "time_range"),
     ("ad_spend", "spend_on", "1899-12-31", "time_range"),
+    ("delivery_events", "email_key", "jane@x.example", "not_a_key"),
+    ("delivery_events", "email_key", "AB" * 16, "not_a_key"),
     ("costs", "cost_month", "2026-01-02", "not_a_time"),
     ("costs", "cost_month", "2200-02", "time_range"),
     ("costs", "cost_class", "fun", "unknown_value"),
