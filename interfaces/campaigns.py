@@ -50,15 +50,13 @@ def commands(
                 rows = dicts(connection, "select * from marts.campaigns order by campaign")
         except NothingPublished as error:
             return refuse(str(error))
-        shown = table(
-            "campaign", "", "launches", "contacts", "sent", "underway", "waiting", "not sent", ""
-        )
+        counted = ("launches", "contacts", "sent", "underway", "unknown", "waiting")
+        shown = table("campaign", "", *counted, "not sent", "")
         for row in rows:
-            counts = (row[name] for name in ("launches", "contacts", "sent", "underway", "waiting"))
             shown.add_row(
                 row["campaign"],
                 row["campaign_kind"],
-                *(number(count) for count in counts),
+                *(number(row[name]) for name in counted),
                 number(row["not_sent"] - row["waiting"]),
                 "" if row["status"] == "active" else row["status"],
             )

@@ -8,7 +8,7 @@ next: decisions are told once, and the queue knows what it holds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -28,6 +28,7 @@ from reverse_etl.delivery.seeing import TRACKING
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import DECISIONS, decide
 from reverse_etl.publish import dicts
+from workspace.definitions.campaigns import Ramp
 from workspace.definitions.caps import Caps
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
@@ -60,10 +61,11 @@ def queue(
     keyring: Keyring,
     as_of: datetime,
     time_zone: str,
+    ramps: Mapping[str, Ramp] | None = None,
 ) -> Queued:
     """Decide what is pending, render what passed and put it into the outbox.
 
-    ``connection`` sees the schemas ``marts`` and ``pii``.
+    ``connection`` sees the schemas ``marts`` and ``pii``; ``ramps`` are those of campaigns.
     """
     messages.export(ledger, lake)
     seen = consent.latest(ledger)
@@ -99,7 +101,7 @@ def queue(
     queued = refused = 0
     for start in range(0, len(ready), BATCH):
         rows = ready[start : start + BATCH]
-        made, blocked = _render(library, keyring, caps, rows, persons, said, seen)
+        made, blocked = _render(library, keyring, caps, rows, persons, said, seen, ramps or {})
         done = messages.enqueue(ledger, made, as_of)
         queued, refused = queued + len(done.new), refused + len(blocked)
         new = pc.is_in(decided["intent_id"], pa.array(done.new, pa.string()))
@@ -217,6 +219,7 @@ def _render(
     persons: dict[str, Person],
     said: dict[str, dict[str, Primitive]],
     consent_seen: int,
+    ramps: Mapping[str, Ramp],
 ) -> tuple[list[Message], list[tuple[str, str]]]:
     requests = [
         _request(library, keyring, row, persons[row["contact_id"]], said.get(row["intent_id"], {}))
@@ -249,6 +252,7 @@ def _render(
                 country=row["country"],
                 time_zone=row["time_zone"],
                 consent_seen=consent_seen,
+                ramp_step=_ramp_step(row, ramps),
                 template=row["template"],
                 template_version=answer.template_version,
                 consent_evidence_id=row["consent_evidence_id"],
@@ -310,6 +314,11 @@ def _sealed(
         {"template": row["template"], "source": f"{row['source_kind']}:{row['source_key']}"},
         partial(clicks.lead, keyring) if clicks else None,
     )
+
+
+def _ramp_step(row: dict[str, Any], ramps: Mapping[str, Ramp]) -> int | None:
+    ramp = ramps.get(row["source_key"]) if row["source_kind"] == "campaign" else None
+    return ramp.step_of(row["intent_id"]) if ramp else None
 
 
 def _destination(row: dict[str, Any]) -> str:

@@ -29,12 +29,13 @@ PEPPER = "a pepper for tests only"
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tests see their own settings, never the developer's."""
     for name in [name for name in os.environ if name.startswith("MARKETING_")]:
         if name not in ("MARKETING_TORTURE", "MARKETING_TEST_DATA"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MARKETING_PEPPER", PEPPER)
+    monkeypatch.setenv("MARKETING_WITNESS", str(tmp_path / "witness"))
 
 
 @pytest.fixture

@@ -160,6 +160,7 @@ _MESSAGES = (
 def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     from reverse_etl import queueing
     from reverse_etl.content.library import Library
+    from reverse_etl.delivery.service import ramps_of
     from reverse_etl.experiments import in_journeys
     from reverse_etl.journeys import intents, running
 
@@ -183,6 +184,7 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
                     run.settings.keyring,
                     run.as_of,
                     run.definitions.verticals.reporting.time_zone,
+                    ramps_of(run.definitions),
                 )
             step.rows = done.queued
         for name in _MESSAGES:

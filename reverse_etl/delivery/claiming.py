@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from reverse_etl.delivery import envelope
+from reverse_etl.delivery import envelope, ramps
 from reverse_etl.delivery.protocol import Item, Provider, Unsupported
 from reverse_etl.delivery.recheck import Rules, holds, recheck
 from reverse_etl.delivery.routing import Routes
-from workspace.ledger import CHUNK_ROWS, Ledger, outbox
+from workspace.definitions.campaigns import Ramp
+from workspace.ledger import CHUNK_ROWS, Ledger, outbox, pauses
 from workspace.ledger.lease import Lease
 from workspace.ledger.outbox import Claim, Due
 
@@ -59,17 +60,17 @@ class Claims:
     routes: Routes
     providers: Mapping[str, Provider]
     only: Collection[str] | None = None
+    ramps: Mapping[str, Ramp] = field(default_factory=dict)
 
     def take(
         self,
         wanted: Mapping[str, int],
         open_ones: Collection[str],
         at: datetime,
-        is_rehearsal: bool = False,
     ) -> Taken:
         """Claim up to ``wanted`` messages a channel, for providers that are open.
 
-        A rehearsal writes nothing. Raises :class:`~workspace.ledger.lease.Fenced`.
+        Raises :class:`~workspace.ledger.lease.Fenced`.
         """
         found = Taken()
         with self.ledger.reading() as connection:
@@ -97,21 +98,23 @@ class Claims:
         ready, ends = self._prepare(rows, open_ones, before, at)
         with self.ledger.writing() as connection:
             self.lease.check(connection)
-            verdicts = recheck(connection, [held.due for held in ready], self.rules, at)
+            ramped = ramps.held(connection, [held.due for held in ready], self.ramps, at)
+            asked = [h.due for h in ready if h.due.message_id not in ramped.until]
+            verdicts = recheck(connection, asked, self.rules, at)
             leaving = {row.message_id for row in verdicts.open}
             found.held = [held for held in ready if held.due.message_id in leaving]
             found.gates.update(verdicts.gates)
             found.gates.update(gate for gate, ids in ends.items() for _ in ids)
-            if is_rehearsal:
-                connection.rollback()
-                return found
+            found.gates.update({"ramp": len(ramped.until)} if ramped.until else {})
             self._block(connection, ready, verdicts.blocked, at)
-            outbox.postpone(connection, verdicts.held)
+            outbox.postpone(connection, {**verdicts.held, **ramped.until})
             outbox.postpone(connection, dict.fromkeys(verdicts.waiting, at + LOOK_AGAIN))
             self._end(connection, ends, at)
             outbox.start(connection, [_claim(held) for held in found.held], self.lease.epoch, at)
             if found.held:
                 self.lease.count(connection)
+        for campaign, why in ramped.stopped.items():
+            pauses.record(self.ledger, "campaign", campaign, "pause", "ramp", at, why)
         if found.held:
             self.lease.note(h.due.dedup_key for h in found.held if not h.due.attempts)
         return found
@@ -160,15 +163,23 @@ class Claims:
 
     def _item(self, row: Due, provider: str, open_ones: Collection[str]) -> tuple[str, Item] | None:
         """A message as its provider takes it, or the next one that does."""
-        others = [n for n in self.routes.order(row.channel, row.message_id) if n in open_ones]
-        for name in dict.fromkeys([provider, *([] if row.is_pinned else others)]):
-            its = self.providers[name]
-            try:
-                message = envelope.open_for(row, its.capabilities)
-                return name, Item(message, its.item(message))
-            except (Unsupported, ValueError, LookupError):
-                continue
+        found = self._made(row, provider)
+        if found is not None or row.is_pinned:
+            return found
+        for name in self.routes.order(row.channel, row.message_id):
+            if name in open_ones and name != provider:
+                found = self._made(row, name)
+                if found is not None:
+                    return found
         return None
+
+    def _made(self, row: Due, provider: str) -> tuple[str, Item] | None:
+        its = self.providers[provider]
+        try:
+            message = envelope.open_for(row, its.capabilities)
+            return provider, Item(message, its.item(message))
+        except (Unsupported, ValueError, LookupError):
+            return None
 
     def _sent_before(self, rows: list[Due]) -> set[str]:
         """Messages that left in a time that a restored ledger does not remember."""

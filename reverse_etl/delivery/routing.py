@@ -27,10 +27,11 @@ class Routes:
         """A message's providers: the first by weight, always the same one, then the others in
         their order."""
         places = self.lanes.get(channel, ())
-        shared = sum(place.weight for place in places)
         names = [place.provider for place in places]
-        if not shared:
-            return names
+        sharing = [place for place in places if place.weight]
+        if len(sharing) < 2:
+            return [p.provider for p in sharing] + [p.provider for p in places if not p.weight]
+        shared = sum(place.weight for place in sharing)
         drawn = _draw(message_id) * shared
         for place in places:
             drawn -= place.weight

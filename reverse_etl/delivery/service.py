@@ -28,6 +28,7 @@ from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.sender import Report, Sender
 from reverse_etl.delivery.transport import Transport
 from workspace.definitions import Definitions
+from workspace.definitions.campaigns import Ramp
 from workspace.definitions.providers import CHANNELS
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
@@ -172,7 +173,7 @@ def _claims(
 ) -> Claims:
     rules = Rules(desk.definitions.caps, desk.definitions.verticals.reporting.time_zone)
     routes = Routes.of(desk.definitions.providers, providers)
-    return Claims(desk.ledger, held, rules, routes, providers, only)
+    return Claims(desk.ledger, held, rules, routes, providers, only, ramps_of(desk.definitions))
 
 
 async def _run(
@@ -269,6 +270,12 @@ def settle_unknown(desk: Desk, take_lease: bool = False) -> Counter[str]:
         found["proven_by_webhook"] = returned.proven
         desk.export()
     return found
+
+
+def ramps_of(definitions: Definitions) -> dict[str, Ramp]:
+    """The campaigns that are launched in steps."""
+    campaigns = definitions.campaigns.campaigns
+    return {key: its.ramp for key, its in campaigns.items() if its.ramp is not None}
 
 
 def standing(desk: Desk) -> list[dict[str, object]]:

@@ -19,7 +19,20 @@ from workspace.ledger.schema import MESSAGE_STATES
 from workspace.paths import PROJECT
 
 AS_OF = worlds.AS_OF
-MARTS = ("message_queue", "why_not_sent", "message_waterfall", "frequency_caps")
+MARTS = ("message_queue", "why_not_sent", "message_waterfall", "frequency_caps", "message_proofs")
+#: As the sender writes them; odd is none of a gate.
+REASONS = {
+    "blocked": [
+        *("erased", "bounced", "consent", "unsubscribed", "suppressed"),
+        *("not_after", "quiet_hours", "cap", "odd"),
+    ],
+    "failed": [
+        *("invalid_recipient: 550", "rejected: 406", "suppressed: hard_bounce"),
+        *("unsupported", "queued_without_address"),
+    ],
+    "unknown": ["sender_died", "restored", "bytes_changed", "ambiguous: read timed out"],
+    "failed_unknown": ["never_heard_of"],
+}
 DECIDED = [gate for gate in GATES if gate.kind != "later"]
 
 
@@ -44,7 +57,7 @@ def lake(draw: random.Random) -> dict[str, list[dict[str, Any]]]:
         if draw.random() < 0.2:
             intents.append({**intents[-1]})  # said twice
         for sequence in range(draw.choice([0, 1, 1, 2])):
-            gate = draw.choice([*DECIDED, None])
+            gate = draw.choice(DECIDED) if draw.random() < 0.5 else None
             decision = (
                 "queued" if gate is None else "deferred" if gate.kind == "hold" else "blocked"
             )
@@ -66,7 +79,7 @@ def lake(draw: random.Random) -> dict[str, list[dict[str, Any]]]:
         if decisions and decisions[-1]["intent_id"] == intent_id:
             for sequence in range(draw.choice([0, 1, 2]) if decision == "queued" else 0):
                 state = draw.choice([s for s in MESSAGE_STATES if s != "planned"])
-                reason = draw.choice([None, "consent", "odd"]) if state == "blocked" else None
+                reason = draw.choice(REASONS.get(state, [None]))
                 states.append(
                     {
                         "message_id": intent_id,
@@ -95,9 +108,13 @@ def outcomes(made: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[str, str 
         mine = [d for d in made["message_decisions"] if d["intent_id"] == key]
         queued = [s for s in made["message_states"] if s["message_id"] == key]
         if queued:
-            last = max(queued, key=lambda row: row["sequence"])
+            last = max(queued, key=lambda row: (row["state"] == "accepted", row["sequence"]))
             if last["state"] == "accepted":
                 found[key] = ("sent", None)
+            elif last["state"] == "unknown":
+                found[key] = ("unknown", None)
+            elif last["reason"] == "queued_without_address":
+                found[key] = ("not_sent", "no_address")
             elif last["state"] in ("failed", "failed_unknown"):
                 found[key] = ("not_sent", "provider")
             elif last["state"] == "blocked":
@@ -118,7 +135,7 @@ def outcomes(made: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[str, str 
 def test_every_message_ends_somewhere(tmp_path: Path, target: Path, seed: int) -> None:
     made = lake(random.Random(seed))
     house = Lakehouse(tmp_path, target).fill(as_of=AS_OF, **made)
-    house.build("+message_waterfall", "+frequency_caps", "+why_not_sent", tests=None)
+    house.build(*(f"+{mart}" for mart in MARTS[1:]), tests=None)
     house.build(*MARTS)
     expected = outcomes(made)
     rows = house.rows("select intent_id, outcome, gate from marts.message_queue")
@@ -138,16 +155,23 @@ def test_every_message_ends_somewhere(tmp_path: Path, target: Path, seed: int) -
     for source in set(sources.values()):
         left = intended = sum(1 for other in sources.values() if other == source)
         mine = [row for row in falls if row[:2] == source]
-        assert len(mine) == len(GATES) + 2
+        assert len(mine) == len(GATES) + 3
         for *_, stage_messages, its_intended, remaining in mine:
             left -= stage_messages
             assert (its_intended, remaining) == (intended, left)
         assert left == 0
 
+    unreachable = house.rows(
+        "select distinct detail from marts.why_not_sent where gate = 'provider' and is_unreachable"
+    )
+    assert {row[0].partition(":")[0] for row in unreachable} == {"invalid_recipient", "suppressed"}
+
     caps = house.rows("select cap, deferred, blocked from marts.frequency_caps order by position")
     capped = Counter(
         status
-        for (status,) in house.rows("select status from marts.message_queue where gate = 'cap'")
+        for (status,) in house.rows(
+            "select status from marts.message_queue where detail = 'marketing_mails'"
+        )
     )
     assert caps[0] == ("marketing_mails", capped["deferred"], capped["blocked"])
     assert {row[1:] for row in caps[1:]} == {(0, 0)}

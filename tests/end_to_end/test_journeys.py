@@ -74,14 +74,14 @@ def known(number: int) -> dict:
     }
 
 
-def agree(opened: Settings, numbers: list[int]) -> None:
+def agree(opened: Settings, numbers: list[int], purpose: str = "product_updates") -> None:
     """They ticked the box of a form."""
     at = datetime(2025, 8, 3)
     events = [
         ConsentEvent(
             identifier_type="email",
             identifier_key=opened.keyring.key("email", f"p{number}@x.example") or "",
-            purpose="product_updates",
+            purpose=purpose,
             channel="email",
             state="granted",
             source_class="form",

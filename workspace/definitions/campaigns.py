@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -156,8 +157,36 @@ class Schedule(Strict):
         return f"{day:%Y-%m-%d}"
 
 
+class Ramp(Strict):
+    """A launch in steps: the share of the first of ``steps`` goes first, then up to each next one,
+    then everybody. Each step waits ``wait`` after the one before; where more than
+    ``max_bounces`` of what was sent bounced for good, or more than ``max_complaints`` of it was
+    complained about, the campaign pauses."""
+
+    steps: Annotated[
+        list[Annotated[StrictInt | StrictFloat, Field(gt=0, lt=1)]],
+        Field(min_length=1, max_length=10),
+    ] = [0.01, 0.1]
+    wait: Duration = Duration(hours=4)
+    max_bounces: Annotated[StrictInt | StrictFloat, Field(gt=0, le=1)] = 0.05
+    max_complaints: Annotated[StrictInt | StrictFloat, Field(gt=0, le=1)] = 0.001
+
+    @model_validator(mode="after")
+    def _rising(self) -> Ramp:
+        if self.steps != sorted(set(self.steps)):
+            raise ValueError("each step is a larger share than the one before")
+        return self
+
+    def step_of(self, message_id: str) -> int:
+        """The step, from 1, in which a message goes: always the same one."""
+        digest = hashlib.sha256(f"ramp:{message_id}".encode()).digest()
+        return 1 + bisect_right(self.steps, int.from_bytes(digest[:6], "big") / (1 << 48))
+
+
 #: What says who gets what when; a triggered campaign leaves it to its journey.
-_SENDING = ("audience", "channel", "template", "values", "schedule", "not_after", "on_capped")
+_SENDING = (
+    *("audience", "channel", "template", "values", "schedule", "not_after", "on_capped", "ramp"),
+)
 _OF_JOURNEYS = ("purpose", "message_class", "priority", "expected_value", "approval")
 _NAMING = ("name", "description", "owner", "objective", "cost")
 
@@ -184,6 +213,7 @@ class Campaign(Strict):
     on_capped: Literal["wait", "skip"] = "wait"
     holdout: Annotated[StrictInt | StrictFloat, Field(ge=0, le=0.5)] = 0
     values: Values = {}
+    ramp: Ramp | None = None
     approval: Literal["once", "each", "none"] = "once"
     cost: Annotated[StrictInt | StrictFloat, Field(ge=0, le=1e12)] | None = None
 

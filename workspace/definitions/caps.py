@@ -57,7 +57,11 @@ GATES = (
     Gate("scheduled", "hold", "its time is further ahead than messages are queued"),
     Gate("cap", "hold", "the person has had as many as a frequency cap allows"),
     Gate("duplicate", "later", "the same message was queued for the same person before"),
-    Gate("provider", "later", "the provider refused it, or the sender gave up"),
+    Gate(
+        "provider",
+        "later",
+        "a provider refused it, none can send it, or nobody found out whether it was sent",
+    ),
 )
 PERMANENT = tuple(gate.gate for gate in GATES if gate.kind == "permanent")
 
@@ -260,6 +264,10 @@ class Caps(Strict):
     def rows(self) -> Iterator[Row]:
         # Whole, so that a plan can ask the gates by what was in force.
         yield Row(SETTINGS, SETTINGS, 1, self.model_dump(mode="json", by_alias=True))
+        for n, (name, its) in enumerate(self.classes.items(), 1):
+            needs_consent = "consent" not in its.skips
+            kind = {"message_class": name, "class_name": its.name, "needs_consent": needs_consent}
+            yield Row("message_classes", name, n, kind)
         for n, cap in enumerate(self.caps, 1):
             value = cap.model_dump(exclude={"classes", "channels"})
             listed = {"classes": ", ".join(cap.classes), "channels": ", ".join(cap.channels)}

@@ -15,10 +15,10 @@ nothing. Times are naive UTC.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -31,6 +31,7 @@ AWAY = ("sending", "accepted", "unknown", "failed_unknown")
 TERMINAL = ("blocked", "accepted", "failed", "failed_unknown")
 #: How a message was proven, in place of an answer's code.
 PROVEN = WEBHOOK, LOOK_UP = ("webhook", "look-up")
+_Row, _By = TypeVar("_Row"), TypeVar("_By")
 _KEYS_A_QUERY = 10_000  # SQLite takes 32,766 parameters
 
 
@@ -44,6 +45,7 @@ class Due:
     destination_key: str
     source_kind: str
     source_key: str
+    occurrence: str
     channel: str
     message_class: str
     purpose: str
@@ -57,9 +59,6 @@ class Due:
     is_pinned: bool
     rung: int
     approval: str | None
-    planned_at: datetime
-    scheduled_at: datetime
-    due_at: datetime
     not_after: datetime | None
     attempts: int
     template: str | None
@@ -155,37 +154,6 @@ def next_due(connection: sa.Connection, only: Collection[str] | None = None) -> 
 
 # ---- transitions ---------------------------------------------------------------------------------
 
-_START = (
-    sa.update(MESSAGES)
-    .where(MESSAGES.c.message_id == sa.bindparam("of"), MESSAGES.c.state == "pending")
-    .values(
-        state="sending",
-        provider=sa.bindparam("its_provider"),
-        attempts=sa.bindparam("its_attempt"),
-        lease_epoch=sa.bindparam("its_epoch"),
-        sent_at=sa.bindparam("started"),
-        updated_at=sa.bindparam("started"),
-        reason=None,
-    )
-)
-_END = (
-    sa.update(MESSAGES)
-    .where(
-        MESSAGES.c.message_id == sa.bindparam("of"),
-        MESSAGES.c.state == "sending",
-        MESSAGES.c.attempts == sa.bindparam("its_attempt"),
-    )
-    .values(
-        state=sa.bindparam("its_state"),
-        reason=sa.bindparam("its_reason"),
-        provider=sa.bindparam("its_provider"),
-        due_at=sa.func.coalesce(sa.bindparam("its_due", type_=sa.DateTime), MESSAGES.c.due_at),
-        sent_at=sa.bindparam("its_sent"),
-        is_pinned=sa.bindparam("pinned"),
-        rung=sa.bindparam("its_rung"),
-        updated_at=sa.bindparam("ended"),
-    )
-)
 _END_ATTEMPT = (
     sa.update(ATTEMPTS)
     .where(
@@ -206,77 +174,103 @@ _END_ATTEMPT = (
 def start(connection: sa.Connection, claims: Sequence[Claim], epoch: int, at: datetime) -> None:
     """pending -> sending, with the record of the attempt. Raises ``RuntimeError`` where one is no
     longer pending: whoever holds the lease is the only one to claim."""
-    if not claims:
-        return
-    changed = connection.execute(
-        _START,
-        [
-            {
-                "of": claim.message_id,
-                "its_provider": claim.provider,
-                "its_attempt": claim.attempt,
-                "its_epoch": epoch,
-                "started": at,
-            }
-            for claim in claims
-        ],
-    ).rowcount
-    if changed not in (len(claims), -1):
+    changed = 0
+    for provider, its in _grouped(claims, lambda claim: claim.provider):
+        changed += _update(
+            connection,
+            [claim.message_id for claim in its],
+            MESSAGES.c.state == "pending",
+            state="sending",
+            provider=provider,
+            attempts=MESSAGES.c.attempts + 1,
+            lease_epoch=epoch,
+            sent_at=at,
+            updated_at=at,
+            reason=None,
+        )
+    if changed != len(claims):
         raise RuntimeError("a message that was to be claimed is no longer pending")
-    connection.execute(
-        ATTEMPTS.insert(),
-        [
-            {
-                "message_id": claim.message_id,
-                "attempt": claim.attempt,
-                "provider": claim.provider,
-                "lease_epoch": epoch,
-                "request_hash": claim.request_hash,
-                "started_at": at,
-            }
-            for claim in claims
-        ],
-    )
+    if claims:
+        connection.execute(
+            ATTEMPTS.insert(),
+            [
+                {
+                    "message_id": claim.message_id,
+                    "attempt": claim.attempt,
+                    "provider": claim.provider,
+                    "lease_epoch": epoch,
+                    "request_hash": claim.request_hash,
+                    "started_at": at,
+                }
+                for claim in claims
+            ],
+        )
 
 
 def settle(connection: sa.Connection, ends: Sequence[Settled]) -> None:
     """sending -> accepted, pending, failed or unknown. One that a webhook accepted meanwhile stays
     accepted; its attempt is recorded all the same."""
-    if not ends:
-        return
-    connection.execute(
-        _END,
-        [
-            {
-                "of": end.message_id,
-                "its_attempt": end.attempt,
-                "its_state": end.state,
-                "its_reason": end.reason,
-                "its_provider": end.provider,
-                "its_due": end.due_at,
-                "its_sent": end.at if end.state in AWAY else None,
-                "pinned": end.is_pinned,
-                "its_rung": end.rung,
-                "ended": end.at,
-            }
-            for end in ends
-        ],
+    for _, its in _grouped(ends, _alike):
+        end = its[0]
+        values = {} if end.due_at is None else {"due_at": end.due_at}
+        _update(
+            connection,
+            [one.message_id for one in its],
+            sa.and_(MESSAGES.c.state == "sending", MESSAGES.c.attempts == end.attempt),
+            state=end.state,
+            reason=end.reason,
+            provider=end.provider,
+            sent_at=end.at if end.state in AWAY else None,
+            is_pinned=end.is_pinned,
+            rung=end.rung,
+            updated_at=end.at,
+            **values,
+        )
+    if ends:
+        connection.execute(
+            _END_ATTEMPT,
+            [
+                {
+                    "of": end.message_id,
+                    "its_attempt": end.attempt,
+                    "ended": end.at,
+                    "its_result": end.result,
+                    "its_code": end.code[:64] or None,
+                    "its_id": end.provider_message_id and end.provider_message_id[:200],
+                    "its_call": end.call,
+                    "took_ms": end.answer_ms,
+                }
+                for end in ends
+            ],
+        )
+
+
+def _alike(end: Settled) -> tuple[Any, ...]:
+    """What messages have in common that end in the same way."""
+    return (
+        *(end.state, end.reason, end.provider, end.at, end.due_at, end.attempt),
+        *(end.is_pinned, end.rung),
     )
-    connection.execute(
-        _END_ATTEMPT,
-        [
-            {
-                "of": end.message_id,
-                "its_attempt": end.attempt,
-                "ended": end.at,
-                "its_result": end.result,
-                "its_code": end.code[:64] or None,
-                "its_id": end.provider_message_id and end.provider_message_id[:200],
-                "its_call": end.call,
-                "took_ms": end.answer_ms,
-            }
-            for end in ends
-        ],
+
+
+def _grouped(rows: Iterable[_Row], by: Callable[[_Row], _By]) -> Iterable[tuple[_By, list[_Row]]]:
+    groups: dict[_By, list[_Row]] = {}
+    for row in rows:
+        groups.setdefault(by(row), []).append(row)
+    return groups.items()
+
+
+def _update(
+    connection: sa.Connection,
+    ids: Sequence[str],
+    where: sa.ColumnElement[bool],
+    **values: Any,
+) -> int:
+    """The same change of many messages; how many it changed."""
+    statement = sa.update(MESSAGES).where(where).values(**values)
+    return sum(
+        connection.execute(statement.where(MESSAGES.c.message_id.in_(some))).rowcount
+        for some in chunks(ids)
     )
 
 
@@ -298,9 +292,12 @@ def expire(ledger: Ledger, at: datetime) -> int:
                 state="unknown", reason="not_after", updated_at=at
             )
         ).rowcount
-        return pinned + connection.execute(
-            statement.values(state="blocked", reason="not_after", updated_at=at)
-        ).rowcount
+        return (
+            pinned
+            + connection.execute(
+                statement.values(state="blocked", reason="not_after", updated_at=at)
+            ).rowcount
+        )
 
 
 def fail(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -> None:

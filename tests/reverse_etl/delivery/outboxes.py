@@ -16,6 +16,7 @@ from reverse_etl.delivery.protocol import Provider
 from reverse_etl.delivery.recheck import Rules
 from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.sender import Report, Sender
+from workspace.definitions.campaigns import Ramp
 from workspace.definitions.caps import Caps
 from workspace.definitions.providers import Place, ProviderSettings
 from workspace.ledger import Ledger, lease, messages, schema
@@ -83,6 +84,7 @@ def send(
     weights: Sequence[int] | None = None,
     take: bool = False,
     patience: timedelta = timedelta(0),
+    ramps: Mapping[str, Ramp] | None = None,
     **more: Any,
 ) -> Report:
     """One sender at work until nothing is due."""
@@ -91,7 +93,8 @@ def send(
     places = [Place(provider=n, weight=w) for n, w in zip(named, shares, strict=True)]
 
     with lease.holding(ledger, folder, folder.parent / "witness", "test", NOW, take) as held:
-        claims = Claims(ledger, held, given or rules(), Routes({channel: places}), named)
+        routes = Routes({channel: places})
+        claims = Claims(ledger, held, given or rules(), routes, named, ramps=ramps or {})
 
         async def main() -> Report:
             return await Sender(claims, settings or {}, clock, **more).run(patience)

@@ -23,7 +23,8 @@ def kill(folder: Path, url: str, lane: tuple[str, str, str], messages: int, kill
     try:
         rounds.run(messages, kills)
         counted = rounds.check()
-        assert counted["accepted"] > messages * 0.8
+        # What a dead sender had claimed stays unknown where nobody can be asked about it.
+        assert counted["accepted"] > messages * 0.5
         if provider == "telnyx":  # whatever was ambiguous went again
             assert "unknown" not in counted
     finally:

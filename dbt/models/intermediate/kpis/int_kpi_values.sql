@@ -79,6 +79,11 @@ union all
         ratio('automated', 'campaigns'), 'automated', 'campaigns',
     ),
     ('launch_minutes', 'int_launch_times', 'median_minutes', 'minutes', 'campaigns'),
+    (
+        'delivery_error_rate', 'int_delivery_failures',
+        ratio('failed', 'ended'), 'failed', 'ended',
+    ),
+    ('api_success_rate', 'int_api_calls', ratio('succeeded', 'calls'), 'succeeded', 'calls'),
 ] -%}
 union all
 {{ metric_rows(metric, ref(model), value, within, total, scope="'company'") }}

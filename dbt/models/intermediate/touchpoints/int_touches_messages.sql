@@ -47,7 +47,7 @@ reactions as (
         coalesce(actors.actor_class, 'human') as actor_class,
         'webhooks' as source,
         deliveries.provider || '/' || deliveries.provider_event_id as source_id
-    from {{ ref('stg_delivery__events') }} as deliveries
+    from {{ ref('int_delivery_events') }} as deliveries
     cross join {{ ref('stg_system__reporting') }} as reporting
     left join {{ ref('int_identity_members') }} as members
         on coalesce(deliveries.email_key, deliveries.phone_key) = members.identifier_key
@@ -57,8 +57,14 @@ reactions as (
             actors.origin = 'webhooks'
             and actors.event_id = deliveries.provider || '/' || deliveries.provider_event_id
     where
-        (deliveries.channel in ('email', 'push') and deliveries.event_type in ('opened', 'clicked'))
-        or (deliveries.channel = 'sms' and deliveries.event_type in ('clicked', 'received'))
+        not deliveries.is_test
+        and (
+            (
+                deliveries.channel in ('email', 'push')
+                and deliveries.event_type in ('opened', 'clicked')
+            )
+            or (deliveries.channel = 'sms' and deliveries.event_type in ('clicked', 'received'))
+        )
 
 )
 

@@ -12,6 +12,7 @@ messages as (
         count(*) as messages,
         count(*) filter (where outcome = 'sent') as sent,
         count(*) filter (where outcome = 'underway') as underway,
+        count(*) filter (where outcome = 'unknown') as unknown,
         count(*) filter (where outcome = 'not_sent') as not_sent
     from {{ ref('message_queue') }}
     where source_kind = 'campaign'
@@ -33,6 +34,8 @@ select
     case when launches.status = 'launched' then coalesce(messages.sent, 0) else 0 end as sent,
     case when launches.status = 'launched' then coalesce(messages.underway, 0) else 0 end
         as underway,
+    case when launches.status = 'launched' then coalesce(messages.unknown, 0) else 0 end
+        as unknown,
     case when launches.status = 'launched' then coalesce(messages.not_sent, 0) else 0 end
         as not_sent
 from launches

@@ -52,6 +52,7 @@ messages as (
         count(distinct queue.contact_id) as contacts,
         count(*) filter (where queue.outcome = 'sent') as sent,
         count(*) filter (where queue.outcome = 'underway') as underway,
+        count(*) filter (where queue.outcome = 'unknown') as unknown,
         count(*) filter (where queue.outcome = 'not_sent') as not_sent,
         count(*) filter (where queue.status = 'deferred') as waiting,
         min(queue.queued_at) as first_queued_at
@@ -123,6 +124,7 @@ final as (
         coalesce(messages.contacts, 0) as contacts,
         coalesce(messages.sent, 0) as sent,
         coalesce(messages.underway, 0) as underway,
+        coalesce(messages.unknown, 0) as unknown,
         coalesce(messages.not_sent, 0) as not_sent,
         coalesce(messages.waiting, 0) as waiting,
         in_force.definition

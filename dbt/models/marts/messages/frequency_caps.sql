@@ -49,7 +49,7 @@ passed as (
     inner join caps on scopes.cap = caps.cap
     cross join run_context
     where
-        messages.outcome in ('sent', 'underway')
+        (messages.outcome in ('sent', 'underway', 'unknown') or messages.status = 'failed_unknown')
         and coalesce(messages.sent_at, messages.scheduled_at)
         > {{ days_later('run_context.as_of', '-coalesce(caps.window_days, 7)') }}
     group by caps.cap

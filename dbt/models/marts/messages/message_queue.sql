@@ -16,9 +16,29 @@ states as (
 
     select *
     from {{ ref('stg_messages__states') }}
+    -- What a provider accepted stays so: a ledger restored from before may not know it.
     qualify row_number() over (
-        partition by message_id order by state_sequence desc, updated_at desc, state asc
+        partition by message_id
+        order by
+            case state when 'accepted' then 0 else 1 end asc,
+            state_sequence desc,
+            updated_at desc,
+            state asc
     ) = 1
+
+),
+
+told as (
+
+    select
+        message_id,
+        max(case when event_type = 'accepted' then provider_message_id end) as provider_message_id,
+        min(occurred_at) filter (where event_type = 'delivered') as delivered_at,
+        min(occurred_at) filter (where event_type in ('bounced', 'dropped')) as bounced_at,
+        min(occurred_at) filter (where event_type = 'complained') as complained_at
+    from {{ ref('delivery_logs') }}
+    where message_id is not null
+    group by message_id
 
 ),
 
@@ -63,6 +83,7 @@ joined as (
         -- What the sender blocks by asking again is told by the gate it names.
         case
             when states.state = 'blocked' then coalesce(gates.gate, 'provider')
+            when states.reason = 'queued_without_address' then 'no_address'
             when states.state in ('failed', 'failed_unknown') then 'provider'
             when states.state is null then decisions.gate
         end as gate,
@@ -74,6 +95,7 @@ joined as (
         decisions.hour_choice,
         decisions.hour_propensity,
         states.provider,
+        told.provider_message_id,
         coalesce(states.attempts, 0) as attempts,
         intents.planned_for_at,
         coalesce(states.scheduled_at, decisions.scheduled_at) as scheduled_at,
@@ -81,10 +103,15 @@ joined as (
         intents.known_at as intended_at,
         decisions.known_at as decided_at,
         states.queued_at,
-        states.sent_at
+        states.sent_at,
+        states.updated_at as state_since_at,
+        told.delivered_at,
+        told.bounced_at,
+        told.complained_at
     from intents
     left join decisions on intents.intent_id = decisions.intent_id
     left join states on intents.intent_id = states.message_id
+    left join told on intents.intent_id = told.message_id
     left join contacts on intents.contact_id = contacts.identifier_key
     left join gates on states.reason = gates.gate
 
@@ -96,7 +123,8 @@ final as (
         *,
         case
             when status = 'accepted' then 'sent'
-            when status in ('planned', 'queued', 'pending', 'sending', 'unknown') then 'underway'
+            when status = 'unknown' then 'unknown'
+            when status in ('planned', 'queued', 'pending', 'sending') then 'underway'
             else 'not_sent'
         end as outcome
     from joined

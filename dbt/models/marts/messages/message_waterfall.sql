@@ -1,4 +1,4 @@
--- Every message ends in one row of its source: at a gate, underway, or sent.
+-- Every message ends in one row of its source: at a gate, underway, unknown, or sent.
 with messages as (
 
     select
@@ -32,8 +32,13 @@ stages as (
     from gates
     union all
     select
-        'sent' as stage,
+        'unknown' as stage,
         max(position) + 2 as position
+    from gates
+    union all
+    select
+        'sent' as stage,
+        max(position) + 3 as position
     from gates
 
 ),

@@ -28,7 +28,10 @@ select
     gates.gate_text,
     messages.detail,
     messages.status <> 'deferred' as is_final,
-    coalesce(gates.kind = 'permanent', false) as is_unreachable,
+    coalesce(gates.kind = 'permanent', false)
+    or coalesce(messages.gate = 'provider' and messages.detail like 'invalid_recipient%', false)
+    or coalesce(messages.gate = 'provider' and messages.detail like 'suppressed%', false)
+        as is_unreachable,
     messages.deferred_until_at,
     messages.winner_intent_id,
     messages.value_lost,

@@ -38,6 +38,7 @@
 ] -%}
 {# Where a mart holds the rows of several streams, or rows of its own: which are a stream's. #}
 {% set parts = {
+    'delivery_events': "entry_kind = 'event'",
     'support_tickets': "source <> 'crm'",
     'crm_tickets': "source = 'crm'",
     'crm_tasks': "activity_type = 'task'",

@@ -50,14 +50,17 @@ told as (
         null as mailing_id,
         coalesce(actors.actor_class, 'human') as actor_class,
         deliveries.occurred_at
-    from {{ ref('stg_delivery__events') }} as deliveries
+    from {{ ref('int_delivery_events') }} as deliveries
     left join {{ ref('int_identity_members') }} as members
         on deliveries.email_key = members.identifier_key
     left join {{ ref('int_event_actors') }} as actors
         on
             actors.origin = 'webhooks'
             and actors.event_id = deliveries.provider || '/' || deliveries.provider_event_id
-    where deliveries.channel = 'email' and deliveries.provider_message_id is not null
+    where
+        deliveries.channel = 'email'
+        and deliveries.provider_message_id is not null
+        and not deliveries.is_test
 
 ),
 

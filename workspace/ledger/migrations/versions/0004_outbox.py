@@ -35,6 +35,9 @@ def upgrade() -> None:
         batch.alter_column("due_at", existing_type=sa.DateTime(), nullable=False)
         batch.drop_column("payload")
         batch.create_index("ix_messages_due", ["state", "channel", "due_at"], unique=False)
+        batch.create_index(
+            "ix_messages_source", ["source_key", "occurrence", "ramp_step"], unique=False
+        )
     op.create_table(
         "message_payloads",
         sa.Column("message_id", sa.String(length=64), nullable=False),
