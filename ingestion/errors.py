@@ -78,6 +78,7 @@ REASONS = {
     "unknown_currency": "not an ISO 4217 currency code",
     "not_an_email": "not an e-mail address",
     "not_a_phone": "not a phone number",
+    "not_a_key": "not a keyed hash of this workspace",
     "ambiguous": "two fields that exclude one another",
     # quarantine
     "id_conflict": "the id is already there with another body",

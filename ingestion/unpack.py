@@ -93,7 +93,7 @@ def _segment_lines(handle: BinaryIO, path: Path) -> Iterator[bytes]:
 def _reader(path: str) -> Callable[[Record], Iterator[bytes]]:
     if path.startswith((pulled.PAGE, pulled.END)):
         return pulled.record_lines
-    return (deliveries if path.startswith(deliveries.PATH) else messages).record_lines
+    return (deliveries if path.startswith(deliveries.PATHS) else messages).record_lines
 
 
 def _unpack(path: Path, target: Path) -> str | None:

@@ -53,6 +53,7 @@ def create_app() -> ASGI:
 
     chosen = settings.load()
     registry = CollectorRegistry()
+    recipients, close = _recipients(chosen)
     collector = Collector(
         chosen.paths.landing,
         _sources(chosen),
@@ -61,6 +62,7 @@ def create_app() -> ASGI:
         webhooks=_webhooks(),
         public_url=settings.public_url(),
         confirm=confirm,
+        recipients=recipients,
     )
 
     @asynccontextmanager
@@ -68,6 +70,7 @@ def create_app() -> ASGI:
         await collector.start()
         yield
         await collector.stop()
+        close()
 
     async def metrics(_request: Any) -> Response:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest, multiprocess
@@ -86,6 +89,30 @@ def create_app() -> ASGI:
         await (collector if events else pages)(scope, receive, send)
 
     return app
+
+
+def _recipients(chosen: Settings) -> tuple[Any, Callable[[], None]]:
+    """Whose clicks may be kept, asked of the ledger, which the first click opens; its end."""
+    from threading import Lock
+
+    from ingestion.collector.clicks import Recipients
+    from reverse_etl.delivery.seeing import may_be_seen
+    from workspace.ledger import Ledger, open_ledger
+
+    opening = Lock()
+    opened: list[Ledger] = []
+
+    def seen(link: Any) -> bool:
+        with opening:
+            if not opened:
+                opened.append(open_ledger(chosen.ledger_url))
+        return may_be_seen(opened[0], link)
+
+    def close() -> None:
+        for ledger in opened:
+            ledger.close()
+
+    return Recipients(chosen.keyring, seen), close
 
 
 def _webhooks() -> dict[str, Any]:

@@ -182,7 +182,7 @@ def commands(
         settings = chosen(workspace)
         ledger = open_ledger(settings.ledger_url)
         try:
-            found = verify_message(ledger, Lake(settings.paths.lake), message)
+            found = verify_message(ledger, Lake(settings.paths.lake), settings.keyring, message)
         except KeyError:
             return refuse(f"no message {message}")
         finally:

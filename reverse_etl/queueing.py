@@ -11,17 +11,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reverse_etl.content.clicks import Clicks
 from reverse_etl.content.library import Library, Rendered, Request
 from reverse_etl.content.occasions import occasions
 from reverse_etl.content.people import Person, people
 from reverse_etl.content.values import Primitive
 from reverse_etl.delivery import devices, envelope
+from reverse_etl.delivery.seeing import TRACKING
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import DECISIONS, decide
 from reverse_etl.publish import dicts
@@ -37,8 +40,6 @@ TEMPLATE_GATE = "template"
 BATCH = messages.CHUNK_ROWS
 _NOBODY = Person("")
 _NOTHING: dict[str, Primitive] = {}
-#: The purpose without which opens are not tracked.
-TRACKING = "email_tracking"
 _ADDRESSES = {"email": "email_key", "sms": "phone_key", "push": "push_key"}
 
 
@@ -248,6 +249,7 @@ def _render(
         if not isinstance(answer, Rendered):
             blocked.append((row["intent_id"], answer.field or answer.reason))
             continue
+        clicks = _clicks(library, row)
         made.append(
             Message(
                 message_id=row["intent_id"],
@@ -264,8 +266,8 @@ def _render(
                 priority=row["priority"] or 0,
                 not_after=row["not_after"],
                 destination=_destination(outgoing, row),
-                payload=_sealed(library, outgoing.caps, row, request, answer),
-                inputs=envelope.inputs(request),
+                payload=_sealed(outgoing, row, request, answer, clicks),
+                inputs=envelope.inputs(request, clicks),
                 country=row["country"],
                 time_zone=row["time_zone"],
                 consent_seen=outgoing.consent_seen,
@@ -287,8 +289,7 @@ def _request(
     person: Person,
     said: dict[str, Primitive],
 ) -> Request:
-    vertical = library.entries[row["template"]].template.vertical
-    site = library.senders[vertical].website_url.rstrip("/")
+    site = _site(library, row)
     token = f"{row['intent_id']}.{keyring.signature(row['intent_id'])}"
     values = {
         **person.values,
@@ -301,11 +302,28 @@ def _request(
     return Request(row["template"], row["channel"], person.language, values, person.segments)
 
 
+def _site(library: Library, row: dict[str, Any]) -> str:
+    vertical = library.entries[row["template"]].template.vertical
+    return library.senders[vertical].website_url.rstrip("/")
+
+
+def _clicks(library: Library, row: dict[str, Any]) -> Clicks | None:
+    """How clicks are seen, where the person lets us."""
+    if row["channel"] != "email" or not row["is_tracked"]:
+        return None
+    return Clicks(row["intent_id"], row["email_key"], _site(library, row))
+
+
 def _sealed(
-    library: Library, caps: Caps, row: dict[str, Any], request: Request, answer: Rendered
+    outgoing: _Outgoing,
+    row: dict[str, Any],
+    request: Request,
+    answer: Rendered,
+    clicks: Clicks | None,
 ) -> bytes:
-    kind = caps.classes.get(row["message_class"])
+    kind = outgoing.caps.classes.get(row["message_class"])
     may_leave = kind is None or "unsubscribed" not in kind.skips
+    library = outgoing.library
     return envelope.seal(
         answer,
         library.senders[library.entries[row["template"]].template.vertical],
@@ -313,6 +331,7 @@ def _sealed(
         row["is_tracked"],
         {"template": row["template"], "source": f"{row['source_kind']}:{row['source_key']}"},
         row["sent_from"],
+        partial(clicks.lead, outgoing.keyring) if clicks else None,
     )
 
 

@@ -22,20 +22,18 @@ from uuid import uuid4
 from prometheus_client import CollectorRegistry
 
 from ingestion.collector import envelope
+from ingestion.collector.clicks import Clicks, Recipients
 from ingestion.collector.deliveries import PATH
-from ingestion.collector.envelope import MAX_BODY_BYTES, Refused
+from ingestion.collector.envelope import MAX_BODY_BYTES, Header, Refused
 from ingestion.collector.segments import Record, frame, seal_abandoned
 from ingestion.collector.signatures import Request, Verifier, subscribe_url
 from ingestion.collector.writer import Limits, Metrics, Unavailable, Writer
+from workspace import links
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-#: Not kept with a request: they are credentials, or a browser's cookies of other pages.
-_SECRET_HEADERS = frozenset(
-    (b"authorization", b"cookie", b"proxy-authorization", b"x-webhook-secret")
-)
 _SUCCESS = b'{"success":true}'
 
 #: The kinds of landed files that requests become.
@@ -54,10 +52,10 @@ class Source:
 
 
 class Collector:
-    """The tracking API, webhooks, `/health` and `/ready`. Everything else gets 404.
+    """The tracking API, webhooks, links of messages, `/health` and `/ready`. All else gets 404.
 
     ``webhooks`` holds each provider's verifier; ``public_url`` is where providers think they
-    send to, which some of them sign.
+    send to, which some of them sign. Without ``recipients`` no link leads anywhere.
     """
 
     def __init__(
@@ -70,6 +68,7 @@ class Collector:
         webhooks: Mapping[str, Verifier] | None = None,
         public_url: str = "",
         confirm: Callable[[str], None] | None = None,
+        recipients: Recipients | None = None,
     ) -> None:
         self._landing, self._clock = landing, clock
         self._limits = limits or Limits()
@@ -82,6 +81,7 @@ class Collector:
         self._writer, self._webhook_writer = (
             Writer(landing, kind, self._limits, self._metrics) for kind in (EVENTS, DELIVERIES)
         )
+        self._clicks = Clicks(recipients, self._webhook_writer, clock, self._limits, self._metrics)
         self._ticker: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -103,25 +103,29 @@ class Collector:
         pairs = tuple(scope["headers"])
         headers: dict[bytes, bytes] = dict(pairs)
         scope = {**scope, "headers": pairs}
-        cors = self._cors(headers.get(b"origin"))
+        is_link = scope["path"].startswith(links.PATH)
+        more: list[Header] = [] if is_link else self._cors(headers.get(b"origin"))
+        reason = ""
         try:
-            status, body = await self._answer(scope, headers, receive)
-            reason = ""
+            if is_link:
+                status, body, more = await self._clicks.answer(scope)
+            else:
+                status, body = await self._answer(scope, headers, receive)
         except Refused as refused:
             status, reason = refused.status, refused.reason
             body = b'{"success":false,"error":"%s"}' % refused.message.encode()
         except Unavailable:
             status, reason, body = 503, "disk", b'{"success":false,"error":"try again"}'
-            cors = [*cors, (b"retry-after", b"5")]
+            more = [*more, (b"retry-after", b"5")]
         self._metrics.requests.labels(status, reason).inc()
         if status == 204:
             body = b""
         if status >= 400:  # the rest of a body is not waited for
-            cors = [*cors, (b"connection", b"close")]
+            more = [*more, (b"connection", b"close")]
         answer = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
-            *cors,
+            *more,
         ]
         # The sender may be gone by now; what it sent is kept all the same.
         with contextlib.suppress(RuntimeError):
@@ -152,7 +156,7 @@ class Collector:
         if origin is not None and source.origins and origin.decode("latin-1") not in source.origins:
             raise Refused(403, "origin", "this origin may not use this write key")
         received_at = self._clock()
-        kept = [pair for pair in scope["headers"] if pair[0] not in _SECRET_HEADERS]
+        kept = envelope.kept(scope["headers"])
         record = Record(received_at, source.name, path, kept, body, uuid4().hex)
         await self._writer.append(frame(record), received_at, since)
         self._metrics.messages.labels(source.name).inc(count)
@@ -178,7 +182,7 @@ class Collector:
         request = Request("POST", self._public_url + path, headers, body, time.time())
         await asyncio.to_thread(verify, request)  # it may fetch a certificate
         received_at = self._clock()
-        kept = [pair for pair in scope["headers"] if pair[0] not in _SECRET_HEADERS]
+        kept = envelope.kept(scope["headers"])
         record = Record(received_at, provider, path, kept, body, uuid4().hex)
         await self._webhook_writer.append(frame(record), received_at, since)
         self._metrics.messages.labels(provider).inc()
@@ -251,7 +255,7 @@ class Collector:
             raise Refused(401, "write_key", "unknown write key")
         return source
 
-    def _cors(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+    def _cors(self, origin: bytes | None) -> list[Header]:
         if origin is None or origin not in self._origins:
             return []
         return [

@@ -1,7 +1,9 @@
-"""Providers' webhooks in one vocabulary: lines of the kind `delivery_events`.
+"""Providers' webhooks, and clicks on our own links, in one vocabulary: lines of the kind
+`delivery_events`.
 
-A kept webhook becomes one line an event. Names come from the provider's own documentation; an
-event with a name that is not listed here keeps it, so the contract rejects the row and shows it.
+A kept webhook becomes one line an event, a click one line. Names come from the provider's own
+documentation; an event with a name that is not listed here keeps it, so the contract rejects the
+row and shows it.
 """
 
 from __future__ import annotations
@@ -17,12 +19,17 @@ import msgspec
 
 from ingestion.collector import envelope
 from ingestion.collector.segments import Record
+from workspace import links
 from workspace.clock import iso
 
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 Event = dict[str, Any]
 PATH = "/webhooks/"
+#: The source of clicks on links of our own messages: no provider, and no webhook.
+LINKS = "links"
+#: Paths of requests that become such lines.
+PATHS = (PATH, links.PATH)
 
 _IN_LISTS = ("sendgrid", "hubspot")
 _UNREADABLE = (
@@ -97,6 +104,8 @@ def record_lines(record: Record) -> Iterator[bytes]:
 def _items(record: Record) -> list[Any]:
     """What one webhook reports, one item after the other, as JSON or as a form's fields."""
     body = record.body
+    if record.source == LINKS:
+        return [{}]
     if record.source == "twilio" and body[:1] != b"{":
         return [dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))]
     if record.source not in _IN_LISTS:
@@ -312,7 +321,25 @@ def _hubspot(item: Any, record: Record) -> Iterator[Event]:
     )
 
 
-_READERS: Mapping[str, Callable[[Any, Record], Iterator[Event]]] = {
+def _links(item: Any, record: Record) -> Iterator[Event]:
+    """A click that `clicks` let pass: the path is a token that was proven before it was kept."""
+    link = links.unproven(record.path.removeprefix(links.PATH))
+    if link is None:
+        raise ValueError("no token")
+    agent = dict(record.headers).get(b"user-agent", b"").decode("utf-8", "replace")
+    yield {
+        "provider_event_id": record.request_id,
+        "event_type": "clicked",
+        "channel": "email",
+        "outbox_id": link.message_id,
+        "email_key": link.recipient_key,
+        "url": link.url,
+        "user_agent": agent,
+        "occurred_at": iso(record.received_at),
+    }
+
+
+_PROVIDERS: Mapping[str, Callable[[Any, Record], Iterator[Event]]] = {
     "sendgrid": _sendgrid,
     "ses": _ses,
     "postmark": _postmark,
@@ -322,7 +349,8 @@ _READERS: Mapping[str, Callable[[Any, Record], Iterator[Event]]] = {
     "onesignal": _onesignal,
     "hubspot": _hubspot,
 }
-PROVIDERS = tuple(_READERS)
+_READERS = {**_PROVIDERS, LINKS: _links}
+PROVIDERS = tuple(_PROVIDERS)
 
 
 def _event(item: Any, **columns: Any) -> Event:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -20,6 +21,19 @@ PATHS = {f"/v1/{call}": call for call in (*CALLS, "batch")}
 _TYPES = (b"application/json", b"text/plain")
 #: A string without its end reaches to the end of the body, so that nothing is scanned twice.
 _STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
+
+
+#: Not kept with a request: they are credentials, or a browser's cookies of other pages.
+_SECRET_HEADERS = frozenset(
+    (b"authorization", b"cookie", b"proxy-authorization", b"x-webhook-secret")
+)
+
+Header = tuple[bytes, bytes]
+
+
+def kept(headers: Iterable[Header]) -> list[Header]:
+    """The headers that are kept with a request."""
+    return [pair for pair in headers if pair[0] not in _SECRET_HEADERS]
 
 
 class Refused(Exception):

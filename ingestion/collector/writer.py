@@ -26,11 +26,13 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """When segments are sealed, and how long a request may take to arrive (seconds)."""
+    """When segments are sealed, how long a request may take to arrive, and how long a reader waits
+    for a click to be kept (seconds)."""
 
     segment_bytes: int = 64 << 20
     segment_seconds: float = 900.0
     body_seconds: float = 10.0
+    click_seconds: float = 2.0
     waiting_bytes: int = 256 << 20
     free_bytes: int = 64 << 20
 
@@ -50,6 +52,13 @@ class Metrics:
         )
         self.bytes = Counter(
             "collector_bytes_total", "Bytes of acknowledged bodies.", registry=registry
+        )
+        self.clicks = Counter(
+            "collector_clicks_total",
+            "Links followed: kept, lost (disk or ledger refused), not_seen (the recipient does not "
+            "want it), looked_up (no reader: HEAD, a prefetch).",
+            ["outcome"],
+            registry=registry,
         )
         self.commit = Histogram(
             "collector_commit_seconds",

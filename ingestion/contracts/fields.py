@@ -19,7 +19,7 @@ import msgspec
 from ingestion.contracts.currencies import CURRENCIES
 from ingestion.errors import RowError
 from workspace.clock import EARLIEST, FUTURE_TOLERANCE
-from workspace.identifiers import normalise_email, normalise_phone
+from workspace.identifiers import KEY_LENGTH, normalise_email, normalise_phone
 
 #: Plans and contracts may lie ahead, but not beyond this.
 LATEST = datetime(2200, 1, 1)
@@ -33,6 +33,7 @@ _TIME = re.compile(
 )
 _LONG_YEAR = re.compile(r"[+-]?[0-9]{5,}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
 _EPOCH_MS = re.compile(r"-?[0-9]{5,20}")
+_KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
 _NUMBER = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
@@ -227,6 +228,14 @@ def read_code(value: Any) -> str:
     return read_text(value).lower()
 
 
+def read_key(value: Any) -> str:
+    """A keyed hash that this workspace made."""
+    text = read_text(value)
+    if not _KEY.fullmatch(text):
+        raise RowError("not_a_key", None, f"expected {KEY_LENGTH} hexadecimal digits")
+    return text
+
+
 def read_json(value: Any) -> str:
     """An object or a list as JSON text: what a source sent, beside the columns made of it."""
     if not isinstance(value, (dict, list)):
@@ -274,5 +283,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "email": read_email,
     "phone": read_phone,
     "json": read_json,
+    "key": read_key,
 }
 _CLOCKS = ("time", "crm_time", "crm_date", "date", "month")

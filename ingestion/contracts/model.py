@@ -20,7 +20,10 @@ KNOWN_AT = Field("known_at", "time")
 
 @dataclass(frozen=True)
 class Key:
-    """A keyed hash to fill: ``column`` from ``source``, after normalising it for its kind."""
+    """A keyed hash to fill: ``column`` from ``source``, after normalising it for its kind.
+
+    Where the column is a field, too, what is given there stands unless the source gives one.
+    """
 
     column: str
     kind: str
@@ -58,7 +61,8 @@ class Contract:
         for rule in _RULES.get(self.kind, ()):
             rule(row)
         for key in self.keys:
-            row[key.column] = keys.key(key.kind, row[key.source])
+            made = keys.key(key.kind, row[key.source])
+            row[key.column] = made or row.get(key.column)
         if self.one_of:
             row["identifier_key"] = keys.key(row["identifier_type"], row["identifier"])
         return row

@@ -175,6 +175,7 @@ DELIVERY_EVENTS = Contract(
         Field("provider_message_id"),
         Field("outbox_id"),
         Field("recipient"),
+        Field("email_key", "key"),
         Field("bounce_type", "code", allowed=BOUNCE_TYPES),
         Field("reason"),
         Field("url"),

@@ -5,12 +5,13 @@ They are canonical JSON, written once when the message is queued; every attempt 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
+from reverse_etl.content.clicks import Clicks
 from reverse_etl.content.library import Rendered, Request
 from reverse_etl.delivery import devices
 from reverse_etl.delivery.protocol import Capabilities, Outgoing
@@ -21,6 +22,8 @@ _ENCODE = msgspec.json.Encoder(order="sorted").encode
 _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 _DATE = "date"
 ONE_CLICK = "List-Unsubscribe=One-Click"
+#: What becomes of the HTML of a mail whose links are led through our own address.
+Leading = Callable[[str], str]
 
 
 def seal(
@@ -30,15 +33,17 @@ def seal(
     track_opens: bool,
     labels: Mapping[str, str],
     composed_at: datetime,
+    leading: Leading | None = None,
 ) -> bytes:
     """The payload of a message. ``composed_at`` (naive UTC) is its date; ``unsubscribe_url`` where
-    one click ends it (RFC 8058), None for what cannot be unsubscribed from."""
+    one click ends it (RFC 8058), None for what cannot be unsubscribed from; ``leading`` where its
+    clicks may be seen."""
     address = {
         "email": sender.from_email or sender.reply_to,
         "sms": sender.sms_from or "",
     }.get(rendered.channel, "")
     kept: dict[str, Any] = {
-        **msgspec.json.decode(rendered.payload),
+        **_said(rendered, leading),
         "sender": address,
         "sender_name": sender.name if rendered.channel == "email" else "",
         "labels": dict(labels),
@@ -55,14 +60,22 @@ def seal(
     return _ENCODE(kept)
 
 
-def inputs(request: Request) -> bytes:
+def inputs(request: Request, clicks: Clicks | None = None) -> bytes:
     """What a message was rendered from, so that it can be rendered again (`verify`)."""
     values = {
         name: {_DATE: value.isoformat()} if isinstance(value, date) else value
         for name, value in request.values.items()
     }
     kept = {"language": request.language, "values": values, "segments": sorted(request.segments)}
+    if clicks is not None:
+        kept["clicks"] = vars(clicks)
     return _ENCODE(kept)
+
+
+def clicks_of(data: bytes) -> Clicks | None:
+    """How links are led that :func:`inputs` kept; None where they are as the template says."""
+    kept = _DECODE(data).get("clicks")
+    return Clicks(**kept) if kept else None
 
 
 def request_of(template: str, channel: str, data: bytes) -> Request:
@@ -75,9 +88,16 @@ def request_of(template: str, channel: str, data: bytes) -> Request:
     return Request(template, channel, kept["language"], values, frozenset(kept["segments"]))
 
 
-def resealed(payload: bytes, rendered: Rendered) -> bytes:
+def resealed(payload: bytes, rendered: Rendered, leading: Leading | None = None) -> bytes:
     """A payload with its content rendered anew."""
-    return _ENCODE({**_DECODE(payload), **msgspec.json.decode(rendered.payload)})
+    return _ENCODE({**_DECODE(payload), **_said(rendered, leading)})
+
+
+def _said(rendered: Rendered, leading: Leading | None) -> dict[str, Any]:
+    kept = _DECODE(rendered.payload)
+    if leading is not None:
+        kept["content"]["html"] = leading(kept["content"]["html"])
+    return kept
 
 
 def open_for(message: Due, capabilities: Capabilities) -> Outgoing:

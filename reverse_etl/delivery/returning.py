@@ -62,11 +62,12 @@ def take(ledger: Ledger, lake: Lake, at: datetime) -> Returned:
     if not table.num_rows:
         return Returned(0, 0, 0)
     events = table.to_pylist()
-    proofs = {
-        event["outbox_id"]: event["provider_message_id"]
-        for event in events
-        if event["outbox_id"] in waiting and _OUTBOX_ID.fullmatch(event["outbox_id"])
-    }
+    proofs: dict[str, str | None] = {}
+    for event in events:
+        ident = event["outbox_id"]
+        if ident in waiting and _OUTBOX_ID.fullmatch(ident):
+            # A click on a link of ours proves it, too, and does not know the provider's id.
+            proofs[ident] = event["provider_message_id"] or proofs.get(ident)
     found = [one for event in events if (one := _suppression(event)) is not None]
     proven = suppressed = 0
     for ids in _chunks(sorted(proofs)):

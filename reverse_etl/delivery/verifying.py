@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 
 from reverse_etl.content.library import Library, Rendered
 from reverse_etl.content.versions import stored_entry
 from reverse_etl.delivery import envelope
+from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import Ledger, schema
 
@@ -26,7 +28,7 @@ class Verified:
         return self.verdict == SAME
 
 
-def verify(ledger: Ledger, lake: Lake, message_id: str) -> Verified:
+def verify(ledger: Ledger, lake: Lake, keyring: Keyring, message_id: str) -> Verified:
     """Render a message again from the version of its template and the values that were kept.
 
     Where that is impossible it says which of them is gone. Raises ``KeyError`` for no message.
@@ -57,7 +59,9 @@ def verify(ledger: Ledger, lake: Lake, message_id: str) -> Verified:
         (answer,) = library.render([request], drafts=True)
     if not isinstance(answer, Rendered):
         return Verified(DIFFERENT, f"{answer.reason}: {answer.detail}")
-    if envelope.resealed(row["payload"], answer) != row["payload"]:
+    clicks = envelope.clicks_of(row["inputs"])
+    leading = partial(clicks.lead, keyring) if clicks else None
+    if envelope.resealed(row["payload"], answer, leading) != row["payload"]:
         return Verified(DIFFERENT, f"version {version} of the template {template} says other bytes")
     size = len(row["payload"])
     return Verified(SAME, f"{size:,} bytes from version {version} of the template {template}")

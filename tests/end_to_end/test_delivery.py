@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import socket
 import threading
@@ -12,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 import uvicorn
 from typer.testing import CliRunner
 
@@ -61,6 +64,20 @@ def collecting(opened: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
         finally:
             server.should_exit = True
             thread.join(20)
+
+
+def links_of(row: dict) -> list[str]:
+    """The paths of a mail's links that are led past us."""
+    html = json.loads(row["payload"])["content"]["html"]
+    return re.findall(r'href="https://www\.chirurgieprox\.example(/c/[^"]+)"', html)
+
+
+def follow(address: str) -> str:
+    """Where a reader's browser is led on to."""
+    agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/129.0.0.0"
+    answer = requests.get(address, headers={"user-agent": agent}, allow_redirects=False, timeout=20)
+    assert answer.status_code == 302
+    return answer.headers["location"]
 
 
 def visit(number: int, at: datetime) -> dict:
@@ -117,6 +134,7 @@ def test_the_welcome_mail_is_sent_reported_and_credited(
     bounced = next(
         row["destination"] for row in queued.values() if row["message_id"] != gone["message_id"]
     )
+    bounced_id = next(i for i, row in queued.items() if row["destination"] == bounced)
     with serving(sendgrid.app(desk)) as address:
         for name, value in sendgrid.environment(address).items():
             monkeypatch.setenv(name, value)
@@ -131,6 +149,14 @@ def test_the_welcome_mail_is_sent_reported_and_credited(
             statuses = messaging.report(sendgrid, list(desk.events()), collector)
         assert set(statuses) == {200}
         assert "nothing is due" in marketing("send")  # takes in what came back
+    left = {one.outbox_id: queued[one.outbox_id] for one in desk.taken}
+    led = {ident: paths for ident, row in left.items() if (paths := links_of(row))}
+    assert set(led) == {one.outbox_id for one in desk.taken if one.tracks_opens}
+    opened.paths.default_as_of.write_text(_z(START + timedelta(hours=2)))
+    with collecting(opened, monkeypatch) as collector:
+        for paths in led.values():
+            assert follow(collector + paths[0]).startswith("https://app.chirurgieprox.example/")
+    assert "identical" in marketing("outbox", "verify", next(iter(led)))
 
     # A copy of the folder does not send, whoever asks it.
     shutil.copytree(opened.paths.root, tmp_path / "copy", symlinks=True)
@@ -161,7 +187,22 @@ def test_the_welcome_mail_is_sent_reported_and_credited(
     )
     opened_ones = sum(one.tracks_opens and one.recipient != bounced for one in desk.taken)
     assert 0 < opened_ones < len(desk.taken)
-    assert states == {"delivered": len(desk.taken) - 1, "bounced": 1, "opened": opened_ones}
+    assert states == {"delivered": len(desk.taken) - 1, "bounced": 1, "opened": opened_ones} | {
+        "clicked": len(led)
+    }
+    # A click is of the mail that the provider tells of, and a touch of its campaign.
+    clicked = ask(
+        opened,
+        "select source, count(*), count(delivered_at) from marts.fct_emails "
+        "where human_clicks = 1 and contact_id is not null group by all",
+    )
+    assert clicked == [("sendgrid", len(led), len(led) - (bounced_id in led))]
+    touches = ask(
+        opened,
+        "select campaign, count(distinct contact_id) from marts.fct_touchpoints "
+        "where touch_type = 'email_click' group by all",
+    )
+    assert touches == [(KEY, len(led))]
     sent = ask(
         opened,
         f"select outcome, count(*) from marts.message_queue where source_key = '{KEY}' "

@@ -291,6 +291,18 @@ BAD_CELLS = [
 ]
 
 
+def test_a_delivery_events_recipient_is_an_address_or_its_key(desk: Desk) -> None:
+    jane, key = KEYRING.key("email", "jane@x.example"), "ab" * 16
+    given = [("jane@x.example", ""), ("", key), ("jane@x.example", key), ("", "jane@x.example")]
+    lines = [
+        f"links,e{n},clicked,email,{recipient},{its}" for n, (recipient, its) in enumerate(given)
+    ]
+    header = "provider,provider_event_id,event_type,channel,recipient,email_key"
+    result = desk.ingest("delivery_events", "\n".join([header, *lines, lines[-1].upper()]))
+    assert [row["email_key"] for row in desk.rows("delivery_events")] == [jane, key, jane]
+    assert [row[1:] for row in desk.rejected(result)] == [("not_a_key", "email_key")] * 2
+
+
 @pytest.mark.parametrize(("kind", "column", "cell", "reason"), BAD_CELLS)
 def test_a_bad_cell_is_named_and_its_neighbours_land(
     desk: Desk, kind: str, column: str, cell: str, reason: str

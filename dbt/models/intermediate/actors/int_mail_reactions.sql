@@ -1,8 +1,15 @@
--- Opens and clicks of mails, as track messages tell them and as webhooks do, with the delivery of
--- the same send where it is known.
+-- Opens and clicks of mails, as track messages tell them and as webhooks and our own links do, with
+-- the delivery of the same send where it is known.
 with deliveries as (
 
-    select * from {{ ref('stg_delivery__events') }} where channel = 'email'
+    select
+        events.*,
+        'webhooks/' || coalesce(sends.provider, events.provider) || '/'
+        || coalesce(events.provider_message_id, sends.provider_message_id) as send_key
+    from {{ ref('stg_delivery__events') }} as events
+    left join {{ ref('int_click_sends') }} as sends
+        on events.provider = sends.told_by and events.outbox_id = sends.message_id
+    where events.channel = 'email'
 
 ),
 
@@ -26,10 +33,9 @@ told as (
         'webhooks' as origin,
         provider || '/' || provider_event_id as reaction_id,
         {{ number_of(
-            "coalesce('webhooks/' || provider || '/' || provider_message_id, "
-            ~ "'webhook/' || provider || '/' || provider_event_id)"
+            "coalesce(send_key, 'webhook/' || provider || '/' || provider_event_id)"
         ) }} as send_number,
-        'webhooks/' || provider || '/' || provider_message_id as send_key,
+        send_key,
         event_type as reaction,
         url as link,
         user_agent,

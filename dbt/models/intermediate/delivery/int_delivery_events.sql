@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- What providers tell of messages, with the message of ours that it is about: by the id that we
--- sent along, else by the provider's own.
+-- What providers and our own links tell of messages, with the message of ours that it is about: by
+-- the id that we sent along, else by the provider's own. A send is named by the provider's ids.
 with events as (
 
     select * from {{ ref('stg_delivery__events') }}
@@ -49,12 +49,17 @@ select
     events.phone_key,
     events.bounce_type,
     events.reason,
+    events.url,
     events.is_machine,
     events.occurred_at,
     events.known_at,
+    coalesce(events.provider_message_id, sends.provider_message_id) as send_id,
+    coalesce(sends.provider, events.provider) as send_provider,
     coalesce(messages.message_id, by_provider.message_id) as message_id,
     coalesce(messages.is_test, by_provider.is_test, false) as is_test
 from events
+left join {{ ref('int_click_sends') }} as sends
+    on events.provider = sends.told_by and events.outbox_id = sends.message_id
 left join messages on events.outbox_id = messages.message_id
 left join by_provider
     on

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- Opens and clicks of mails as track messages tell them, and what webhooks tell of mails, SMS and
--- push messages.
+-- Opens and clicks of mails as track messages tell them, and what webhooks and our own
+-- links tell of mails, SMS and push messages.
 with mail_events as (
 
     select
@@ -42,7 +42,10 @@ reactions as (
         members.contact_id,
         null as visitor_key,
         contacts.vertical,
-        null as campaign,
+        case
+            when contains(deliveries.url, 'utm_campaign=')
+                then {{ query_value(query_of('deliveries.url'), 'utm_campaign') }}
+        end as campaign,
         null as content_id,
         coalesce(actors.actor_class, 'human') as actor_class,
         'webhooks' as source,

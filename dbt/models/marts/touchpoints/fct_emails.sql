@@ -1,4 +1,4 @@
--- What became of each mail, by track messages of the mail tool and by webhooks of providers.
+-- What became of each mail, by track messages of the mail tool, webhooks of providers and links.
 {{ config(meta={'month_column': 'delivered_on'}) }}
 
 with reporting as (
@@ -42,8 +42,8 @@ told as (
     where events.message_type = 'track' and events.send_id is not null
     union all
     select
-        deliveries.provider as source,
-        deliveries.provider_message_id as source_id,
+        deliveries.send_provider as source,
+        deliveries.send_id as source_id,
         deliveries.event_type as meaning,
         members.contact_id,
         null as vertical,
@@ -59,7 +59,7 @@ told as (
             and actors.event_id = deliveries.provider || '/' || deliveries.provider_event_id
     where
         deliveries.channel = 'email'
-        and deliveries.provider_message_id is not null
+        and deliveries.send_id is not null
         and not deliveries.is_test
 
 ),

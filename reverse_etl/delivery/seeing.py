@@ -1,0 +1,46 @@
+"""Whether a click on a link of a message may still be kept.
+
+A link is led past us only where the person agreed when the message was queued; who took that back
+since, objected or was erased is not seen any more, in mails that left before too.
+"""
+
+from __future__ import annotations
+
+import json
+
+import sqlalchemy as sa
+
+from workspace.ledger import Ledger, consent, schema
+from workspace.links import Link
+
+#: The purpose without which neither opens nor clicks are seen.
+TRACKING = "email_tracking"
+
+_REFUSED = ("withdrawn", "objection")
+
+
+def may_be_seen(ledger: Ledger, link: Link) -> bool:
+    """Of a message that the ledger does not know, every refusal ever made with the recipient's key
+    counts."""
+    messages, events = schema.messages, schema.consent_events
+    tombstones = schema.tombstones
+    names = ("contact_id", "destination_key", "aliases", "consent_seen")
+    query = sa.select(*(messages.c[name] for name in names)).where(
+        messages.c.message_id == link.message_id
+    )
+    with ledger.reading() as connection:
+        row = connection.execute(query).first()
+        keys, seen = {link.recipient_key}, 0
+        if row is not None:
+            aliases = json.loads(row.aliases) if row.aliases else ()
+            keys |= {row.contact_id, row.destination_key, *aliases}
+            seen = row.consent_seen
+        refused = sa.select(events.c.event_id).where(
+            events.c.identifier_key.in_(keys),
+            events.c.consent_event_id > seen,
+            events.c.purpose.in_((TRACKING, consent.ALL)),
+            events.c.channel.in_(("email", consent.ALL)),
+            events.c.state.in_(_REFUSED),
+        )
+        erased = sa.select(tombstones.c.identifier_key).where(tombstones.c.identifier_key.in_(keys))
+        return not any(connection.execute(q.limit(1)).first() for q in (refused, erased))

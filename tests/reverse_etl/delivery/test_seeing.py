@@ -1,0 +1,76 @@
+"""Clicks are kept for as long as their recipient lets us, in mails that left before, too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reverse_etl.delivery.seeing import TRACKING, may_be_seen
+from tests.reverse_etl.delivery.outboxes import NOW, key, message
+from workspace.ledger import Ledger, consent, messages, schema
+from workspace.ledger.consent import ConsentEvent
+from workspace.links import Link
+
+ALIAS = "ab" * 16
+LINK = Link(message(1).message_id, key(1), "https://www.example.com/")
+REFUSAL = ConsentEvent(
+    identifier_type="email",
+    identifier_key=key(1),
+    purpose=TRACKING,
+    channel="email",
+    state="withdrawn",
+    source_class="preference_page",
+    source="page",
+    occurred_at=NOW,
+    known_at=NOW,
+)
+
+
+def queue(ledger: Ledger) -> None:
+    given = message(1, aliases=frozenset([ALIAS]), consent_seen=consent.latest(ledger))
+    assert messages.enqueue(ledger, [given], NOW).new
+
+
+@pytest.mark.parametrize(
+    ("more", "seen"),
+    [
+        ({}, False),
+        ({"purpose": "all"}, False),
+        ({"channel": "all"}, False),
+        ({"state": "objection"}, False),
+        ({"identifier_key": ALIAS}, False),
+        ({"identifier_key": key(2)}, True),
+        ({"state": "granted"}, True),
+        ({"purpose": "newsletter"}, True),
+        ({"channel": "sms"}, True),
+    ],
+)
+def test_what_was_said_since_it_was_queued(
+    ledger: Ledger, more: dict[str, Any], seen: bool
+) -> None:
+    queue(ledger)
+    assert may_be_seen(ledger, LINK)
+    consent.append(ledger, [replace(REFUSAL, **more)], NOW)
+    assert may_be_seen(ledger, LINK) is seen
+
+
+def test_what_was_known_when_it_was_queued_is_past(ledger: Ledger) -> None:
+    consent.append(ledger, [REFUSAL], NOW)
+    queue(ledger)
+    assert may_be_seen(ledger, LINK)
+
+
+def test_of_an_unknown_message_every_refusal_counts(ledger: Ledger) -> None:
+    assert may_be_seen(ledger, LINK)
+    consent.append(ledger, [REFUSAL], NOW)
+    assert not may_be_seen(ledger, LINK)
+
+
+@pytest.mark.parametrize("identifier", [key(1), ALIAS])
+def test_nobody_who_was_erased_is_seen(ledger: Ledger, identifier: str) -> None:
+    queue(ledger)
+    row = {"identifier_key": identifier, "request_id": "r", "erased_at": NOW}
+    ledger.append(schema.tombstones, [row])
+    assert not may_be_seen(ledger, LINK)
