@@ -65,10 +65,11 @@ class Claims:
     def take(
         self,
         wanted: Mapping[str, int],
-        open_ones: Collection[str],
+        open_ones: Mapping[str, int],
         at: datetime,
     ) -> Taken:
-        """Claim up to ``wanted`` messages a channel, for providers that are open.
+        """Claim up to ``wanted`` messages a channel, for providers that are open: no more of each
+        than ``open_ones`` says there is room for. What is another's waits for it.
 
         Raises :class:`~workspace.ledger.lease.Fenced`.
         """
@@ -88,6 +89,7 @@ class Claims:
                     open_ones,
                     self.only,
                     held_back if self.only is None else (),
+                    [name for name, room in open_ones.items() if room <= 0],
                 )
             ]
             again = [row.message_id for row in rows if row.attempts]
@@ -95,7 +97,7 @@ class Claims:
         found.asked = len(rows)
         if not rows:
             return found
-        ready, ends = self._prepare(rows, open_ones, before, at)
+        ready, ends, waiting = self._prepare(rows, open_ones, before, at)
         with self.ledger.writing() as connection:
             self.lease.check(connection)
             ramped = ramps.held(connection, [held.due for held in ready], self.ramps, at)
@@ -109,6 +111,7 @@ class Claims:
             self._block(connection, ready, verdicts.blocked, at)
             outbox.postpone(connection, {**verdicts.held, **ramped.until})
             outbox.postpone(connection, dict.fromkeys(verdicts.waiting, at + LOOK_AGAIN))
+            outbox.assign(connection, waiting)
             self._end(connection, ends, at)
             outbox.start(connection, [_claim(held) for held in found.held], self.lease.epoch, at)
             if found.held:
@@ -131,12 +134,14 @@ class Claims:
     def _prepare(
         self,
         rows: list[Due],
-        open_ones: Collection[str],
+        open_ones: Mapping[str, int],
         before: Mapping[tuple[str, str], outbox.Attempted],
         at: datetime,
-    ) -> tuple[list[Held], dict[str, list[str]]]:
-        """The messages with their bytes; and, by reason, those that cannot be sent."""
+    ) -> tuple[list[Held], dict[str, list[str]], dict[str, str]]:
+        """The messages with their bytes; by reason, those that cannot be sent; and whose those are
+        that wait for a provider without room."""
         ready: list[Held] = []
+        rooms, waiting = dict(open_ones), dict[str, str]()
         ends: dict[str, list[str]] = {"restored": [], "bytes_changed": [], "unsupported": []}
         sent_before = self._sent_before(rows)
         for row in rows:
@@ -148,6 +153,9 @@ class Claims:
             )
             if provider is None:
                 continue
+            if rooms[provider] <= 0:
+                waiting[row.message_id] = provider
+                continue
             item = self._item(row, provider, open_ones)
             if item is None:
                 ends["unsupported"].append(row.message_id)
@@ -158,8 +166,9 @@ class Claims:
                 ends["bytes_changed"].append(row.message_id)
                 continue
             first_at = known.first_at if known else at
+            rooms[provider] -= 1
             ready.append(Held(row, provider, message, row.attempts + 1, first_at))
-        return ready, ends
+        return ready, ends, waiting
 
     def _item(self, row: Due, provider: str, open_ones: Collection[str]) -> tuple[str, Item] | None:
         """A message as its provider takes it, or the next one that does."""

@@ -138,14 +138,17 @@ class Sender:
         try:
             await self._in_thread(self._resume_providers)
             tailed = -TAIL_SECONDS
+            moved = time.monotonic()
             while True:
                 if self._tail is not None and time.monotonic() - tailed >= TAIL_SECONDS:
                     await self._in_thread(self._tail)
                     tailed = time.monotonic()
                 asked = await self._turn()
                 if self._ended or asked:
+                    moved = time.monotonic()
                     continue
-                if not self._underway and (self._stopping or await self._is_over(patience)):
+                idle = timedelta(seconds=time.monotonic() - moved)
+                if not self._underway and (self._stopping or await self._is_over(patience, idle)):
                     return self.report
                 await self._sleep()
         finally:
@@ -181,38 +184,29 @@ class Sender:
             self._pump(lane)
         return bool(taken.held) or taken.asked >= min(max(wanted.values()), CHUNK_ROWS)
 
-    def _wanted(self) -> tuple[dict[str, int], set[str]]:
-        """How many messages of each channel there is room for, and the providers that are open."""
+    def _wanted(self) -> tuple[dict[str, int], dict[str, int]]:
+        """How many messages of each channel there is room for, and the providers that are open
+        with the room of each."""
         if self._stopping or (self._left is not None and self._left <= 0):
-            return {}, set()
+            return {}, {}
         moment = time.monotonic()
         open_ones = {
-            name
+            name: min(1, lane.room) if lane.breaker.wants_probe else lane.room
             for name, lane in self.lanes.items()
             if not (lane.is_denied or lane.breaker.is_open or moment < lane.quiet_until)
         }
         wanted: dict[str, int] = {}
         for channel, places in self.claims.routes.lanes.items():
-            rooms = [
-                1 if lane.breaker.wants_probe else lane.room
-                for place in places
-                if place.provider in open_ones and (lane := self.lanes[place.provider]).room > 0
-            ]
-            # A full lane takes nothing, and what is its own would be claimed for it all the same.
-            full = {p.provider for p in places if self.lanes[p.provider].room <= 0}
-            first = [p.provider for p in places if p.weight]
-            if not rooms or (first and all(name in full for name in first)):
-                continue
-            size = min(sum(rooms), CHUNK_ROWS)
+            names = [place.provider for place in places]
+            size = min(sum(max(0, open_ones.get(name, 0)) for name in names), CHUNK_ROWS)
+            largest = max(self.lanes[name].most for name in names)
+            # Few at a time would be a transaction each.
+            few = size < min(largest // 5, CHUNK_ROWS)
             if self._left is not None:
                 size = min(size, self._left)
-            largest = max(self.lanes[p.provider].most for p in places)
-            # Few at a time would be a transaction each.
-            if (
-                size >= min(largest // 4, CHUNK_ROWS)
-                or not any(self.lanes[p.provider].claimed for p in places)
-                or self._left is not None
-            ):
+            elif few and any(self.lanes[name].claimed for name in names):
+                continue
+            if size > 0:
                 wanted[channel] = size
         return wanted, open_ones
 
@@ -333,10 +327,12 @@ class Sender:
                     connection, name, self._fingerprints.get(name, "")
                 )
 
-    async def _is_over(self, patience: timedelta | None) -> bool:
+    async def _is_over(self, patience: timedelta | None, idle: timedelta) -> bool:
+        """Whether nothing is due soon, or nothing of what is due can go: no provider is open for
+        it."""
         if patience is None:
             return False
-        if self._left is not None and self._left <= 0:
+        if idle >= patience or (self._left is not None and self._left <= 0):
             return True
         until = self._clock() + patience
 
@@ -345,10 +341,7 @@ class Sender:
                 when = outbox.next_due(connection, self.claims.only)
             return when is not None and when <= until
 
-        # What is due and was not claimed has no provider that is open, or waits for a person.
-        if not await self._in_thread(soon):
-            return True
-        return patience == timedelta(0)
+        return not await self._in_thread(soon)
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

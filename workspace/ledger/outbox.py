@@ -113,12 +113,14 @@ def due(
     available: Collection[str],
     only: Collection[str] | None = None,
     skip: Collection[tuple[str, str]] = (),
+    full: Collection[str] = (),
 ) -> list[Due]:
     """Pending messages of a channel whose time has come, the longest due first.
 
-    Pinned ones only where their provider is ``available``. ``only``: these ids. ``skip``: sources
-    (kind and key) that are held back as a whole.
+    Pinned ones only where their provider is ``available``, those of a provider only where it is not
+    ``full``. ``only``: these ids. ``skip``: sources (kind and key) that are held back as a whole.
     """
+    provider = MESSAGES.c.provider
     query = (
         sa.select(*_DUE)
         .select_from(MESSAGES.outerjoin(PAYLOADS, MESSAGES.c.message_id == PAYLOADS.c.message_id))
@@ -126,11 +128,13 @@ def due(
             MESSAGES.c.state == "pending",
             MESSAGES.c.channel == channel,
             MESSAGES.c.due_at <= at,
-            sa.or_(MESSAGES.c.is_pinned.is_(False), MESSAGES.c.provider.in_(sorted(available))),
+            sa.or_(MESSAGES.c.is_pinned.is_(False), provider.in_(sorted(available))),
         )
         .order_by(MESSAGES.c.due_at)
         .limit(limit)
     )
+    if full:
+        query = query.where(sa.or_(provider.is_(None), provider.not_in(sorted(full))))
     if only is not None:
         query = query.where(MESSAGES.c.message_id.in_(sorted(only)))
     else:
@@ -316,6 +320,13 @@ def postpone(connection: sa.Connection, until: Mapping[str, datetime]) -> None:
         connection.execute(
             statement, [{"of": ident, "later": when} for ident, when in until.items()]
         )
+
+
+def assign(connection: sa.Connection, providers: Mapping[str, str]) -> None:
+    """Say whose pending messages are: they wait for that provider, which has no room now."""
+    for name, its in _grouped(providers.items(), lambda pair: pair[1]):
+        ids = [ident for ident, _ in its]
+        _update(connection, ids, MESSAGES.c.state == "pending", provider=name)
 
 
 def park(connection: sa.Connection, ids: Iterable[str], reason: str, at: datetime) -> int:

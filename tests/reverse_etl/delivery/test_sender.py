@@ -144,6 +144,33 @@ def test_one_broken_provider_stalls_nobody_else(ledger: Ledger, tmp_path: Path) 
     assert states(ledger) == {"accepted": 400 - len(asked), "unknown": len(asked)}
 
 
+def test_a_slow_provider_holds_no_more_than_its_room(ledger: Ledger, tmp_path: Path) -> None:
+    """What is its own waits in the outbox, not in a sender that may die."""
+    ids = fill(ledger, 600)
+    slow, quick = Scripted("slow", seconds=0.1), Scripted("quick")
+    most = 0
+
+    def look(_: Item) -> None:
+        nonlocal most
+        most = max(
+            most, sum(r["state"] == "sending" and r["provider"] == "slow" for r in rows(ledger))
+        )
+
+    slow.decide = look
+    places = {"slow": ProviderSettings(in_flight=8), "quick": ProviderSettings(in_flight=8)}
+    send(ledger, tmp_path / "w", [slow, quick], settings=places, weights=[1, 4])
+    assert set(slow.sent) | set(quick.sent) == set(ids) and not set(slow.sent) & set(quick.sent)
+    assert 80 < len(slow.sent) < 160  # its share
+    assert most <= 10
+
+
+def test_a_sender_ends_when_nobody_can_be_asked(ledger: Ledger, tmp_path: Path) -> None:
+    fill(ledger, 3)
+    one = Scripted("one", always(Kind.DENIED))
+    send(ledger, tmp_path / "w", [one], patience=timedelta(seconds=1))
+    assert states(ledger) == {"pending": 3}
+
+
 def test_a_busy_provider_is_left_alone_for_as_long_as_it_says(
     ledger: Ledger, tmp_path: Path
 ) -> None:
