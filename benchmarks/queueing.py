@@ -62,7 +62,10 @@ def fill(connection: duckdb.DuckDBPyConnection, lake: Lake, messages: int) -> No
         from marts.dim_accounts;
         create table pii.contacts as
         select contact_id, 'Anne' as first_name, 'Martin ' || i as last_name, 'Chirurgienne' as
-            job_title, 'Clinique ' || i as organisation, 'Lyon' as city from {people};
+            job_title, 'Clinique ' || i as organisation, 'Lyon' as city,
+            'p' || i || '@example.com' as email, null::varchar as phone,
+            null::varchar as user_id
+        from {people};
         create table marts.dim_contacts as
         select contact_id, md5('m' || i) as email_key, null::varchar as phone_key,
             null::varchar as user_key, 'FR' as country from {people};

@@ -8,6 +8,7 @@ from dagster import Definitions, in_process_executor
 
 from dagster_project import jobs, output_keys, schedules, sensors
 from dagster_project.assets import (
+    audiences,
     delivery,
     experiments,
     journeys,
@@ -40,9 +41,13 @@ def build_definitions(
             *experiments.build_experiment_assets(manifest),
             published.build_published_asset(manifest),
             *delivery.build_delivery_assets(),
+            *audiences.build_audience_assets(),
             maintenance.build_maintenance_asset(),
         ],
-        jobs=[jobs.refresh, jobs.nightly, jobs.campaigns, jobs.send, jobs.due_campaigns],
+        jobs=[
+            *(jobs.refresh, jobs.nightly, jobs.campaigns),
+            *(jobs.send, jobs.due_campaigns, jobs.audiences),
+        ],
         schedules=schedules.schedules,
         sensors=[sensors.build_landing_sensor(), sensors.build_alert_sensor()],
         resources={"workspace": WorkspaceResource(), **(resource_overrides or {})},

@@ -20,8 +20,14 @@ from workspace.settings import Settings
 
 
 @contextmanager
-def desk(settings: Settings, definitions: Definitions, is_in_run: bool = False) -> Iterator[Desk]:
-    """For the block; the ledger is closed after it. ``is_in_run``: the run lock is held."""
+def desk(
+    settings: Settings,
+    definitions: Definitions,
+    is_in_run: bool = False,
+    present: datetime | None = None,
+) -> Iterator[Desk]:
+    """For the block; the ledger is closed after it. ``is_in_run``: the run lock is held;
+    ``present``: where a demo world's clock stands."""
     ledger = open_ledger(settings.ledger_url)
     lake = Lake(settings.paths.lake)
 
@@ -42,7 +48,7 @@ def desk(settings: Settings, definitions: Definitions, is_in_run: bool = False) 
             definitions=definitions,
             keyring=settings.keyring,
             environment=settings_module.variables(variables()),
-            clock=_clock(settings),
+            clock=_clock(settings, present),
             land=land,
             is_demo=settings.paths.default_as_of.exists(),
             stand_ins=settings_module.sources_are_stand_ins(),
@@ -51,9 +57,9 @@ def desk(settings: Settings, definitions: Definitions, is_in_run: bool = False) 
         ledger.close()
 
 
-def _clock(settings: Settings) -> Callable[[], datetime]:
+def _clock(settings: Settings, present: datetime | None) -> Callable[[], datetime]:
     """The present; a demo world's goes on from its end, so that what is tried again comes due."""
-    if not settings.paths.default_as_of.exists():
+    if present is None and not settings.paths.default_as_of.exists():
         return clock.now
-    end, began = settings.present(), time.monotonic()
+    end, began = present or settings.present(), time.monotonic()
     return lambda: end + timedelta(seconds=time.monotonic() - began)

@@ -1,12 +1,13 @@
-"""Jobs: the refresh, the nightly run that also tidies the lake, campaigns, and sending."""
+"""Jobs: the refresh, the nightly run that also tidies the lake, campaigns, and what leaves."""
 
 from __future__ import annotations
 
 from dagster import AssetSelection, define_asset_job
 
 MAINTENANCE = "maintenance"
-#: Groups whose assets reach people: only jobs of their own ask for them.
-OUTWARD = ("delivery",)
+#: Groups whose assets reach people and other systems: only jobs of their own ask for them.
+DELIVERY, AUDIENCES = "delivery", "audiences"
+OUTWARD = (DELIVERY, AUDIENCES)
 
 refresh = define_asset_job(
     "refresh",
@@ -55,14 +56,21 @@ campaigns = define_asset_job(
 
 send = define_asset_job(
     "send",
-    selection=AssetSelection.groups("delivery"),
+    selection=AssetSelection.groups(DELIVERY),
     description="Sends what is due. Its launchpad has dry_run; without a live provider it is one.",
     tags={"dagster/max_retries": "0"},
 )
 
 due_campaigns = define_asset_job(
     "due_campaigns",
-    selection=_CAMPAIGNS | AssetSelection.groups("delivery"),
+    selection=_CAMPAIGNS | AssetSelection.groups(DELIVERY),
     description="The job campaigns, and then what is due is sent.",
+    tags={"dagster/max_retries": "0"},
+)
+
+audiences = define_asset_job(
+    "audiences",
+    selection=AssetSelection.groups(AUDIENCES),
+    description="Syncs audiences and the CRM with what was last published.",
     tags={"dagster/max_retries": "0"},
 )

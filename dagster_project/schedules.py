@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
-from dagster_project.jobs import due_campaigns, nightly, refresh
+from dagster_project.jobs import audiences, due_campaigns, nightly, refresh
 
 schedules = [
     ScheduleDefinition(
@@ -29,5 +29,12 @@ schedules = [
         description="Launches what is due, goes on with journeys, asks the gates and sends. A tick "
         "that was missed sends what is still in time (not_after). A dry run until a provider of "
         "marketing/providers.yml is live.",
+    ),
+    ScheduleDefinition(
+        name="audiences_hourly",
+        job=audiences,
+        cron_schedule="30 * * * *",
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="Brings live audiences and the CRM to what was last published.",
     ),
 ]

@@ -170,6 +170,45 @@ def commands(
             return refuse(str(error))
         return run_job(settings, CAMPAIGNS)
 
+    @app.command()
+    def test(
+        key: Key,
+        to: Annotated[
+            str, typer.Option("--to", help="Addresses or numbers by commas, or a file of them.")
+        ],
+        workspace: Option = None,
+    ) -> None:
+        """Send its messages to a list, by the real provider and outside metrics and caps."""
+        from dagster_project.delivering import desk
+        from interfaces.sending import refusing, show
+        from reverse_etl.content.library import Library
+        from reverse_etl.delivery.service import deliver, idle
+        from reverse_etl.delivery.trying import CannotTry, addresses, queue_tests
+
+        settings = chosen(workspace)
+        found = loaded(settings, refuse)
+        campaign(found, key)
+        with desk(settings, found) as at_hand, refusing(refuse):
+            why = idle(at_hand)
+            lanes = found.providers.lanes.values()
+            if all(place.provider in why for lane in lanes for place in lane):
+                told = "; ".join(f"{name}: {reason}" for name, reason in sorted(why.items()))
+                return refuse(f"no provider can be asked ({told})")
+            try:
+                with Library.load(settings.definitions) as library:
+                    ids = queue_tests(
+                        at_hand.ledger,
+                        library,
+                        settings.keyring,
+                        found,
+                        key,
+                        addresses(to),
+                        at_hand.clock(),
+                    )
+            except CannotTry as error:
+                return refuse(f"--to: {error}")
+            return show(out, deliver(at_hand, only=ids))
+
     def hold(key: str, event: str, by: str | None, reason: str | None, at: Path | None) -> None:
         from reverse_etl.campaigns import versions
         from workspace.lake import Lake

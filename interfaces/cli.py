@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from interfaces import (
     attribution,
+    audiences,
     campaigns,
     experiments,
     identity,
@@ -53,11 +54,17 @@ def demo(
     size: Annotated[str, typer.Option(help="S (about 40k accounts, 400k events) or M.")] = "S",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same world.")] = 7,
     profile: Annotated[str, typer.Option(help="calibrated or churn.")] = "calibrated",
+    next_day: Annotated[
+        bool,
+        typer.Option("--next-day", help="Send what is due to stand-ins, go on a day, run again."),
+    ] = False,
 ) -> None:
     """Create the demo world's landing files and run everything once."""
     from interfaces import demo_world
 
     chosen = _settings(workspace)
+    if next_day:
+        return _next_day(chosen)
     if size not in demo_world.SIZES or profile not in demo_world.PROFILES:
         _refuse(f"--size is one of {demo_world.SIZES}, --profile one of {demo_world.PROFILES}")
     world = {"size": size, "seed": seed, "profile": profile}
@@ -76,7 +83,24 @@ def demo(
     with demo_world.connected(landed):
         _run(chosen, as_of=None, select=None)
     report.show_kpis(out, chosen.paths)
-    report.show_next_steps(out, chosen.paths)
+    return report.show_next_steps(out, chosen.paths)
+
+
+def _next_day(chosen: Settings) -> None:
+    from interfaces import next_day
+    from interfaces.loading import loaded
+
+    if not next_day.is_demo(chosen):
+        _refuse(f"{chosen.paths.root} holds no demo world; make one with: marketing demo")
+    given = loaded(chosen, _refuse)
+    with sending.refusing(_refuse), report.stage(out, "sending"):
+        day = next_day.send(chosen, given)
+    sending.show(out, day.delivered)
+    for provider, count in sorted(day.reports.items()):
+        out.print(f"{provider} reported back in {count:,} webhooks", highlight=False)
+    out.print(f"the world goes on to {day.present}", highlight=False)
+    _run(chosen, as_of=None, select=None)
+    report.show_deliveries(out, chosen.paths)
 
 
 @app.command()
@@ -342,6 +366,7 @@ app.add_typer(
 )
 app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
+app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))

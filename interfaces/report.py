@@ -170,7 +170,26 @@ def show_next_steps(console: Console, paths: Paths) -> None:
     console.print(
         f"\nOpen the marts:   duckdb -readonly '{paths.published / 'marketing.duckdb'}'"
         "\n                  select * from marts.kpi_monthly;"
+        "\nSend what is due:  marketing demo --next-day   (to stand-ins on this machine)"
         "\nSee the lineage:  make dev   (then http://127.0.0.1:3000)",
         markup=False,
         highlight=False,
     )
+
+
+def show_deliveries(console: Console, paths: Paths) -> None:
+    """What became of what was sent, as the marts tell it."""
+    from interfaces.tables import number, table
+    from reverse_etl.publish import reader
+
+    with reader(paths) as connection:
+        rows = connection.execute(
+            """
+            select provider, event_type, count(*) from marts.delivery_logs
+            where message_id is not null group by all order by all
+            """
+        ).fetchall()
+    shown = table("provider", "", "")
+    for provider, kind, count in rows:
+        shown.add_row(provider, kind, number(count))
+    console.print(shown)

@@ -23,7 +23,7 @@ from reverse_etl.content.library import Library, Rendered, Request
 from reverse_etl.content.occasions import occasions
 from reverse_etl.content.people import Person, people
 from reverse_etl.content.values import Primitive
-from reverse_etl.delivery import envelope
+from reverse_etl.delivery import devices, envelope
 from reverse_etl.delivery.seeing import TRACKING
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import DECISIONS, decide
@@ -98,10 +98,13 @@ def queue(
         """,
     )
     connection.unregister("decided_now")
+    pushed = [row["user_id"] or row["contact_id"] for row in ready if row["channel"] == "push"]
+    addressed = devices.destinations(connection, ledger, lake, keyring, pushed)
     queued = refused = 0
     for start in range(0, len(ready), BATCH):
         rows = ready[start : start + BATCH]
-        made, blocked = _render(library, keyring, caps, rows, persons, said, seen, ramps or {})
+        outgoing = _Outgoing(library, keyring, caps, seen, ramps or {}, addressed)
+        made, blocked = _render(outgoing, rows, persons, said)
         done = messages.enqueue(ledger, made, as_of)
         queued, refused = queued + len(done.new), refused + len(blocked)
         new = pc.is_in(decided["intent_id"], pa.array(done.new, pa.string()))
@@ -211,18 +214,34 @@ def _needs(library: Library, template: str, channel: str, language: str | None) 
     return [f.source for f in fields if not f.source.startswith(("message.", "sender."))]
 
 
+@dataclass(frozen=True)
+class _Outgoing:
+    """What messages are made with. ``consent_seen`` is the last consent event that the decisions
+    had seen, ``addressed`` where pushes go, by user id."""
+
+    library: Library
+    keyring: Keyring
+    caps: Caps
+    consent_seen: int
+    ramps: Mapping[str, Ramp]
+    addressed: Mapping[str, str]
+
+
 def _render(
-    library: Library,
-    keyring: Keyring,
-    caps: Caps,
+    outgoing: _Outgoing,
     rows: list[dict[str, Any]],
     persons: dict[str, Person],
     said: dict[str, dict[str, Primitive]],
-    consent_seen: int,
-    ramps: Mapping[str, Ramp],
 ) -> tuple[list[Message], list[tuple[str, str]]]:
+    library = outgoing.library
     requests = [
-        _request(library, keyring, row, persons[row["contact_id"]], said.get(row["intent_id"], {}))
+        _request(
+            library,
+            outgoing.keyring,
+            row,
+            persons[row["contact_id"]],
+            said.get(row["intent_id"], {}),
+        )
         for row in rows
     ]
     made, blocked = [], []
@@ -246,13 +265,13 @@ def _render(
                 scheduled_at=row["sent_from"],
                 priority=row["priority"] or 0,
                 not_after=row["not_after"],
-                destination=_destination(row),
-                payload=_sealed(library, keyring, caps, row, request, answer, clicks),
+                destination=_destination(outgoing, row),
+                payload=_sealed(outgoing, row, request, answer, clicks),
                 inputs=envelope.inputs(request, clicks),
                 country=row["country"],
                 time_zone=row["time_zone"],
-                consent_seen=consent_seen,
-                ramp_step=_ramp_step(row, ramps),
+                consent_seen=outgoing.consent_seen,
+                ramp_step=_ramp_step(row, outgoing.ramps),
                 template=row["template"],
                 template_version=answer.template_version,
                 consent_evidence_id=row["consent_evidence_id"],
@@ -296,23 +315,23 @@ def _clicks(library: Library, row: dict[str, Any]) -> Clicks | None:
 
 
 def _sealed(
-    library: Library,
-    keyring: Keyring,
-    caps: Caps,
+    outgoing: _Outgoing,
     row: dict[str, Any],
     request: Request,
     answer: Rendered,
     clicks: Clicks | None,
 ) -> bytes:
-    kind = caps.classes.get(row["message_class"])
+    kind = outgoing.caps.classes.get(row["message_class"])
     may_leave = kind is None or "unsubscribed" not in kind.skips
+    library = outgoing.library
     return envelope.seal(
         answer,
         library.senders[library.entries[row["template"]].template.vertical],
         str(request.values["message.unsubscribe_url"]) if may_leave else None,
         row["is_tracked"],
         {"template": row["template"], "source": f"{row['source_kind']}:{row['source_key']}"},
-        partial(clicks.lead, keyring) if clicks else None,
+        row["sent_from"],
+        partial(clicks.lead, outgoing.keyring) if clicks else None,
     )
 
 
@@ -321,10 +340,9 @@ def _ramp_step(row: dict[str, Any], ramps: Mapping[str, Ramp]) -> int | None:
     return ramp.step_of(row["intent_id"]) if ramp else None
 
 
-def _destination(row: dict[str, Any]) -> str:
-    """Whom a provider is given: by a push, both the person and the device it may know."""
+def _destination(outgoing: _Outgoing, row: dict[str, Any]) -> str:
     if row["channel"] == "push":
-        return row["user_id"] or row["contact_id"]
+        return outgoing.addressed[row["user_id"] or row["contact_id"]]
     return row["email" if row["channel"] == "email" else "phone"] or ""
 
 

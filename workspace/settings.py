@@ -120,6 +120,11 @@ def write_keys(environment: Environment) -> dict[str, str]:
     return keys or {"dev": "dev"}
 
 
+def webhook_variables() -> dict[str, str]:
+    """The variable that holds each provider's webhook secret, by provider."""
+    return dict(_WEBHOOK_VARIABLES)
+
+
 def webhook_secrets() -> dict[str, str]:
     """What each provider's webhooks are proven with, by provider; one that is not set is absent."""
     return {

@@ -13,9 +13,9 @@ from dagster import (
 from pydantic import Field
 
 from dagster_project.assets.lake import stream_key
+from dagster_project.jobs import DELIVERY
 from dagster_project.resources import WorkspaceResource
 
-GROUP = "delivery"
 KEYS_HOLD = "no_provider_refuses_its_key"
 SETTLED = "what_left_is_known"
 
@@ -36,7 +36,7 @@ def build_delivery_assets() -> list[AssetsDefinition]:
 
 @asset(
     deps=[stream_key("message_states")],
-    group_name=GROUP,
+    group_name=DELIVERY,
     kinds={"python"},
     owners=["team:marketing"],
     description="Sends what is due through the providers of marketing/providers.yml; a dry run "

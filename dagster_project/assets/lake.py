@@ -29,7 +29,7 @@ from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
 from workspace.definitions import Definitions
 from workspace.lake import Lake
-from workspace.ledger import Ledger, attempts, consent
+from workspace.ledger import Ledger, attempts, audiences, consent, crm_actions
 from workspace.streams import STREAMS
 
 SUITE = "batches_pass_their_suite"
@@ -82,6 +82,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         templates,
         _exported(consent.STREAM, consent.export),
         _exported(attempts.STREAM, attempts.export),
+        audience_states,
         run_context,
     ]
 
@@ -283,6 +284,35 @@ def _exported(stream: str, export: Callable[[Ledger, Lake], int]) -> AssetsDefin
         return MaterializeResult(metadata=_stream_metadata(run, stream, [], latest))
 
     return exported
+
+
+_AUDIENCES = (audiences.STREAM, audiences.RUNS, crm_actions.STREAM)
+
+
+@multi_asset(
+    specs=[
+        AssetSpec(
+            stream_key(name),
+            group_name="lake",
+            kinds={"parquet"},
+            owners=["team:data"],
+            description=STREAMS[name].description,
+        )
+        for name in _AUDIENCES
+    ]
+)
+def audience_states(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
+    run = workspace.run
+    with run.step("export_audiences") as step:
+        step.rows = 0
+        if not run.is_past:
+            step.rows += audiences.export(run.ledger, run.lake)
+            step.rows += crm_actions.export(run.ledger, run.lake)
+    for name in _AUDIENCES:
+        latest = run.lake.latest(name, "known_at")
+        yield MaterializeResult(
+            asset_key=stream_key(name), metadata=_stream_metadata(run, name, [], latest)
+        )
 
 
 @multi_asset(

@@ -6,13 +6,14 @@ They are canonical JSON, written once when the message is queued; every attempt 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
 from reverse_etl.content.clicks import Clicks
 from reverse_etl.content.library import Rendered, Request
+from reverse_etl.delivery import devices
 from reverse_etl.delivery.protocol import Capabilities, Outgoing
 from workspace.definitions.templates import Sender
 from workspace.ledger.outbox import Due
@@ -31,10 +32,12 @@ def seal(
     unsubscribe_url: str | None,
     track_opens: bool,
     labels: Mapping[str, str],
+    composed_at: datetime,
     leading: Leading | None = None,
 ) -> bytes:
-    """The payload of a message. ``unsubscribe_url``: where one click ends it (RFC 8058), None for
-    what cannot be unsubscribed from. ``leading``: where its clicks may be seen."""
+    """The payload of a message. ``composed_at`` (naive UTC) is its date; ``unsubscribe_url`` where
+    one click ends it (RFC 8058), None for what cannot be unsubscribed from; ``leading`` where its
+    clicks may be seen."""
     address = {
         "email": sender.from_email or sender.reply_to,
         "sms": sender.sms_from or "",
@@ -47,6 +50,7 @@ def seal(
     }
     if rendered.channel == "email":
         kept["reply_to"] = sender.reply_to
+        kept["composed_at"] = composed_at.replace(microsecond=0).isoformat()
         kept["track_opens"] = track_opens
         if unsubscribe_url:
             kept["headers"] = [
@@ -104,10 +108,13 @@ def open_for(message: Due, capabilities: Capabilities) -> Outgoing:
     if message.payload is None or message.destination is None:
         raise ValueError("nothing is left of it")
     kept = _DECODE(message.payload)
+    destination = message.destination
+    if message.channel == "push":
+        destination = devices.part(destination, capabilities.addressed_by)
     return Outgoing(
         message_id=message.message_id,
         channel=message.channel,
-        destination=message.destination,
+        destination=destination,
         content=kept["content"],
         sender=kept.get("sender", ""),
         sender_name=kept.get("sender_name", ""),
@@ -116,4 +123,5 @@ def open_for(message: Due, capabilities: Capabilities) -> Outgoing:
         track_opens=kept.get("track_opens", False) and capabilities.track_opens,
         labels=kept.get("labels", {}),
         is_test=message.is_test,
+        composed_at=datetime.fromisoformat(kept["composed_at"]) if "composed_at" in kept else None,
     )

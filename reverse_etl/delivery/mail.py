@@ -56,11 +56,15 @@ def ascii_address(address: str) -> str:
     Raises :class:`Unsupported` for what is no single address, or has other characters before the
     ``@`` than ASCII (which needs SMTPUTF8 all the way to the mailbox).
     """
-    local, at, domain = address.rpartition("@")
-    if not at or not local or not local.isascii() or any(c in address for c in ' ,;<>"\t'):
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or not local.isascii() or any(c in local for c in '@ ,;<>"\t'):
         raise Unsupported("not an address that can be sent to")
+    if domain.isascii():
+        if any(not (c.isalnum() or c in "-._") for c in domain):
+            raise Unsupported("a domain that cannot be")
+        return address
     try:
-        return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
     except idna.IDNAError:
         raise Unsupported("a domain that cannot be") from None
 

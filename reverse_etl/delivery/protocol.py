@@ -103,6 +103,7 @@ class Capabilities:
     headers: bool = False
     reply_to: bool = False
     track_opens: bool = False
+    addressed_by: str = "user_id"
 
     def check(self, message: Outgoing) -> None:
         """Raises :class:`Unsupported` for what cannot be sent this way."""

@@ -35,6 +35,11 @@ _T = TypeVar("_T")
 TAIL_SECONDS = 30.0
 #: A pass of the ledger waits so long for more answers to settle together.
 GATHER_SECONDS = 0.02
+#: Of a provider with a rate so much is claimed ahead.
+AHEAD_SECONDS = 2.0
+#: What would wait longer for a busy provider goes back.
+_SHORT_SECONDS = 2.0
+_RELEASED = "released"
 _FAILURES = frozenset({Kind.UNREACHABLE, Kind.AMBIGUOUS})
 
 
@@ -59,11 +64,12 @@ class Lane:
 
     @property
     def most(self) -> int:
-        """Messages it has at most: a quarter more than are on their way. Of what waits here nobody
-        knows, after a kill, that it never left."""
-        return self.settings.in_flight * self.batch + max(
-            self.batch, self.settings.in_flight * self.batch // 4
-        )
+        """Messages it has at most: a quarter more than are on their way, and no more than leave in
+        a moment. Of what waits here nobody knows, after a kill, that it never left."""
+        size = self.settings.in_flight * self.batch
+        size += max(self.batch, size // 4)
+        rate = self.limiter.per_second * AHEAD_SECONDS
+        return size if rate >= size else max(self.batch, int(rate))
 
     @property
     def room(self) -> int:
@@ -222,6 +228,10 @@ class Sender:
                 lane.waiting.clear()
                 self._wake.set()
                 return
+            quiet = lane.quiet_until - time.monotonic()
+            if quiet > _SHORT_SECONDS:
+                self._release(lane, quiet)
+                return
             if lane.breaker.wants_probe:
                 lane.breaker.probe()
             some = [lane.waiting.popleft() for _ in range(min(lane.batch, len(lane.waiting)))]
@@ -230,9 +240,21 @@ class Sender:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _release(self, lane: Lane, seconds: float) -> None:
+        """What waits for a busy provider is pending again, as it was."""
+        self._ended += [
+            (held, Outcome(Kind.THROTTLED, _RELEASED, retry_after=seconds)) for held in lane.waiting
+        ]
+        lane.waiting.clear()
+        self._wake.set()
+
     async def _send(self, lane: Lane, some: list[Held]) -> None:
         try:
             wait = max(lane.limiter.acquire(len(some)), lane.quiet_until - time.monotonic())
+            if wait > 2 * AHEAD_SECONDS:
+                lane.requests -= 1
+                lane.waiting.extend(some)
+                return self._release(lane, wait)
             if wait > 0:
                 await asyncio.sleep(wait)
             began = time.monotonic()
@@ -279,7 +301,9 @@ class Sender:
     def _settle(self, ended: list[tuple[Held, Outcome]]) -> None:
         at = self._clock()
         settled = [
-            verdict.settle(
+            verdict.released(held.due, held.attempt, held.provider, outcome, at)
+            if outcome.code == _RELEASED
+            else verdict.settle(
                 held.due,
                 held.attempt,
                 held.provider,
@@ -291,7 +315,9 @@ class Sender:
             )._replace(call=held.call, answer_ms=held.answer_ms)
             for held, outcome in ended
         ]
-        self.report.outcomes.update(outcome.kind.value for _, outcome in ended)
+        self.report.outcomes.update(
+            outcome.kind.value for _, outcome in ended if outcome.code != _RELEASED
+        )
         with self.claims.ledger.writing() as connection:
             self.claims.lease.check(connection)
             outbox.settle(connection, settled)

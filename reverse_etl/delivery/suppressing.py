@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from reverse_etl.delivery import devices
 from reverse_etl.delivery.claiming import Held
 from reverse_etl.delivery.protocol import Kind, Outcome
 from workspace.ledger import outbox, schema
@@ -30,7 +31,7 @@ def suppress(connection: sa.Connection, ended: Iterable[tuple[Held, Outcome]], a
         connection,
         [
             Suppression(
-                held.due.destination_key,
+                _whom(held, outcome),
                 held.due.channel,
                 (outcome.reason or (INVALID if outcome.kind is Kind.INVALID else UNWANTED))[:64],
                 f"provider:{held.provider}",
@@ -40,6 +41,12 @@ def suppress(connection: sa.Connection, ended: Iterable[tuple[Held, Outcome]], a
         ],
         at,
     )
+
+
+def _whom(held: Held, outcome: Outcome) -> str:
+    """A device that is gone says nothing about its owner's others."""
+    device = devices.device_key(held.due.destination) if held.due.channel == "push" else None
+    return device if device and outcome.reason == devices.UNREGISTERED else held.due.destination_key
 
 
 def record(connection: sa.Connection, found: list[Suppression], at: datetime) -> int:

@@ -68,7 +68,7 @@ class Transport:
                 connector=self._connector(),
                 timeout=aiohttp.ClientTimeout(
                     total=self.answer_seconds + self.connect_seconds,
-                    sock_connect=self.connect_seconds,
+                    connect=self.connect_seconds,  # with the name's resolution and TLS
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,

@@ -74,6 +74,22 @@ def settle(
     return retry(wait, message.rung + 1, is_pinned=False)
 
 
+def released(message: Due, attempt: int, provider: str, outcome: Outcome, at: datetime) -> Settled:
+    """The end of an attempt that was never made: the provider became busy before."""
+    return Settled(
+        message.message_id,
+        attempt,
+        "pending",
+        "released",
+        "",
+        provider,
+        at,
+        due_at=at + timedelta(seconds=min(outcome.retry_after or 0.0, LONGEST_WAIT)),
+        is_pinned=message.is_pinned,
+        rung=message.rung,
+    )
+
+
 def _reason(outcome: Outcome) -> str:
     reason = outcome.reason or outcome.code
     return f"{outcome.kind.value}: {reason}"[:64] if reason else outcome.kind.value

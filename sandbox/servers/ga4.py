@@ -31,7 +31,7 @@ PROPERTY = "312345678"
 ACCOUNT = "warehouse@stand-in.iam.gserviceaccount.com"
 AUDIENCE = "https://oauth2.googleapis.com/token"
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-_PUBLIC = _KEY.public_key().public_bytes(
+PUBLIC = _KEY.public_key().public_bytes(
     serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
 )
 ENVIRONMENT = {
@@ -88,7 +88,7 @@ def app(data: Data, page_size: int = 250_000) -> Starlette:
     async def token(request: Request) -> Response:
         form = parse_qs((await request.body()).decode())
         try:
-            claims = jwt.decode(form["assertion"][0], {SECRET: _PUBLIC}, audience=AUDIENCE)
+            claims = jwt.decode(form["assertion"][0], {SECRET: PUBLIC}, audience=AUDIENCE)
             known = claims["iss"] == ACCOUNT
         except (KeyError, ValueError):
             known = False

@@ -355,6 +355,19 @@ def load(name: str) -> ModuleType:
     return import_module(f"sandbox.servers.{name}")
 
 
+def _late(app: ASGIApp, seconds: float) -> ASGIApp:
+    """An app that answers after a while."""
+    if not seconds:
+        return app
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await asyncio.sleep(seconds)
+        await app(scope, receive, send)
+
+    return late
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one stand-in until it is ended."""
     import uvicorn
@@ -364,8 +377,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8025)
     parser.add_argument("--no-log", action="store_true", help="keep nothing, for measuring")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     given: Any = parser.parse_args(arguments)
-    app = load(given.name).app(Desk(keeps=not given.no_log))
+    app = _late(load(given.name).app(Desk(keeps=not given.no_log)), given.latency)
     uvicorn.run(app, host=given.host, port=given.port, log_level="warning", access_log=False)
 
 

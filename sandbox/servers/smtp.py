@@ -88,7 +88,7 @@ def serving(
         right = isinstance(data, LoginPassword) and data == LoginPassword(
             USER.encode(), SECRET.encode()
         )
-        return AuthResult(success=right)
+        return AuthResult(success=right, handled=False)
 
     def session() -> SMTP:
         return SMTP(

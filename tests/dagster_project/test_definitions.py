@@ -41,6 +41,7 @@ ORDER = [
     "experiments",
     "activation",
     "published",
+    "audiences",
 ]
 
 MARTS = [
@@ -79,6 +80,8 @@ MARTS = [
     "template_versions",
     "experiment_assignments",
     "experiment_results",
+    "audience_syncs",
+    "audience_runs",
 ]
 
 
@@ -155,9 +158,11 @@ def test_every_mart_tests_its_key(manifest: Manifest) -> None:
 
 def test_jobs_schedules_and_sensor(definitions: Definitions) -> None:
     repository = definitions.get_repository_def()
-    assert {"refresh", "nightly", "campaigns", "send", "due_campaigns"} <= set(repository.job_names)
+    assert set(repository.job_names) >= {
+        *("refresh", "nightly", "campaigns", "send", "due_campaigns", "audiences"),
+    }
     assert {s.cron_schedule for s in repository.schedule_defs} == {
-        *("*/5 * * * *", "0 2 * * *", "*/15 * * * *"),
+        *("*/5 * * * *", "0 2 * * *", "*/15 * * * *", "30 * * * *"),
     }
     assert sorted(s.name for s in repository.sensor_defs) == ["alerts", "landing_folder"]
 

@@ -199,6 +199,20 @@ def test_the_last_failure_is_told(house: Lakehouse, world: tuple[list[Row], list
     assert row[3] == max(r["finished_at"] for r in mine if r["result"] == "accepted")
 
 
+def test_two_acceptances_of_a_message_are_told(house: Lakehouse, tmp_path: Path) -> None:
+    other = house.copied(tmp_path)
+    statement = other.statement("a_message_is_accepted_once")
+    assert other.rows(statement) == []
+    logs = [
+        {"message_id": "once", "entry_kind": "attempt", "event_type": "ambiguous"},
+        {"message_id": "once", "entry_kind": "attempt", "event_type": "accepted"},
+        {"message_id": "twice", "entry_kind": "attempt", "event_type": "accepted"},
+        {"message_id": "twice", "entry_kind": "attempt", "event_type": "accepted"},
+    ]
+    other.put("marts.delivery_logs", logs)
+    assert other.rows(statement) == [("twice", 2)]
+
+
 def test_mails_of_test_sends_are_no_mails(
     house: Lakehouse, world: tuple[list[Row], list[Row]]
 ) -> None:

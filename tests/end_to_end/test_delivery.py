@@ -219,9 +219,9 @@ def test_the_welcome_mail_is_sent_reported_and_credited(
     assert why == [("unsubscribed",)]
     credited = ask(
         opened,
-        "select distinct campaign from marts.attribution_credits where credit > 0",
+        "select distinct campaign_id from marts.attribution_credits where credit > 0",
     )
-    assert (KEY,) in credited
+    assert (f"utm//{KEY}",) in credited
     # Who bounced is written to no more, before any warehouse knows it.
     assert [row["state"] for row in outbox(opened) if row["destination"] == bounced] == ["accepted"]
 

@@ -14,13 +14,16 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+import requests
+import yarl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.workspace.addresses import ALLOWED, ODD, PRIVATE, WHOLE
@@ -247,6 +250,21 @@ def test_rebinding(
     assert {address[0] for address in connected} == {PUBLIC} and listener.came == 0
 
 
+def test_a_session_looks_at_every_connection_anew(listener: Listener) -> None:
+    resolve, asked = answering(["127.0.0.1"], ["10.0.0.1"])
+    guard = Guard(here=True, resolve=resolve)
+    url = f"http://localhost:{listener.port}/"
+
+    async def run() -> None:
+        async with aiohttp.ClientSession(connector=guard.connector(force_close=True)) as session:
+            await session.post(url, data=b"{}")
+            with pytest.raises(Forbidden):
+                await session.post(url, data=b"{}")
+
+    asyncio.run(run())
+    assert len(asked) == 2 and listener.came == 1
+
+
 @BOTH
 def test_redirects_are_not_followed(asking: Any, connected: list[Any]) -> None:
     for address in ("http://169.254.169.254/latest/", "http://10.0.0.1/", "https://[::1]/"):
@@ -333,7 +351,7 @@ def test_an_answer_is_read_up_to_a_limit(listener: Listener) -> None:
 
 def test_an_answer_that_never_ends(listener: Listener) -> None:
     """One byte at a time keeps a socket's own timeout from ever passing."""
-    listener.answer, listener.pause = b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 10_000, 0.05
+    listener.answer, listener.pause = b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 200, 0.05
     with pytest.raises(TimeoutError):
         Guard(here=True).request("POST", f"http://127.0.0.1:{listener.port}/", {}, seconds=0.5)
 
@@ -380,6 +398,45 @@ def test_an_address_is_given_back_in_one_form() -> None:
     assert target[1:] == ("https", "xn--bcher-kva.example", 443, False)
     assert Guard().check("https://example.com").url == "https://example.com/"
     assert Guard().check("https://[2606:2800:21F::1]/").host == "2606:2800:21f::1"
+
+
+_PARTS = st.one_of(
+    st.sampled_from(
+        [
+            *("https://", "http://", "//", "@", ":", "/", "\\", "#", "?", "[", "]", "%", ".", "。"),
+            *(
+                "127.0.0.1",
+                "example.com",
+                "::1",
+                "xn--",
+                "0x7f",
+                "443",
+                "1",
+                "é",
+                "ß",
+                "１",
+                "\u00ad",
+            ),
+        ]
+    ),
+    st.text(max_size=3),
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(_PARTS, max_size=8).map("".join), st.booleans())
+def test_whatever_is_typed_is_refused_or_has_one_meaning(text: str, here: bool) -> None:
+    guard = Guard(ports=None, here=here)
+    try:
+        target = guard.check("https://" + text)
+    except Forbidden:
+        return
+    assert guard.check(target.url) == target and target.url.isascii()
+    # Other parsers find the same host in it.
+    for host in (yarl.URL(target.url).raw_host, requests.Request("GET", target.url).prepare().url):
+        assert host and (host == target.host or urlsplit(host).hostname == target.host)
+    literal = http_guard._literal(target.host)
+    assert literal is None or target.is_here or refusal(literal) is None
 
 
 def test_what_is_forbidden_does_not_tell_the_secret() -> None:

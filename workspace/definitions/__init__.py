@@ -14,6 +14,7 @@ from typing import TypeVar
 from workspace.definitions.accounts import Accounts
 from workspace.definitions.actors import Actors
 from workspace.definitions.attribution import Attribution
+from workspace.definitions.audiences import Audiences
 from workspace.definitions.campaign_files import Known, load_campaigns
 from workspace.definitions.campaigns import Campaigns
 from workspace.definitions.caps import Caps
@@ -26,6 +27,7 @@ from workspace.definitions.experiments import Experiments
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
 from workspace.definitions.journey_files import load_journeys
+from workspace.definitions.journey_nodes import AddToAudience
 from workspace.definitions.journeys import Journeys
 from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
@@ -81,6 +83,7 @@ class Definitions:
     attribution: Attribution
     caps: Caps
     providers: Providers
+    audiences: Audiences
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -121,6 +124,7 @@ class Definitions:
             "caps": list(self.caps.rows()),
             "providers": list(self.providers.rows()),
             "experiments": list(self.experiments.rows()),
+            "audiences": list(self.audiences.rows()),
         }
 
 
@@ -200,6 +204,7 @@ def load(folder: Path) -> Definitions:
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
         caps=caps,
         providers=_providers(folder),
+        audiences=_audiences(folder, segments, verticals, consent, journeys),
     )
 
 
@@ -226,6 +231,27 @@ def _caps(folder: Path, scoring: Scoring) -> Caps:
         return read(path, Caps)
     bands = [band.band for band in scoring.lead.bands]
     return read(path, Caps, lambda caps: caps.faults(bands))
+
+
+def _audiences(
+    folder: Path, segments: Segments, verticals: Verticals, consent: Consent, journeys: Journeys
+) -> Audiences:
+    path = folder / "audiences.yml"
+    known = (segments.segments, verticals.verticals, consent)
+    found = read(path, Audiences, lambda a: a.faults(*known)) if path.exists() else Audiences()
+    faults = []
+    for key, journey in journeys.journeys.items():
+        for name, node in journey.nodes.items():
+            if isinstance(node, AddToAudience) and node.audience not in found.audiences:
+                file = folder / "journeys" / f"{key}.yml"
+                near = nearest(node.audience, found.audiences)
+                faults.append(
+                    f"{file}:{_line_of(file, node.audience)}: nodes.{name}.audience: "
+                    f"no audience {node.audience!r} in audiences.yml{near}"
+                )
+    if faults:
+        raise DefinitionError(faults)
+    return found
 
 
 def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:

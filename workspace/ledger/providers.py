@@ -25,7 +25,8 @@ def pause(
     """Pause a provider; one that is paused stays as it is. ``fingerprint`` is of its secrets."""
     query = sa.select(_TABLE.c.provider).where(_TABLE.c.provider == provider)
     if connection.execute(query).first() is None:
-        connection.execute(_TABLE.insert().values(provider, code[:64], fingerprint, at))
+        row = Paused(provider, code[:64], fingerprint, at)._asdict()
+        connection.execute(_TABLE.insert().values(**row))
 
 
 def stands(connection: sa.Connection, provider: str, fingerprint: str) -> bool:

@@ -245,21 +245,80 @@ cursors = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 
+#: One row per member of an audience, as it stands at the destination or is due to. What was sent
+#: is kept as it was sent, so that a removal takes back exactly what was added; ``former`` holds
+#: what a change replaced until that is taken back. `workspace.ledger.audiences` writes it.
 audience_syncs = sa.Table(
     "audience_syncs",
     metadata,
     sa.Column("sync_row_id", _ID, primary_key=True),
     sa.Column("destination", sa.String(64), nullable=False),
     sa.Column("audience", sa.String(64), nullable=False),
-    sa.Column("identifier_key", sa.String(64), nullable=False),
-    sa.Column("normaliser_version", sa.String(32), nullable=False),
+    sa.Column("contact_id", sa.String(64), nullable=False),
     sa.Column("operation", sa.String(16), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("batch_id", sa.String(64)),
+    sa.Column("payload_hash", sa.String(64), nullable=False),
+    sa.Column("identifiers", sa.Text),
+    sa.Column("former", sa.Text),
+    sa.Column("remote_id", sa.String(64)),
+    sa.Column("normaliser_version", sa.String(32), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("code", sa.String(64)),
+    sa.Column("message", sa.String(200)),
+    sa.Column("batch_id", sa.String(200)),
+    sa.Column("joined_at", sa.DateTime),
     sa.Column("updated_at", sa.DateTime, nullable=False),
-    sa.UniqueConstraint("destination", "audience", "identifier_key"),
+    sa.UniqueConstraint("destination", "audience", "contact_id"),
+    sa.Index("ix_audience_syncs_updated", "updated_at"),
     _one_of("operation", ("add", "remove")),
     _one_of("state", ("due", "sent", "confirmed", "failed")),
+)
+
+AUDIENCE_COUNTERS = ("queried", "added", "changed", "removed", "unchanged", "invalid")
+
+#: One row per audience and sync: the counters add up to ``queried``.
+audience_runs = sa.Table(
+    "audience_runs",
+    metadata,
+    sa.Column("sync_id", sa.String(64), primary_key=True),
+    sa.Column("destination", sa.String(64), nullable=False),
+    sa.Column("audience", sa.String(64), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(200)),
+    *(sa.Column(name, sa.BigInteger, nullable=False) for name in AUDIENCE_COUNTERS),
+    sa.Column("delivered", sa.BigInteger, nullable=False),
+    sa.Column("failed", sa.BigInteger, nullable=False),
+    sa.Column("as_of", sa.DateTime, nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime, nullable=False),
+    sa.Index("ix_audience_runs_finished", "finished_at"),
+    _one_of("status", ("done", "planned", "held", "paused")),
+)
+
+CRM_ACTION_STATES = ("due", "sending", "delivered", "failed", "unknown")
+
+#: Tasks, tickets and changes of contacts in the CRM, each once. `workspace.ledger.crm_actions`.
+crm_actions = sa.Table(
+    "crm_actions",
+    metadata,
+    sa.Column("action_id", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("source_kind", sa.String(16), nullable=False),
+    sa.Column("source_key", sa.String(64), nullable=False),
+    sa.Column("contact_id", sa.String(64)),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("remote_id", sa.String(64)),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("code", sa.String(64)),
+    sa.Column("message", sa.String(200)),
+    sa.Column("requested_at", sa.DateTime, nullable=False),
+    sa.Column("tried_at", sa.DateTime),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Index("ix_crm_actions_updated", "updated_at"),
+    sa.Index("ix_crm_actions_contact", "contact_id", "source_key"),
+    _one_of("kind", ("task", "ticket", "update")),
+    _one_of("source_kind", ("journey", "campaign", "route")),
+    _one_of("state", CRM_ACTION_STATES),
 )
 
 approvals = sa.Table(

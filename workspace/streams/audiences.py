@@ -1,4 +1,4 @@
-"""Segments, journeys and campaigns, as runs found them."""
+"""Segments, journeys and campaigns as runs found them, and what audiences and the CRM hold."""
 
 from __future__ import annotations
 
@@ -165,5 +165,76 @@ STREAMS: list[Stream] = [
         "Occurrences of campaigns: one row per campaign and time its audience was taken, or it "
         "was too late to.",
         decided=True,
+    ),
+    stream(
+        "audiences",
+        "audience_syncs",
+        "destination audience contact_id sequence",
+        [
+            ("destination", TEXT),
+            ("audience", TEXT),
+            ("contact_id", TEXT),
+            ("operation", TEXT),  # add | remove
+            ("state", TEXT),  # due | sent | confirmed | failed
+            ("normaliser_version", TEXT),
+            ("attempts", INT),
+            ("code", TEXT),
+            ("message", TEXT),
+            ("joined_at", TIME),
+            ("updated_at", TIME),
+            ("sequence", INT),
+        ],
+        "The ledger's audience members: one row per destination, audience and member, and state "
+        "that an export found it in.",
+        lineage=False,
+    ),
+    stream(
+        "audiences",
+        "audience_runs",
+        "sync_id",
+        [
+            ("sync_id", TEXT),
+            ("destination", TEXT),
+            ("audience", TEXT),
+            ("status", TEXT),  # done | planned | held | paused
+            ("reason", TEXT),
+            ("queried", INT),
+            ("added", INT),
+            ("changed", INT),
+            ("removed", INT),
+            ("unchanged", INT),
+            ("invalid", INT),
+            ("delivered", INT),
+            ("failed", INT),
+            ("as_of", TIME),
+            ("started_at", TIME),
+            ("finished_at", TIME),
+            ("sequence", INT),
+        ],
+        "Syncs of audiences: one row per audience and sync.",
+        lineage=False,
+    ),
+    stream(
+        "audiences",
+        "crm_action_states",
+        "action_id sequence",
+        [
+            ("action_id", TEXT),
+            ("kind", TEXT),  # task | ticket | update
+            ("source_kind", TEXT),  # journey | campaign | route
+            ("source_key", TEXT),
+            ("contact_id", TEXT),
+            ("state", TEXT),  # due | sending | delivered | failed | unknown
+            ("remote_id", TEXT),
+            ("attempts", INT),
+            ("code", TEXT),
+            ("message", TEXT),
+            ("requested_at", TIME),
+            ("updated_at", TIME),
+            ("sequence", INT),
+        ],
+        "Tasks, tickets and changes that the CRM was asked for: one row per action and state that "
+        "an export found it in.",
+        lineage=False,
     ),
 ]

@@ -108,7 +108,7 @@ class Brevo:
             if not isinstance(ident, str) or not ident:
                 return Outcome(Kind.AMBIGUOUS, "no id")
             return Outcome(Kind.ACCEPTED, str(answer.status), ident)
-        code = answer.object().get("code")
+        code = str(answer.object().get("code"))
         if code == "duplicate_parameter":
             return Outcome(Kind.ACCEPTED, code, replayed=True)
         if code in _KINDS:

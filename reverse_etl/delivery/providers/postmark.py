@@ -37,7 +37,7 @@ URL = "https://api.postmarkapp.com"
 BATCH_BYTES = 50_000_000
 
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
-_SUBJECT, _BODY, _TAG = 2000, 5 * 1024 * 1024, 1000
+_SUBJECT, _BODY, _TAG = 2000, 5_000_000, 1000
 _INACTIVE, _INVALID = 406, 300
 _LATER = frozenset({100, 429})  # maintenance, too many requests
 #: Token, sender's signature, credits, an account that may not send (yet).
@@ -58,7 +58,9 @@ class Postmark:
     def item(self, message: Outgoing) -> bytes:
         self.capabilities.check(message)
         subject, html, text = mail.parts(message)
-        if len(subject) > _SUBJECT or any(len(part or "") > _BODY for part in (html, text)):
+        if len(subject) > _SUBJECT or any(
+            len((part or "").encode()) > _BODY for part in (html, text)
+        ):
             raise Unsupported("larger than Postmark takes")
         reply_to = message.reply_to
         body = _ENCODE(
@@ -101,6 +103,8 @@ class Postmark:
 
     def _whole(self, answer: Answer) -> Outcome:
         code = answer.object().get("ErrorCode")
+        if not isinstance(code, int):
+            code = None
         if code in _LATER:
             return Outcome(Kind.THROTTLED, str(code), retry_after=self._transport.wait(answer))
         if code in _ACCOUNT:
@@ -112,12 +116,13 @@ class Postmark:
         answer = await self._transport.request(
             "GET", f"{self._url}/messages/outbound?{query}", self._headers
         )
-        if isinstance(answer, Outcome) or answer.status != 200:
+        messages = None if isinstance(answer, Outcome) else answer.object().get("Messages")
+        if not isinstance(messages, list):
             raise OSError("Postmark cannot be asked")
-        messages = answer.object().get("Messages") or []
         if not messages:
             return None
-        return Outcome(Kind.ACCEPTED, "", messages[0].get("MessageID"))
+        ident = messages[0].get("MessageID") if isinstance(messages[0], dict) else None
+        return Outcome(Kind.ACCEPTED, "", ident)
 
     async def close(self) -> None:
         """The transport is closed by its owner."""

@@ -79,15 +79,20 @@ class Smtp:
             client = await self._connection()
         except aiosmtplib.SMTPResponseException as error:
             return _greeting(error.code, error.message)
-        except aiosmtplib.SMTPNotSupported as error:
-            return Outcome(Kind.DENIED, type(error).__name__)
-        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+        except _LOST as error:
             return Outcome(Kind.UNREACHABLE, type(error).__name__)
-        outcome = await self._transaction(client, item)
-        if outcome.kind is Kind.ACCEPTED and client.is_connected:
-            self._idle.append((asyncio.get_running_loop().time(), client))
-        else:
-            client.close()
+        except aiosmtplib.SMTPException as error:
+            # It offers no TLS, or no login that we know.
+            return Outcome(Kind.DENIED, type(error).__name__)
+        outcome = None
+        try:
+            outcome = await self._transaction(client, item)
+        finally:
+            # Whatever else happened, a half-finished transaction is nobody's to continue.
+            if outcome is not None and outcome.kind is Kind.ACCEPTED and client.is_connected:
+                self._idle.append((asyncio.get_running_loop().time(), client))
+            else:
+                client.close()
         return outcome
 
     async def _transaction(self, client: aiosmtplib.SMTP, item: Item) -> Outcome:

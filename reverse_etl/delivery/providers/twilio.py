@@ -32,6 +32,8 @@ OPTIONS = ("messaging_service_sid",)
 URL = "https://api.twilio.com"
 
 _CHARACTERS, _SEGMENTS = 1600, 40
+#: Without this Twilio tells of a message once and forgets it. It is not part of what is signed.
+_CALLS_AGAIN = "rc=5&rp=all"
 _THROTTLED = frozenset(
     {
         *(20429, 14107),  # too many requests
@@ -89,7 +91,7 @@ class Twilio:
         form = [("To", message.destination)]
         if self._callback:
             query = urlencode({"outbox_id": message.message_id})
-            form.append(("StatusCallback", f"{self._callback}?{query}"))
+            form.append(("StatusCallback", f"{self._callback}?{query}#{_CALLS_AGAIN}"))
         sender = ("MessagingServiceSid", self._service) if self._service else None
         form.append(sender or ("From", message.sender))
         form.append(("Body", text))

@@ -57,7 +57,13 @@ def message(number: int, **more: Any) -> Message:
         "message_class": "marketing",
         "purpose": "marketing_email",
         "scheduled_at": NOW - timedelta(hours=1),
-        "destination": f"p{number}@example.com" if channel == "email" else f"+3361{number:07}",
+        "destination": {
+            "email": f"p{number}@example.com",
+            "sms": f"+3361{number:07}",
+            "push": msgspec.json.encode(
+                {"user_id": f"u{number}", "device_token": "t", "device_key": key(5_000 + number)}
+            ).decode(),
+        }[channel],
         "payload": msgspec.json.encode(payload, order="sorted"),
     }
     return Message(**{**given, **more})
@@ -85,6 +91,7 @@ def send(
     take: bool = False,
     patience: timedelta = timedelta(0),
     ramps: Mapping[str, Ramp] | None = None,
+    only: Sequence[str] | None = None,
     **more: Any,
 ) -> Report:
     """One sender at work until nothing is due."""
@@ -94,7 +101,7 @@ def send(
 
     with lease.holding(ledger, folder, folder.parent / "witness", "test", NOW, take) as held:
         routes = Routes({channel: places})
-        claims = Claims(ledger, held, given or rules(), routes, named, ramps=ramps or {})
+        claims = Claims(ledger, held, given or rules(), routes, named, only, ramps or {})
 
         async def main() -> Report:
             return await Sender(claims, settings or {}, clock, **more).run(patience)

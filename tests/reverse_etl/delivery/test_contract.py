@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,6 +47,13 @@ for name, harness in HARNESSES.items():
     found[name] = hashlib.sha256(lane.item(harness.message(7))).hexdigest()
 print(json.dumps(found))
 """
+
+
+def those(applies: Callable[[Harness], bool]) -> pytest.MarkDecorator:
+    """The test for those providers only that it applies to."""
+    found = [harness for harness in HARNESSES.values() if applies(harness)]
+    ids = [harness.name for harness in found]
+    return pytest.mark.parametrize("harness", found, ids=ids, indirect=True)
 
 
 def on_wire(harness: Harness) -> bool:
@@ -168,21 +178,54 @@ def test_what_cannot_be_done_is_refused(lane: Lane) -> None:
     assert not lane.desk.posts
 
 
+@those(lambda one: on_wire(one) and one.channel == "email")
+def test_the_headers_of_a_message_arrive_once(lane: Lane) -> None:
+    lane.send(lane.harness.message(1, headers=LIST_UNSUBSCRIBE))
+    (post,) = lane.desk.posts
+    for name, value in LIST_UNSUBSCRIBE:
+        assert post.count(value.encode()) == 1
+        assert len(re.findall(rb"\b%s\b(?!-)(?!=One)" % name.encode(), post)) == 1
+
+
+def test_many_at_once_do_not_disturb_each_other(lane: Lane) -> None:
+    harness = lane.harness
+    fates = [Fate.DELIVERED, *harness.refused]
+    messages = [harness.message(n, fates[n % len(fates)]) for n in range(40)]
+
+    async def all_at_once(provider: Provider) -> list[list[Outcome]]:
+        items = [Item(message, provider.item(message)) for message in messages]
+        return await asyncio.gather(*[provider.send([item]) for item in items])
+
+    found = [outcome for (outcome,) in lane.ask(all_at_once)]
+    wanted = [harness.refused.get(fates[n % len(fates)], Kind.ACCEPTED) for n in range(40)]
+    assert [outcome.kind for outcome in found] == wanted
+    if on_wire(harness):
+        accepted = {
+            (message.message_id, outcome.provider_message_id)
+            for message, outcome in zip(messages, found, strict=True)
+            if outcome.kind is Kind.ACCEPTED
+        }
+        assert {(one.outbox_id, one.provider_message_id) for one in lane.desk.taken} == accepted
+        assert len(lane.desk.taken) == len(accepted)
+
+
+@those(on_wire)
 def test_what_is_too_large_is_refused(lane: Lane) -> None:
     harness = lane.harness
-    if not on_wire(harness):
-        pytest.skip("takes any size")
     name = {"email": "html", "push": "body"}.get(harness.channel, "text")
     content = {**CONTENT[harness.channel], name: "x" * (harness.capabilities.max_bytes + 1)}
     with pytest.raises(Unsupported):
         lane.item(harness.message(1, content=content))
 
 
-@pytest.mark.parametrize("trouble", Trouble)
+@pytest.mark.parametrize(
+    ("harness", "trouble"),
+    [(one, trouble) for one in HARNESSES.values() for trouble in one.kinds],
+    ids=[f"{one.name}-{trouble}" for one in HARNESSES.values() for trouble in one.kinds],
+    indirect=["harness"],
+)
 def test_troubles_are_told_apart_and_nothing_is_sent_again(lane: Lane, trouble: Trouble) -> None:
     harness = lane.harness
-    if trouble not in harness.kinds:
-        pytest.skip("does not meet it")
     lane.desk.order(trouble)
     seconds = SHORT if trouble in (Trouble.HANG, Trouble.SLOW) else 30.0
     (outcome,) = lane.send(harness.message(1), seconds=seconds)
@@ -199,34 +242,30 @@ def test_troubles_are_told_apart_and_nothing_is_sent_again(lane: Lane, trouble: 
     assert after.kind is Kind.ACCEPTED
 
 
+@those(lambda one: on_wire(one) and one.capabilities.batch > 1)
 def test_a_trouble_is_that_of_all_messages_of_its_request(lane: Lane) -> None:
-    if lane.harness.capabilities.batch == 1 or not on_wire(lane.harness):
-        pytest.skip("sends them one by one")
     lane.desk.order(Trouble.ERROR)
     found = lane.send(*[lane.harness.message(number) for number in range(5)])
     assert [outcome.kind for outcome in found] == [Kind.AMBIGUOUS] * 5
     assert len(lane.desk.posts) == 1
 
 
+@those(lambda one: one.closed is not None)
 def test_a_closed_door_takes_nothing(lane: Lane) -> None:
-    if lane.harness.closed is None:
-        pytest.skip("calls nobody")
     (outcome,) = lane.send(lane.harness.message(1), **closed_environment(lane.harness))
     assert outcome.kind is Kind.UNREACHABLE
     assert not lane.desk.posts
 
 
+@those(lambda one: bool(one.wrong))
 def test_wrong_credentials_are_denied(lane: Lane) -> None:
-    if not lane.harness.wrong:
-        pytest.skip("has none")
     (outcome,) = lane.send(lane.harness.message(1), **lane.harness.wrong)
     assert outcome.kind is Kind.DENIED
     assert not lane.desk.taken
 
 
+@those(lambda one: one.capabilities.idempotent_for is not None)
 def test_a_message_is_recognised_for_as_long_as_is_declared(lane: Lane) -> None:
-    if lane.harness.capabilities.idempotent_for is None:
-        pytest.skip("recognises none")
 
     async def twice(provider: Provider) -> list[Outcome]:
         message = lane.harness.message(1)
@@ -239,9 +278,8 @@ def test_a_message_is_recognised_for_as_long_as_is_declared(lane: Lane) -> None:
     assert len(lane.desk.taken) <= 1
 
 
+@those(lambda one: one.capabilities.looks_up)
 def test_what_became_of_a_message_can_be_asked(lane: Lane) -> None:
-    if not lane.harness.capabilities.looks_up:
-        pytest.skip("cannot be asked")
     message, since = lane.harness.message(1), NOW - timedelta(hours=1)
 
     async def asked(provider: Provider) -> tuple[Outcome | None, Outcome, Outcome | None]:
@@ -278,11 +316,9 @@ def test_outcomes_hold_no_personal_data(lane: Lane) -> None:
             assert (outcome.kind in PERMANENT) or outcome.reason is None
 
 
+@those(lambda one: one.capabilities.reports)
 def test_what_happened_comes_back_to_us(lane: Lane, tmp_path: Path) -> None:
     standin = lane.harness.standin
-    if not lane.harness.capabilities.reports:
-        assert standin is None or not hasattr(standin, "calls")
-        pytest.skip("calls no webhook")
     assert standin is not None
     names = ("delivered", "opened", "clicked", "bounced", "unsubscribed", "complained")
     if lane.harness.channel != "email":
@@ -302,6 +338,10 @@ def test_what_happened_comes_back_to_us(lane: Lane, tmp_path: Path) -> None:
     assert len({row["provider_event_id"] for row in rows}) == len(names)
 
 
+def test_who_reports_back_is_told_apart(harness: Harness) -> None:
+    assert harness.capabilities.reports == hasattr(harness.standin, "calls")
+
+
 def test_secrets_are_asked_for_by_name(harness: Harness) -> None:
     module = providers.load(harness.name)
     transport = Transport(lambda: NOW)
@@ -316,6 +356,8 @@ def test_secrets_are_asked_for_by_name(harness: Harness) -> None:
     named = (*module.SECRETS, *module.VARIABLES)
     assert all(name.startswith("MARKETING_") for name in named) and len(set(named)) == len(named)
     assert harness.name == module.NAME
+    settings = (_ROOT / ".env.example").read_text("utf-8")
+    assert all(f"#{name}=" in settings for name in named)
 
 
 def test_importing_providers_calls_nobody() -> None:

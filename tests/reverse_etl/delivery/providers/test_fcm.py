@@ -211,12 +211,25 @@ def test_without_an_access_token_nothing_is_sent() -> None:
         assert not lane.desk.posts
 
 
+def test_a_token_endpoint_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = standin.Tokens()
+    with opened(tokens) as lane:
+        tokens.is_down = True
+        # google-auth waits between its attempts; none of them carries a message.
+        monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda _: None)
+        (down,) = lane.send(FCM.message(1))
+        assert down == Outcome(Kind.UNREACHABLE, "no access token") and tokens.asked > 1
+        tokens.is_down = False
+        assert lane.send(FCM.message(1))[0].kind is Kind.ACCEPTED
+
+
 def test_a_slow_token_endpoint_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another task of the same loop runs while the token is waited for: the answer waits for it."""
-    tokens, goes_on = standin.Tokens(), threading.Event()
+    tokens, asked, goes_on = standin.Tokens(), threading.Event(), threading.Event()
     give = tokens.give
 
     def slow(form: dict[str, list[str]]) -> Any:
+        asked.set()
         assert goes_on.wait(20)
         return give(form)
 
@@ -224,7 +237,8 @@ def test_a_slow_token_endpoint_does_not_hold_up_the_others(monkeypatch: pytest.M
 
     async def used(provider: Provider) -> list[Outcome]:
         sending = asyncio.create_task(_many(provider, range(3)))
-        await asyncio.sleep(0)
+        while not asked.is_set():
+            await asyncio.sleep(0.01)
         goes_on.set()
         return await sending
 

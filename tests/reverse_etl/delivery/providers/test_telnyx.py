@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.collector.webhooks import verifiers
 from reverse_etl.delivery import providers
 from reverse_etl.delivery.protocol import Item, Kind, Outcome, Provider, Unsupported
 from reverse_etl.delivery.transport import Transport
 from sandbox.servers import telnyx as standin
-from sandbox.servers.messaging import Desk, Trouble
+from sandbox.servers.messaging import Desk, Event, Trouble, report
+from tests.ingestion.collector.serving import in_thread
 from tests.reverse_etl.delivery.conftest import HARNESSES
 from tests.reverse_etl.delivery.harness import NOW, SHORT, Lane, Scripted, agree, shape
 from tests.reverse_etl.delivery.harness_messages import PUBLIC_URL
@@ -158,6 +161,21 @@ def test_a_refused_message_is_not_kept() -> None:
         lane = Lane(TELNYX, at.desk, environment)
         kinds = [lane.send(TELNYX.message(1))[0].kind for _ in fates]
     assert kinds == [Kind.SUPPRESSED, Kind.ACCEPTED]
+
+
+def test_a_stop_comes_back_and_other_signatures_do_not(tmp_path: Path) -> None:
+    at = At()
+    with TELNYX.serve(at.desk) as environment:
+        Lane(TELNYX, at.desk, environment).send(TELNYX.message(1))
+    (taken,) = at.desk.taken
+    event = Event("unsubscribed", taken, NOW)
+    other = base64.b64encode(bytes(32)).decode()
+    for key, status in ((other, 401), (standin.secret(), 200)):
+        with in_thread(tmp_path, webhooks=verifiers({"telnyx": key}, {})) as served:
+            assert report(standin, [event], served.url) == [status]
+    (row,) = served.rows("delivery_events")
+    assert (row["event_type"], row["outbox_id"]) == ("received", None)
+    assert '"text":"STOP"' in row["payload"]
 
 
 def test_senders() -> None:

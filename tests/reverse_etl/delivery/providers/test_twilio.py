@@ -23,7 +23,7 @@ from tests.reverse_etl.delivery.harness_messages import PUBLIC_URL
 TWILIO = HARNESSES["twilio"]
 GOLDEN = (
     b"To=%2B33612340001&StatusCallback=https%3A%2F%2Fhooks.example.com%2Fwebhooks%2Ftwilio"
-    b"%3Foutbox_id%3D" + b"0" * 63 + b"1&From=%2B33600000000"
+    b"%3Foutbox_id%3D" + b"0" * 63 + b"1%23rc%3D5%26rp%3Dall&From=%2B33600000000"
     b"&Body=Votre+d%C3%A9mo+est+pr%C3%AAte.+STOP+au+36111"
 )
 

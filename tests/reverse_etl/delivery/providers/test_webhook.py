@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import socket
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -166,6 +167,29 @@ def test_a_name_that_leads_into_a_private_network(monkeypatch: pytest.MonkeyPatc
         return found
 
     assert asyncio.run(sent()) == [Outcome(Kind.DENIED, "an address is not public")] * 3
+
+
+def test_a_name_that_is_not_resolved_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing left, so nothing is in doubt."""
+    answered = threading.Event()
+
+    def resolve(*_: Any, **__: Any) -> Any:
+        answered.wait(20)
+        raise socket.gaierror
+
+    transport = Transport(clock.now, answer_seconds=20.0, connect_seconds=0.2)
+    provider = providers.make("webhook", SECRET, {"url": "https://hooks.example/x"}, transport)
+    guard = provider._transport.guard  # type: ignore[attr-defined]
+    monkeypatch.setitem(guard.__dict__, "resolve", resolve)
+    message = WEBHOOK.message(1)
+
+    async def sent() -> list[Outcome]:
+        found = await provider.send([Item(message, provider.item(message))])
+        answered.set()
+        await provider.close()
+        return found
+
+    assert [one.kind for one in asyncio.run(sent())] == [Kind.UNREACHABLE]
 
 
 def test_secrets() -> None:
