@@ -130,6 +130,10 @@ class Capabilities:
         )
         if "\r" in lines or "\n" in lines or "\0" in lines:
             raise Unsupported("a line break where one line is wanted")
+        try:
+            "".join((lines, *content.values(), *message.labels.values())).encode()
+        except UnicodeEncodeError:
+            raise Unsupported("half a character (a lone surrogate)") from None
 
 
 class Item(NamedTuple):

@@ -62,9 +62,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 def queued(library: Library, **more: Any) -> Message:
     row = {**ROW, **more}
     person = Person(row["contact_id"], values={"event.link": URL})
-    made, blocked = queueing._render(
-        library, KEYRING, Caps(), [row], {row["contact_id"]: person}, {}, 0
-    )
+    outgoing = queueing._Outgoing(library, KEYRING, Caps(), 0, {}, {})
+    made, blocked = queueing._render(outgoing, [row], {row["contact_id"]: person}, {})
     assert not blocked
     return made[0]
 
