@@ -26,12 +26,13 @@ from sandbox.servers.messaging import Desk, Fate
 from tests.end_to_end import inputs
 from tests.end_to_end.runner import ask, ingest, open_workspace, outbox, run
 from tests.end_to_end.test_journeys import KEY, agree, contacts, event, known
-from workspace import settings
+from workspace import links, settings
 from workspace.clock import parse_time
 from workspace.settings import Settings
 
 START = datetime(2025, 9, 2)
 PEOPLE = 24
+APP = "https://app.chirurgieprox.example/"
 
 
 def _z(time: datetime) -> str:
@@ -67,9 +68,11 @@ def collecting(opened: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[st
 
 
 def links_of(row: dict) -> list[str]:
-    """The paths of a mail's links that are led past us."""
+    """The paths of a mail's links to the app that are led past us."""
     html = json.loads(row["payload"])["content"]["html"]
-    return re.findall(r'href="https://www\.chirurgieprox\.example(/c/[^"]+)"', html)
+    tokens = re.findall(r'href="https://www\.chirurgieprox\.example/c/([^"]+)"', html)
+    found = [(token, links.unproven(token)) for token in tokens]
+    return [f"/c/{token}" for token, link in found if link and APP in link.url]
 
 
 def follow(address: str) -> str:
@@ -155,7 +158,7 @@ def test_the_welcome_mail_is_sent_reported_and_credited(
     opened.paths.default_as_of.write_text(_z(START + timedelta(hours=2)))
     with collecting(opened, monkeypatch) as collector:
         for paths in led.values():
-            assert follow(collector + paths[0]).startswith("https://app.chirurgieprox.example/")
+            assert follow(collector + paths[0]).startswith(f"{APP}start?utm_source=")
     assert "identical" in marketing("outbox", "verify", next(iter(led)))
 
     # A copy of the folder does not send, whoever asks it.

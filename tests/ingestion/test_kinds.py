@@ -298,7 +298,9 @@ def test_a_delivery_events_recipient_is_an_address_or_its_key(desk: Desk) -> Non
         f"links,e{n},clicked,email,{recipient},{its}" for n, (recipient, its) in enumerate(given)
     ]
     header = "provider,provider_event_id,event_type,channel,recipient,email_key"
-    result = desk.ingest("delivery_events", "\n".join([header, *lines, lines[-1].upper()]))
+    shouted = "links,e9,clicked,email,," + key.upper()
+    text = "\n".join([header, *lines, shouted])
+    result = desk.ingest("delivery_events", text, name="f.csv")
     assert [row["email_key"] for row in desk.rows("delivery_events")] == [jane, key, jane]
     assert [row[1:] for row in desk.rejected(result)] == [("not_a_key", "email_key")] * 2
 
