@@ -242,3 +242,32 @@ def test_settings_name_every_variable_of_the_providers() -> None:
     shown = (PROJECT / ".env.example").read_text()
     assert [name for name in variables() if name not in shown] == []
     assert settings.variables(["MARKETING_NOTHING"]) == {}
+
+
+def test_a_demo_world_goes_on_by_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_workspace(tmp_path / "w", _z(START))
+    monkeypatch.setenv("MARKETING_WORKSPACE", str(opened.paths.root))
+    ingest(opened, "crm", contacts(tmp_path / "contacts.ndjson"))
+    forms = [
+        event(n, "Form Submitted", START - timedelta(hours=2), form_id="demo") for n in range(8)
+    ]
+    people = [*map(known, range(8)), *forms]
+    ingest(opened, "events", inputs.ndjson(tmp_path / "events.ndjson", people))
+    agree(opened, list(range(8)))
+    run(opened)
+    queued = len(outbox(opened))
+    told = marketing("demo", "--next-day")
+    assert f"{queued} left" in told and "sendgrid reported back" in told
+    assert "the world goes on to 2025-09-03" in told and "delivered" in told
+    sent = ask(
+        opened,
+        "select count(*) filter (where delivered_at is not null or bounced_at is not null) "
+        "from marts.message_queue where outcome = 'sent'",
+    )
+    assert sent == [(queued,)]
+    assert opened.present() == START + timedelta(days=1)
+
+
+def test_a_next_day_is_a_demo_world_s(tmp_path: Path) -> None:
+    told = marketing("demo", "--next-day", "--workspace", str(tmp_path / "live"), code=2)
+    assert "holds no demo world" in told
