@@ -134,7 +134,9 @@ def send(name: str, settings: ProviderSettings, count: int, latency: float) -> f
                 routes = Routes({"email": [Place(provider=name, weight=1)]})
                 rules = Rules(caps, "Europe/Paris")
                 claims = Claims(ledger, held, rules, routes, {name: provider})
-                report = await Sender(claims, {name: settings}, lambda: NOW).run()
+                sender = Sender(claims, {name: settings}, lambda: NOW)
+                report = await sender.run()
+                sender.close()
                 assert report.outcomes == {"accepted": count}, report
             finally:
                 await transport.close()

@@ -86,8 +86,9 @@ def show(out: Console, done: Any, was_asked: bool = True) -> None:
         out.print(shown)
     else:
         out.print("nothing is due")
-    if report.claimed:
-        out.print(f"{report.claimed:,} {said}", highlight=False)
+    left = report.claimed if done.is_rehearsal else report.outcomes["accepted"]
+    if left:
+        out.print(f"{left:,} {said}", highlight=False)
     for name, code in sorted(report.denied.items()):
         out.print(
             f"[red]{escape(name)} refused its key ({escape(code)}) and is paused[/]; with a new "

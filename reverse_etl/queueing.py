@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -29,7 +29,7 @@ from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import DECISIONS, decide
 from reverse_etl.publish import dicts
 from workspace.definitions.campaigns import Ramp
-from workspace.definitions.caps import Caps
+from workspace.definitions.caps import Caps, MessageClass
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import Ledger, approvals, consent, messages
@@ -83,13 +83,18 @@ def queue(
         f"""
         select i.*, d.scheduled_at as sent_from, d.consent_evidence_id, c.email_key, c.phone_key,
             c.push_key, c.country, c.time_zone, p.email, p.phone, p.user_id,
-            coalesce(t.state = 'granted', false) as is_tracked, coalesce(a.keys, []) as aliases
+            coalesce(t.state = 'granted', false) and u.contact_id is null as is_tracked,
+            coalesce(a.keys, []) as aliases
         from {table} as i
         join decided_now as d on i.intent_id = d.intent_id and d.decision = 'queued'
         join known_contacts as c on i.contact_id = c.contact_id
         left join pii.contacts as p on i.contact_id = p.contact_id
         left join known_consents as t
             on i.contact_id = t.contact_id and i.channel = t.channel and t.purpose = '{TRACKING}'
+        left join (
+            select distinct contact_id from known_stops_of_contacts
+            where channel in ('email', 'all') and coalesce(purpose, '{TRACKING}') = '{TRACKING}'
+        ) as u on i.contact_id = u.contact_id
         left join (
             select contact_id, list(distinct identifier_key) as keys from marts.identity_map
             group by contact_id
@@ -264,7 +269,7 @@ def _render(
                 purpose=row["purpose"],
                 scheduled_at=row["sent_from"],
                 priority=row["priority"] or 0,
-                not_after=row["not_after"],
+                not_after=_not_after(outgoing.caps, row),
                 destination=_destination(outgoing, row),
                 payload=_sealed(outgoing, row, request, answer, clicks),
                 inputs=envelope.inputs(request, clicks),
@@ -333,6 +338,13 @@ def _sealed(
         row["sent_from"],
         partial(clicks.lead, outgoing.keyring) if clicks else None,
     )
+
+
+def _not_after(caps: Caps, row: dict[str, Any]) -> datetime:
+    """What its campaign or journey says, else its class: as the gates take it."""
+    kind = caps.classes.get(row["message_class"]) or MessageClass(name="")
+    latest: datetime = row["scheduled_at"] + timedelta(hours=kind.not_after_hours)
+    return row["not_after"] or latest
 
 
 def _ramp_step(row: dict[str, Any], ramps: Mapping[str, Ramp]) -> int | None:

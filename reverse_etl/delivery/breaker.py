@@ -32,6 +32,10 @@ class Breaker:
     def probe(self) -> None:
         self._is_probing = True
 
+    def unprobed(self) -> None:
+        """The request that was to probe did not leave."""
+        self._is_probing = False
+
     def succeeded(self) -> None:
         self._failures, self._seconds, self._is_probing = 0, SECONDS, False
 

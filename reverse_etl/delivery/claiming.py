@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -24,6 +25,8 @@ from workspace.ledger.outbox import Claim, Due
 
 #: What waits for a person (a pause, an approval) is looked at again after this.
 LOOK_AGAIN = timedelta(minutes=1)
+#: So long before a provider forgets a message it is no longer sent again.
+MARGIN = timedelta(minutes=1)
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +51,21 @@ class Taken:
     held: list[Held] = field(default_factory=list)
     gates: Counter[str] = field(default_factory=Counter)
     asked: int = 0
+
+
+@dataclass
+class _Prepared:
+    """``ready`` messages have their bytes; ``ends`` are, by reason, those that cannot be sent;
+    ``waiting`` ones are another's, which has no room; ``later`` ones only closed providers take."""
+
+    ready: list[Held] = field(default_factory=list)
+    ends: dict[str, list[str]] = field(
+        default_factory=lambda: {
+            reason: [] for reason in ("restored", "bytes_changed", "window_over", "unsupported")
+        }
+    )
+    waiting: dict[str, str] = field(default_factory=dict)
+    later: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -97,29 +115,34 @@ class Claims:
         found.asked = len(rows)
         if not rows:
             return found
-        ready, ends, waiting = self._prepare(rows, open_ones, before, at)
+        prepared = self._prepare(rows, open_ones, before, at)
+        ready = prepared.ready
         with self.ledger.writing() as connection:
             self.lease.check(connection)
+            pending = outbox.still_pending(connection, [held.due.message_id for held in ready])
+            ready = [held for held in ready if held.due.message_id in pending]
             ramped = ramps.held(connection, [held.due for held in ready], self.ramps, at)
             asked = [h.due for h in ready if h.due.message_id not in ramped.until]
             verdicts = recheck(connection, asked, self.rules, at)
             leaving = {row.message_id for row in verdicts.open}
             found.held = [held for held in ready if held.due.message_id in leaving]
             found.gates.update(verdicts.gates)
-            found.gates.update(gate for gate, ids in ends.items() for _ in ids)
+            found.gates.update(gate for gate, ids in prepared.ends.items() for _ in ids)
             found.gates.update({"ramp": len(ramped.until)} if ramped.until else {})
             self._block(connection, ready, verdicts.blocked, at)
             outbox.postpone(connection, {**verdicts.held, **ramped.until})
             outbox.postpone(connection, dict.fromkeys(verdicts.waiting, at + LOOK_AGAIN))
-            outbox.assign(connection, waiting)
-            self._end(connection, ends, at)
+            outbox.postpone(connection, dict.fromkeys(prepared.later, at + LOOK_AGAIN))
+            outbox.assign(connection, prepared.waiting)
+            self._end(connection, prepared.ends, at)
             outbox.start(connection, [_claim(held) for held in found.held], self.lease.epoch, at)
             if found.held:
                 self.lease.count(connection)
-        for campaign, why in ramped.stopped.items():
-            pauses.record(self.ledger, "campaign", campaign, "pause", "ramp", at, why)
         if found.held:
             self.lease.note(h.due.dedup_key for h in found.held if not h.due.attempts)
+        for campaign, why in ramped.stopped.items():
+            with suppress(pauses.Stopped):
+                pauses.record(self.ledger, "campaign", campaign, "pause", "ramp", at, why)
         return found
 
     def _block(
@@ -137,16 +160,13 @@ class Claims:
         open_ones: Mapping[str, int],
         before: Mapping[tuple[str, str], outbox.Attempted],
         at: datetime,
-    ) -> tuple[list[Held], dict[str, list[str]], dict[str, str]]:
-        """The messages with their bytes; by reason, those that cannot be sent; and whose those are
-        that wait for a provider without room."""
-        ready: list[Held] = []
-        rooms, waiting = dict(open_ones), dict[str, str]()
-        ends: dict[str, list[str]] = {"restored": [], "bytes_changed": [], "unsupported": []}
+    ) -> _Prepared:
+        found = _Prepared()
+        rooms = dict(open_ones)
         sent_before = self._sent_before(rows)
         for row in rows:
             if row.message_id in sent_before:
-                ends["restored"].append(row.message_id)
+                found.ends["restored"].append(row.message_id)
                 continue
             provider = self.routes.choose(
                 row.channel, row.message_id, open_ones, row.provider, row.is_pinned
@@ -154,21 +174,42 @@ class Claims:
             if provider is None:
                 continue
             if rooms[provider] <= 0:
-                waiting[row.message_id] = provider
+                found.waiting[row.message_id] = provider
+                continue
+            known = before.get((row.message_id, provider))
+            if row.is_pinned and not self._recognises(provider, known, at):
+                found.ends["window_over"].append(row.message_id)
                 continue
             item = self._item(row, provider, open_ones)
             if item is None:
-                ends["unsupported"].append(row.message_id)
+                self._unsupported(found, row, open_ones)
                 continue
             provider, message = item
             known = before.get((row.message_id, provider))
             if known and row.is_pinned and known.request_hash != _hash(message.body):
-                ends["bytes_changed"].append(row.message_id)
+                found.ends["bytes_changed"].append(row.message_id)
                 continue
             first_at = known.first_at if known else at
             rooms[provider] -= 1
-            ready.append(Held(row, provider, message, row.attempts + 1, first_at))
-        return ready, ends, waiting
+            found.ready.append(Held(row, provider, message, row.attempts + 1, first_at))
+        return found
+
+    def _recognises(self, provider: str, known: outbox.Attempted | None, at: datetime) -> bool:
+        """Whether a provider still knows a message that it may have had."""
+        window = self.providers[provider].capabilities.idempotent_for
+        return window is not None and known is not None and at + MARGIN < known.first_at + window
+
+    def _unsupported(self, found: _Prepared, row: Due, open_ones: Collection[str]) -> None:
+        """A message that no open provider can send waits for one that can, if there is any."""
+        if row.is_pinned:
+            found.ends["bytes_changed"].append(row.message_id)
+            return
+        order = self.routes.order(row.channel, row.message_id)
+        closed = (n for n in order if n not in open_ones and n in self.providers)
+        if any(self._made(row, name) is not None for name in closed):
+            found.later.append(row.message_id)
+        else:
+            found.ends["unsupported"].append(row.message_id)
 
     def _item(self, row: Due, provider: str, open_ones: Collection[str]) -> tuple[str, Item] | None:
         """A message as its provider takes it, or the next one that does."""
@@ -200,7 +241,7 @@ class Claims:
         return {row.message_id for row, is_known in zip(new, known, strict=True) if is_known}
 
     def _end(self, connection: sa.Connection, ends: Mapping[str, list[str]], at: datetime) -> None:
-        for reason in ("restored", "bytes_changed"):
+        for reason in ("restored", "bytes_changed", "window_over"):
             outbox.park(connection, ends[reason], reason, at)
         outbox.fail(connection, dict.fromkeys(ends["unsupported"], "unsupported"), at)
 

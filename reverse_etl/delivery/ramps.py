@@ -13,7 +13,7 @@ from workspace.definitions.campaigns import Ramp
 from workspace.ledger import schema
 from workspace.ledger.outbox import MESSAGES, Due
 
-_SUPPRESSIONS = schema.suppressions
+_SUPPRESSIONS, _PAUSES = schema.suppressions, schema.pauses
 #: Of fewer messages no share is told.
 LEAST = 20
 _LOOK_AGAIN = timedelta(minutes=1)
@@ -78,6 +78,13 @@ def _opens(
 
 def _too_much(connection: sa.Connection, campaign: str, occurrence: str, ramp: Ramp) -> str | None:
     """Why a campaign has to stop; None where it has not."""
+    resumed = connection.execute(
+        sa.select(sa.func.max(_PAUSES.c.at)).where(
+            _PAUSES.c.scope == "campaign",
+            _PAUSES.c.source_key == campaign,
+            _PAUSES.c.event == "resume",
+        )
+    ).scalar()
     sent = connection.execute(
         sa.select(sa.func.count()).where(*_of(campaign, occurrence), MESSAGES.c.state == "accepted")
     ).scalar()
@@ -97,6 +104,8 @@ def _too_much(connection: sa.Connection, campaign: str, occurrence: str, ramp: R
             *_of(campaign, occurrence),
             MESSAGES.c.state == "accepted",
             _SUPPRESSIONS.c.reason.in_(BOUNCED),
+            # Who resumed the campaign had seen what there was.
+            *([] if resumed is None else [_SUPPRESSIONS.c.suppressed_at > resumed]),
         )
         .group_by(_SUPPRESSIONS.c.reason)
     )

@@ -6,6 +6,7 @@ webhook or a look-up says what became of them, or nobody does.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -56,7 +57,10 @@ async def reconcile(
         waiting = outbox.unknown(connection)
     found: Counter[str] = Counter()
     proofs: dict[str, str | None] = {}
-    for one in _to_ask(waiting, providers, at):
+    askable = _askable(waiting, providers, at)
+    asked: set[str] = set()
+    # Each time others, so that nobody is left out where there are many.
+    for one in random.sample(askable, min(len(askable), _MOST_LOOK_UPS)):
         assert one.provider is not None
         try:
             outcome = await providers[one.provider].look_up(one.message_id, one.since)
@@ -64,12 +68,16 @@ async def reconcile(
             found["unasked"] += 1
             continue
         found["asked"] += 1
+        asked.add(one.message_id)
         if outcome is not None and outcome.kind is Kind.ACCEPTED:
             proofs[one.message_id] = outcome.provider_message_id
+    unasked = {one.message_id for one in askable} - asked
     old = [
         one.message_id
         for one in waiting
-        if one.message_id not in proofs and at - one.since >= GIVE_UP_AFTER
+        if one.message_id not in proofs
+        and one.message_id not in unasked
+        and at - one.since >= GIVE_UP_AFTER
     ]
     with ledger.writing() as connection:
         lease.check(connection)
@@ -79,15 +87,13 @@ async def reconcile(
     return found
 
 
-def _to_ask(
+def _askable(
     waiting: list[Unknown], providers: Mapping[str, Provider], at: datetime
 ) -> list[Unknown]:
-    """Those that can be asked about, the oldest first."""
-    able = [
+    return [
         one
         for one in waiting
         if one.provider in providers
         and providers[one.provider].capabilities.looks_up
         and at - one.since >= LOOK_UP_AFTER
     ]
-    return sorted(able, key=lambda one: one.since)[:_MOST_LOOK_UPS]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from reverse_etl.delivery import ramps
 from reverse_etl.delivery.recheck import Rules, holds, recheck
 from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.sender import Report
@@ -28,12 +29,17 @@ def rehearse(desk: Desk, only: Collection[str] | None = None, limit: int | None 
     at = desk.clock()
     definitions = desk.definitions
     routes = Routes.of(definitions.providers, CHANNELS)
+    campaigns = definitions.campaigns.campaigns
+    ramps_of = {key: its.ramp for key, its in campaigns.items() if its.ramp is not None}
     rules = Rules(definitions.caps, definitions.verticals.reporting.time_zone)
     with desk.ledger.reading() as connection:
         everything, held = holds(connection)
         for channel in routes.lanes:
             rows = outbox.due(connection, channel, at, limit or MOST, CHANNELS, only)
-            verdicts = recheck(connection, rows, rules, at)
+            ramped = ramps.held(connection, rows, ramps_of, at).until
+            report.gates.update({"ramp": len(ramped)} if ramped else {})
+            asked = [row for row in rows if row.message_id not in ramped]
+            verdicts = recheck(connection, asked, rules, at)
             report.gates.update(verdicts.gates)
             for row in verdicts.open:
                 if everything or (row.source_kind, row.source_key) in held:

@@ -7,10 +7,11 @@ here they count at once. Reading them again changes nothing.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -18,14 +19,12 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from reverse_etl.delivery.suppressing import Suppression, record
-from workspace.lake import Lake
+from workspace.lake import Entry, Lake
 from workspace.ledger import CHUNK_ROWS, Ledger, outbox, schema
 from workspace.streams import STREAMS
 
 STREAM = "delivery_events"
 CURSOR = "delivery_events"
-#: Events are read again for so long behind the last one: files land in any order.
-OVERLAP = timedelta(days=1)
 _COLUMNS = [
     *("provider", "event_type", "channel", "provider_message_id", "outbox_id"),
     *("email_key", "phone_key", "bounce_type", "reason", "payload", "known_at"),
@@ -55,12 +54,11 @@ class Returned:
 
 def take(ledger: Ledger, lake: Lake, at: datetime) -> Returned:
     """Take in what the stream holds since the last time."""
+    entries = lake.entries(STREAM)
     with ledger.reading() as connection:
-        last = _cursor(connection)
+        new = _unread(entries, _cursor(connection))
         waiting = _waiting(connection)
-    table = _read(lake, last - OVERLAP if last else None)
-    if not table.num_rows:
-        return Returned(0, 0, 0)
+    table = _read(lake, new)
     events = table.to_pylist()
     proofs: dict[str, str | None] = {}
     for event in events:
@@ -76,17 +74,34 @@ def take(ledger: Ledger, lake: Lake, at: datetime) -> Returned:
     for some in _chunks(found):
         with ledger.writing() as connection:
             suppressed += record(connection, some, at)
-    newest = max(event["known_at"] for event in events)
-    with ledger.writing() as connection:
-        _move(connection, max(newest, last) if last else newest)
+    if new:
+        with ledger.writing() as connection:
+            _move(connection, _place(entries))
     return Returned(len(events), proven, suppressed)
 
 
-def _read(lake: Lake, since: datetime | None) -> pa.Table:
-    filters = None if since is None else [("known_at", ">=", since)]
+def _unread(entries: list[Entry], cursor: str | None) -> list[Entry]:
+    """The batches behind the cursor; all of them where those before it are others by now (a
+    replay, a restored ledger). However late a file lands, it is read."""
+    count = int((cursor or "0").partition(":")[0])
+    return entries[count:] if cursor == _place(entries[:count]) else entries
+
+
+def _place(entries: list[Entry]) -> str:
+    digest = hashlib.sha256("\n".join(entry.batch for entry in entries).encode())
+    return f"{len(entries)}:{digest.hexdigest()[:32]}"
+
+
+def _read(lake: Lake, entries: list[Entry]) -> pa.Table:
+    """The rows of some batches; of all where one was merged into another's file."""
+    is_merged = any(entry.rows and not entry.file for entry in entries)
+    files = lake.files(STREAM)
+    if not is_merged:
+        names = {entry.file for entry in entries}
+        files = [path for path in files if path.name in names]
     wanted = STREAMS[STREAM].schema
     empty = pa.schema([wanted.field(name) for name in _COLUMNS]).empty_table()
-    tables = [pq.read_table(path, columns=_COLUMNS, filters=filters) for path in lake.files(STREAM)]
+    tables = [pq.read_table(path, columns=_COLUMNS) for path in files]
     return pa.concat_tables([empty, *(table.cast(empty.schema) for table in tables)])
 
 
@@ -136,20 +151,19 @@ def _text(payload: str | None) -> str:
         return ""
 
 
-def _cursor(connection: sa.Connection) -> datetime | None:
+def _cursor(connection: sa.Connection) -> str | None:
     table = schema.cursors
     query = sa.select(table.c.value).where(table.c.name == CURSOR)
-    found = connection.execute(query).scalar()
-    return datetime.fromisoformat(found) if found else None
+    return connection.execute(query).scalar()
 
 
-def _move(connection: sa.Connection, to: datetime) -> None:
+def _move(connection: sa.Connection, to: str) -> None:
     table = schema.cursors
     changed = connection.execute(
-        sa.update(table).where(table.c.name == CURSOR).values(value=to.isoformat())
+        sa.update(table).where(table.c.name == CURSOR).values(value=to)
     ).rowcount
     if not changed:
-        connection.execute(table.insert().values(name=CURSOR, value=to.isoformat()))
+        connection.execute(table.insert().values(name=CURSOR, value=to))
 
 
 def _chunks(values: list[Any]) -> list[list[Any]]:

@@ -20,27 +20,30 @@ _REFUSED = ("withdrawn", "objection")
 
 
 def may_be_seen(ledger: Ledger, link: Link) -> bool:
-    """Of a message that the ledger does not know, every refusal ever made with the recipient's key
-    counts."""
+    """By what was said last with any of the recipient's keys: a refusal counts until a grant."""
     messages, events = schema.messages, schema.consent_events
     tombstones = schema.tombstones
-    names = ("contact_id", "destination_key", "aliases", "consent_seen")
+    names = ("contact_id", "destination_key", "aliases")
     query = sa.select(*(messages.c[name] for name in names)).where(
         messages.c.message_id == link.message_id
     )
     with ledger.reading() as connection:
         row = connection.execute(query).first()
-        keys, seen = {link.recipient_key}, 0
+        keys = {link.recipient_key}
         if row is not None:
             aliases = json.loads(row.aliases) if row.aliases else ()
             keys |= {row.contact_id, row.destination_key, *aliases}
-            seen = row.consent_seen
-        refused = sa.select(events.c.event_id).where(
-            events.c.identifier_key.in_(keys),
-            events.c.consent_event_id > seen,
-            events.c.purpose.in_((TRACKING, consent.ALL)),
-            events.c.channel.in_(("email", consent.ALL)),
-            events.c.state.in_(_REFUSED),
+        said = (
+            sa.select(events.c.state)
+            .where(
+                events.c.identifier_key.in_(keys),
+                events.c.purpose.in_((TRACKING, consent.ALL)),
+                events.c.channel.in_(("email", consent.ALL)),
+            )
+            .order_by(events.c.consent_event_id.desc())
+            .limit(1)
         )
+        if connection.execute(said).scalar() in _REFUSED:
+            return False
         erased = sa.select(tombstones.c.identifier_key).where(tombstones.c.identifier_key.in_(keys))
-        return not any(connection.execute(q.limit(1)).first() for q in (refused, erased))
+        return connection.execute(erased.limit(1)).first() is None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -60,7 +61,8 @@ class Lane:
     @property
     def batch(self) -> int:
         most = self.provider.capabilities.batch
-        return min(self.settings.batch or most, most)
+        rate = self.limiter.per_second * AHEAD_SECONDS
+        return min(self.settings.batch or most, most, max(1, int(min(rate, most))))
 
     @property
     def most(self) -> int:
@@ -105,6 +107,7 @@ class Sender:
         limit: int | None = None,
     ) -> None:
         self.claims, self._clock, self._tail = claims, clock, tail
+        self._told: set[str] = set()
         self._fingerprints = fingerprints or {}
         self._left = limit
         self.report = Report()
@@ -119,7 +122,7 @@ class Sender:
         }
         self._ended: list[tuple[Held, Outcome]] = []
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping = self._is_resting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._calls = itertools.count(1)
         self._thread = ThreadPoolExecutor(1, "ledger")
@@ -129,8 +132,12 @@ class Sender:
         self._stopping = True
         self._wake.set()
 
-    async def run(self, patience: timedelta | None = timedelta(0)) -> Report:
-        """Send until nothing is due within ``patience``; for ever where that is None.
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping
+
+    async def run(self, patience: timedelta = timedelta(0), seconds: float = math.inf) -> Report:
+        """Send until nothing is due within ``patience``, or for so many seconds.
 
         Raises :class:`~workspace.ledger.lease.Fenced` when another took the lease; what is
         underway then is the other's to find out.
@@ -138,8 +145,9 @@ class Sender:
         try:
             await self._in_thread(self._resume_providers)
             tailed = -TAIL_SECONDS
-            moved = time.monotonic()
+            began = moved = time.monotonic()
             while True:
+                self._is_resting = time.monotonic() - began >= seconds
                 if self._tail is not None and time.monotonic() - tailed >= TAIL_SECONDS:
                     await self._in_thread(self._tail)
                     tailed = time.monotonic()
@@ -148,14 +156,18 @@ class Sender:
                     moved = time.monotonic()
                     continue
                 idle = timedelta(seconds=time.monotonic() - moved)
-                if not self._underway and (self._stopping or await self._is_over(patience, idle)):
+                if not self._underway and (
+                    self._stopping or self._is_resting or await self._is_over(patience, idle)
+                ):
                     return self.report
                 await self._sleep()
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._thread.shutdown(wait=True)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
 
     @property
     def _underway(self) -> bool:
@@ -187,7 +199,7 @@ class Sender:
     def _wanted(self) -> tuple[dict[str, int], dict[str, int]]:
         """How many messages of each channel there is room for, and the providers that are open
         with the room of each."""
-        if self._stopping or (self._left is not None and self._left <= 0):
+        if self._stopping or self._is_resting or (self._left is not None and self._left <= 0):
             return {}, {}
         moment = time.monotonic()
         open_ones = {
@@ -248,6 +260,7 @@ class Sender:
             if wait > 2 * AHEAD_SECONDS:
                 lane.requests -= 1
                 lane.waiting.extend(some)
+                lane.breaker.unprobed()
                 return self._release(lane, wait)
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -316,8 +329,11 @@ class Sender:
             self.claims.lease.check(connection)
             outbox.settle(connection, settled)
             suppress(connection, ended, at)
-            for name, code in self.report.denied.items():
+            # Told once: somebody may resume it meanwhile.
+            for name in self.report.denied.keys() - self._told:
+                code = self.report.denied[name]
                 provider_pauses.pause(connection, name, code, self._fingerprints.get(name, ""), at)
+                self._told.add(name)
 
     def _resume_providers(self) -> None:
         """Providers that refused their key stay paused while the key is the same."""
@@ -327,11 +343,9 @@ class Sender:
                     connection, name, self._fingerprints.get(name, "")
                 )
 
-    async def _is_over(self, patience: timedelta | None, idle: timedelta) -> bool:
+    async def _is_over(self, patience: timedelta, idle: timedelta) -> bool:
         """Whether nothing is due soon, or nothing of what is due can go: no provider is open for
         it."""
-        if patience is None:
-            return False
         if idle >= patience or (self._left is not None and self._left <= 0):
             return True
         until = self._clock() + patience
@@ -345,6 +359,12 @@ class Sender:
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def rest(self, seconds: float) -> None:
+        """Do nothing for a while, or until told to stop."""
+        self._wake.clear()
+        if not self._stopping:
+            await _until(self._wake.wait(), seconds)
 
     async def _sleep(self) -> None:
         self._wake.clear()

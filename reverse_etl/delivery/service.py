@@ -7,6 +7,7 @@ Who calls it says what the present is and what the environment holds.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -39,6 +40,9 @@ from workspace.ledger import providers as provider_pauses
 LOCAL = ("console", "memory", "file")
 #: A sender that ends by itself waits so long for what is tried again.
 PATIENCE = timedelta(seconds=10)
+#: One that stays asks about what is unknown, and exports, at least so often; and looks for what
+#: came due so long after it found nothing.
+FOLLOWING_SECONDS, REST_SECONDS = 300.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,7 @@ async def _run(
     patience: timedelta | None,
 ) -> tuple[Report, Counter[str]]:
     fingerprints = {name: desk.fingerprint(name) for name in providers}
+    stays = patience is None
     sender = Sender(
         claims,
         desk.definitions.providers.providers,
@@ -194,15 +199,23 @@ async def _run(
         fingerprints,
         limit,
     )
+    reconciled: Counter[str] = Counter()
     try:
         with _stopped_by_signals(sender.stop):
-            report = await sender.run(patience)
-        reconciled = await recovering.reconcile(desk.ledger, held, providers, desk.clock())
+            while True:
+                await sender.run(patience or PATIENCE, FOLLOWING_SECONDS if stays else math.inf)
+                reconciled = await recovering.reconcile(desk.ledger, held, providers, desk.clock())
+                if not stays or sender.is_stopping:
+                    break
+                outbox.expire(desk.ledger, desk.clock())
+                desk.export()
+                await sender.rest(REST_SECONDS)
     finally:
         for provider in providers.values():
             await provider.close()
         await transport.close()
-    return report, reconciled
+        sender.close()
+    return sender.report, reconciled
 
 
 def _rehearse(

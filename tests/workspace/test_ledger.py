@@ -113,3 +113,10 @@ def test_many_processes_open_a_new_ledger_at_once(url: str) -> None:
 def test_the_file_is_its_owner_s(tmp_path: Path) -> None:
     open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}").close()
     assert stat.S_IMODE((tmp_path / "ledger.db").stat().st_mode) == 0o600
+
+
+def test_an_error_s_text_holds_no_parameters(ledger: Ledger) -> None:
+    ledger.append(schema.suppressions, [suppression(1)])
+    with pytest.raises(sa.exc.IntegrityError) as caught:
+        ledger.append(schema.suppressions, [suppression(1) | {"source": "zoe@example.com"}])
+    assert "zoe@example.com" not in str(caught.value)

@@ -160,10 +160,13 @@ def open_ledger(url: str) -> Ledger:
 def _engine(url: str) -> sa.Engine:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True)
+        return sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     if parsed.database and not os.path.exists(parsed.database):
         os.close(os.open(parsed.database, os.O_CREAT | os.O_RDWR, 0o600))
-    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    # Parameters are addresses: an error's text goes to logs.
+    engine = sa.create_engine(
+        parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, hide_parameters=True
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _configure(connection: Any, _: Any) -> None:

@@ -125,7 +125,7 @@ def _acquire(
         epoch, claims = (row["epoch"], row["claims"]) if row else (0, 0)
         went_back = known is not None and (known.epoch > epoch or known.claims > claims)
         is_lost = known is None and epoch > 0
-        moved = known is not None and not went_back and known.marks != marks
+        moved = known is not None and not went_back and _is_elsewhere(known, place, marks)
         if not take:
             _refuse(known, went_back, is_lost, moved, witnesses)
         is_restored = (row is not None and row["is_restored"]) or went_back or is_lost
@@ -193,6 +193,12 @@ def _bury_again(connection: sa.Connection, witness: Witness, at: datetime) -> No
             table.insert(),
             [{"identifier_key": key, "request_id": "witness", "erased_at": at} for key in missing],
         )
+
+
+def _is_elsewhere(known: State, place: str, marks: str) -> bool:
+    """A device's number may change when it is mounted again; then path and inode are the same."""
+    inode_then, inode = known.marks.partition(":")[2], marks.partition(":")[2]
+    return inode_then != inode or (known.marks != marks and known.place != place)
 
 
 def _marks(root: Path) -> str:

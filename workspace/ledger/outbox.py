@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from workspace.ledger import Ledger, schema
+from workspace.ledger import CHUNK_ROWS, Ledger, schema
 
 MESSAGES, ATTEMPTS, PAYLOADS = schema.messages, schema.message_attempts, schema.message_payloads
 #: States in which a person has the message, may have it, or is about to.
@@ -31,6 +31,7 @@ AWAY = ("sending", "accepted", "unknown", "failed_unknown")
 TERMINAL = ("blocked", "accepted", "failed", "failed_unknown")
 #: How a message was proven, in place of an answer's code.
 PROVEN = WEBHOOK, LOOK_UP = ("webhook", "look-up")
+LONGEST_PINNED = timedelta(days=3)
 _Row, _By = TypeVar("_Row"), TypeVar("_By")
 _KEYS_A_QUERY = 10_000  # SQLite takes 32,766 parameters
 
@@ -165,10 +166,16 @@ _END_ATTEMPT = (
         ATTEMPTS.c.attempt == sa.bindparam("its_attempt"),
     )
     .values(
-        finished_at=sa.bindparam("ended"),
-        result=sa.bindparam("its_result"),
-        provider_code=sa.bindparam("its_code"),
-        provider_message_id=sa.bindparam("its_id"),
+        # A webhook may have come before the answer; what it proved stands.
+        finished_at=sa.func.coalesce(ATTEMPTS.c.finished_at, sa.bindparam("ended")),
+        provider_code=sa.case(
+            (ATTEMPTS.c.result.is_(None), sa.bindparam("its_code", type_=sa.String)),
+            else_=ATTEMPTS.c.provider_code,
+        ),
+        result=sa.func.coalesce(ATTEMPTS.c.result, sa.bindparam("its_result")),
+        provider_message_id=sa.func.coalesce(
+            ATTEMPTS.c.provider_message_id, sa.bindparam("its_id", type_=sa.String)
+        ),
         call=sa.bindparam("its_call"),
         answer_ms=sa.bindparam("took_ms"),
     )
@@ -286,22 +293,33 @@ def block(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -
 def expire(ledger: Ledger, at: datetime) -> int:
     """Pending messages whose time is over: blocked, or unknown where a provider may have them.
 
-    A sender finds them when it claims; those that no provider is open for are found here.
+    A sender finds them when it claims; those that no provider is open for are found here, and
+    pinned ones that have waited for theirs longer than any recognises a message.
     """
-    over = [MESSAGES.c.state == "pending", MESSAGES.c.not_after <= at]
-    with ledger.writing() as connection:
-        statement = sa.update(MESSAGES).where(*over)
-        pinned = connection.execute(
-            statement.where(MESSAGES.c.is_pinned.is_(True)).values(
-                state="unknown", reason="not_after", updated_at=at
-            )
-        ).rowcount
-        return (
-            pinned
-            + connection.execute(
-                statement.values(state="blocked", reason="not_after", updated_at=at)
-            ).rowcount
+    lost = sa.and_(MESSAGES.c.is_pinned.is_(True), MESSAGES.c.due_at <= at - LONGEST_PINNED)
+    over = (MESSAGES.c.state == "pending", sa.or_(MESSAGES.c.not_after <= at, lost))
+    some = sa.select(MESSAGES.c.message_id, MESSAGES.c.is_pinned).where(*over).limit(CHUNK_ROWS)
+    ended = 0
+    while True:
+        with ledger.writing() as connection:
+            rows = connection.execute(some).all()
+            blocked = {ident: "not_after" for ident, is_pinned in rows if not is_pinned}
+            block(connection, blocked, at)
+            park(connection, [ident for ident, is_pinned in rows if is_pinned], "not_after", at)
+        ended += len(rows)
+        if len(rows) < CHUNK_ROWS:
+            return ended
+
+
+def still_pending(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Those that nobody has ended since they were read."""
+    found: set[str] = set()
+    for chunk in chunks(ids):
+        query = sa.select(MESSAGES.c.message_id).where(
+            MESSAGES.c.message_id.in_(chunk), MESSAGES.c.state == "pending"
         )
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def fail(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -> None:
@@ -368,7 +386,8 @@ def prove(
                 _is_in(("unknown", "sending", "failed_unknown")),
                 sa.and_(MESSAGES.c.state == "pending", MESSAGES.c.is_pinned.is_(True)),
             ),
-            MESSAGES.c.attempts > 0,
+            # What a restored ledger parked may have left in the time that it lost.
+            sa.or_(MESSAGES.c.attempts > 0, _is_in(("unknown", "failed_unknown"))),
         )
         .values(
             state="accepted",

@@ -92,7 +92,7 @@ def work(
 
             async def main() -> None:
                 try:
-                    await Sender(claims, settings, lambda: at).run()
+                    await _run(Sender(claims, settings, lambda: at))
                     await recovering.reconcile(ledger, held, providers, at)
                 finally:
                     await transport.close()
@@ -102,6 +102,13 @@ def work(
         return
     finally:
         ledger.close()
+
+
+async def _run(sender: Sender) -> None:
+    try:
+        await sender.run()
+    finally:
+        sender.close()
 
 
 @dataclass

@@ -104,7 +104,11 @@ def send(
         claims = Claims(ledger, held, given or rules(), routes, named, only, ramps or {})
 
         async def main() -> Report:
-            return await Sender(claims, settings or {}, clock, **more).run(patience)
+            sender = Sender(claims, settings or {}, clock, **more)
+            try:
+                return await sender.run(patience)
+            finally:
+                sender.close()
 
         return asyncio.run(main())
 

@@ -131,6 +131,41 @@ def test_a_provider_that_recognises_a_message_is_asked_again_with_the_same_bytes
     assert all(len(set(seen[i])) == 1 and len(seen[i]) == 2 for i in ids)
 
 
+def test_a_provider_that_has_forgotten_a_message_does_not_get_it_again(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Between the answer and the next claim may lie a pause, a night, or a broken provider."""
+    fill(ledger, 3)
+    clock = Clock()
+    one = Scripted("one", always(Kind.AMBIGUOUS), idempotent_for=timedelta(minutes=15))
+    send(ledger, tmp_path / "w", [one], clock=clock)
+    assert states(ledger) == {"pending": 3}
+    clock.at += timedelta(hours=3)
+    one.decide, one.asked = None, []
+    send(ledger, tmp_path / "w", [one], clock=clock)
+    assert one.asked == [] and states(ledger) == {"unknown": 3}
+    assert {row["reason"] for row in rows(ledger)} == {"window_over"}
+
+
+def test_what_only_a_closed_provider_can_send_waits_for_it(ledger: Ledger, tmp_path: Path) -> None:
+    class Small(Scripted):
+        def item(self, message: Outgoing) -> bytes:
+            raise Unsupported("too large")
+
+    fill(ledger, 2)
+    clock = Clock()
+    prints = {"fingerprints": {"small": "a", "large": "b"}}
+    with ledger.writing() as connection:
+        providers.pause(connection, "large", "401", "b", NOW)
+    small, large = Small("small"), Scripted("large")
+    send(ledger, tmp_path / "w", [small, large], clock=clock, **prints)
+    assert states(ledger) == {"pending": 2}
+    providers.resume(ledger, "large")
+    clock.at += timedelta(minutes=2)
+    send(ledger, tmp_path / "w", [small, large], clock=clock, **prints)
+    assert states(ledger) == {"accepted": 2}
+
+
 def test_one_broken_provider_stalls_nobody_else(ledger: Ledger, tmp_path: Path) -> None:
     """Its own messages wait; those of the other go on meanwhile."""
     ids = fill(ledger, 400)
@@ -338,7 +373,51 @@ def test_what_is_restored_is_not_sent_again(ledger: Ledger, tmp_path: Path) -> N
             Routes({"email": [Place(provider="one", weight=1)]}),
             {"one": one},
         )
-        asyncio.run(Sender(claims, {}, lambda: NOW).run())
+        sender = Sender(claims, {}, lambda: NOW)
+        asyncio.run(sender.run())
+        sender.close()
     assert sorted(one.asked) == [f"{n:064x}" for n in range(2, 5)]
     assert states(ledger) == {"accepted": 3, "unknown": 2}
     assert {r["reason"] for r in rows(ledger) if r["state"] == "unknown"} == {"restored"}
+
+
+def test_a_slow_rate_with_large_batches_sends_all_the_same(ledger: Ledger, tmp_path: Path) -> None:
+    fill(ledger, 250)
+    one = Scripted("one", batch=500)
+    settings = {"one": ProviderSettings(per_second=100, in_flight=1)}
+    send(ledger, tmp_path / "w", [one], settings=settings)
+    assert states(ledger) == {"accepted": 250}
+    assert all(row["attempts"] == 1 for row in rows(ledger))
+
+
+def test_what_another_process_ended_is_not_claimed(ledger: Ledger, tmp_path: Path) -> None:
+    """A run expires messages between a sender's reading and its claim."""
+    from workspace.ledger import outbox
+
+    fill(ledger, 4, not_after=NOW + timedelta(hours=1))
+    one = Scripted("one")
+    made = one.item
+
+    def expire_first(given: Outgoing) -> bytes:
+        outbox.expire(ledger, NOW + timedelta(hours=2))
+        return made(given)
+
+    one.item = expire_first  # type: ignore[method-assign]
+    send(ledger, tmp_path / "w", [one])
+    assert one.asked == [] and states(ledger) == {"blocked": 4}
+
+
+def test_an_answer_after_its_webhook_keeps_what_was_proven(ledger: Ledger, tmp_path: Path) -> None:
+    from workspace.ledger import outbox
+
+    (ident,) = fill(ledger, 1)
+
+    def overtaken(_: Item) -> Outcome:
+        with ledger.writing() as connection:
+            outbox.prove(connection, {ident: "theirs"}, "webhook", NOW)
+        return Outcome(Kind.AMBIGUOUS, "reset")
+
+    send(ledger, tmp_path / "w", [Scripted("one", overtaken)])
+    (attempt,) = rows(ledger, schema.message_attempts)
+    assert states(ledger) == {"accepted": 1}
+    assert (attempt["result"], attempt["provider_message_id"]) == ("accepted", "theirs")

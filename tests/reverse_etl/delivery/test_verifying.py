@@ -48,6 +48,7 @@ ROW = {
     "template": "t",
     "consent_evidence_id": "proof",
     "approval": None,
+    "scheduled_at": AT,
     "aliases": [],
     "is_tracked": True,
 }
