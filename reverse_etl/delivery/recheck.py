@@ -147,20 +147,23 @@ class _Stops:
         keys: dict[str, set[str]],
         erased: Collection[str],
     ) -> None:
-        wanted = sorted(set().union(*keys.values())) if keys else []
+        wanted = set().union(*keys.values()) if keys else set()
         table = schema.tombstones
         self._erased = set(erased)
         self._erased.update(row[0] for row in _of(connection, [table.c.identifier_key], wanted))
         table = schema.suppressions
         self._suppressed: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for key, channel, reason in _of(
-            connection, [table.c.identifier_key, table.c.channel, table.c.reason], wanted
-        ):
+        newest = connection.execute(sa.select(sa.func.max(table.c.suppression_id))).scalar()
+        columns = [table.c.identifier_key, table.c.channel, table.c.reason]
+        for key, channel, reason in _of(connection, columns, wanted, most=newest or 0):
             self._suppressed[key].append((channel, reason))
         self._refused = _refusals(connection, messages, wanted)
+        self._is_empty = not (self._erased or self._suppressed or self._refused)
 
     def gate(self, message: Due, keys: set[str], rules: Rules) -> str | None:
         """The first gate that is closed, in the order of `GATES`."""
+        if self._is_empty:
+            return None
         if not self._erased.isdisjoint(keys):
             return "erased"
         skips = rules.skips(message.message_class)
@@ -190,7 +193,7 @@ class _Stops:
 
 
 def _refusals(
-    connection: sa.Connection, messages: Sequence[Due], wanted: Sequence[str]
+    connection: sa.Connection, messages: Sequence[Due], wanted: set[str]
 ) -> dict[str, list[tuple[int, str, str]]]:
     """Withdrawals and objections that came after the first of the decisions: number, purpose,
     channel, by key."""
@@ -202,7 +205,7 @@ def _refusals(
         return found
     columns = [table.c[n] for n in ("identifier_key", "consent_event_id", "purpose", "channel")]
     also = [table.c.consent_event_id > since, table.c.state.in_(("withdrawn", "objection"))]
-    for key, *event in _of(connection, columns, wanted, also):
+    for key, *event in _of(connection, columns, wanted, also, newest - since):
         found[key].append(tuple(event))
     return found
 
@@ -210,11 +213,18 @@ def _refusals(
 def _of(
     connection: sa.Connection,
     columns: Sequence[sa.ColumnElement[Any]],
-    keys: Sequence[str],
+    keys: Collection[str],
     also: Sequence[sa.ColumnElement[bool]] = (),
+    most: int | None = None,
 ) -> Iterable[sa.Row[Any]]:
-    """Rows whose first column is one of the keys."""
-    for some in outbox.chunks(keys):
+    """Rows whose first column is one of the keys. Where there are at most ``most`` rows, and fewer
+    than keys, all are read: that is quicker than to name the keys."""
+    if most is not None and most < len(keys):
+        for row in connection.execute(sa.select(*columns).where(*also)):
+            if row[0] in keys:
+                yield row
+        return
+    for some in outbox.chunks(sorted(keys)):
         yield from connection.execute(sa.select(*columns).where(columns[0].in_(some), *also))
 
 
@@ -251,7 +261,7 @@ class _Counted:
         since = at - timedelta(days=max(rules.caps.longest_days, 8))
         names = ("message_id", "message_class", "channel", "sent_at")
         for column in (MESSAGES.c.contact_id, MESSAGES.c.destination_key):
-            keys = sorted({getattr(m, column.name) for m in concerned})
+            keys = {getattr(m, column.name) for m in concerned}
             also = [
                 MESSAGES.c.state.in_(outbox.AWAY),
                 MESSAGES.c.sent_at > since,
