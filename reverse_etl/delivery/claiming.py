@@ -119,13 +119,11 @@ class Claims:
         ready = prepared.ready
         with self.ledger.writing() as connection:
             self.lease.check(connection)
-            pending = outbox.still_pending(connection, [held.due.message_id for held in ready])
-            ready = [held for held in ready if held.due.message_id in pending]
             ramped = ramps.held(connection, [held.due for held in ready], self.ramps, at)
             asked = [h.due for h in ready if h.due.message_id not in ramped.until]
             verdicts = recheck(connection, asked, self.rules, at)
             leaving = {row.message_id for row in verdicts.open}
-            found.held = [held for held in ready if held.due.message_id in leaving]
+            leave = [held for held in ready if held.due.message_id in leaving]
             found.gates.update(verdicts.gates)
             found.gates.update(gate for gate, ids in prepared.ends.items() for _ in ids)
             found.gates.update({"ramp": len(ramped.until)} if ramped.until else {})
@@ -135,7 +133,9 @@ class Claims:
             outbox.postpone(connection, dict.fromkeys(prepared.later, at + LOOK_AGAIN))
             outbox.assign(connection, prepared.waiting)
             self._end(connection, prepared.ends, at)
-            outbox.start(connection, [_claim(held) for held in found.held], self.lease.epoch, at)
+            claims = [_claim(held) for held in leave]
+            started = outbox.start(connection, claims, self.lease.epoch, at)
+            found.held = [held for held in leave if held.due.message_id in started]
             if found.held:
                 self.lease.count(connection)
         if found.held:

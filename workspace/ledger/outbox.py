@@ -169,12 +169,18 @@ _END_ATTEMPT = (
         # A webhook may have come before the answer; what it proved stands.
         finished_at=sa.func.coalesce(ATTEMPTS.c.finished_at, sa.bindparam("ended")),
         provider_code=sa.case(
-            (ATTEMPTS.c.result.is_(None), sa.bindparam("its_code", type_=sa.String)),
+            (
+                sa.or_(
+                    ATTEMPTS.c.result.is_(None),
+                    sa.bindparam("its_result", type_=sa.String) == "accepted",
+                ),
+                sa.bindparam("its_code", type_=sa.String),
+            ),
             else_=ATTEMPTS.c.provider_code,
         ),
-        result=sa.func.coalesce(ATTEMPTS.c.result, sa.bindparam("its_result")),
+        result=sa.func.coalesce(ATTEMPTS.c.result, sa.bindparam("its_result", type_=sa.String)),
         provider_message_id=sa.func.coalesce(
-            ATTEMPTS.c.provider_message_id, sa.bindparam("its_id", type_=sa.String)
+            sa.bindparam("its_id", type_=sa.String), ATTEMPTS.c.provider_message_id
         ),
         call=sa.bindparam("its_call"),
         answer_ms=sa.bindparam("took_ms"),
@@ -182,40 +188,43 @@ _END_ATTEMPT = (
 )
 
 
-def start(connection: sa.Connection, claims: Sequence[Claim], epoch: int, at: datetime) -> None:
-    """pending -> sending, with the record of the attempt. Raises ``RuntimeError`` where one is no
-    longer pending: whoever holds the lease is the only one to claim."""
-    changed = 0
+def start(connection: sa.Connection, claims: Sequence[Claim], epoch: int, at: datetime) -> set[str]:
+    """pending -> sending, with the record of the attempt. The ids of those that were still pending:
+    another process may have ended some since they were read."""
+    started: set[str] = set()
     for provider, its in _grouped(claims, lambda claim: claim.provider):
-        changed += _update(
-            connection,
-            [claim.message_id for claim in its],
-            MESSAGES.c.state == "pending",
-            state="sending",
-            provider=provider,
-            attempts=MESSAGES.c.attempts + 1,
-            lease_epoch=epoch,
-            sent_at=at,
-            updated_at=at,
-            reason=None,
+        statement = (
+            sa.update(MESSAGES)
+            .where(MESSAGES.c.state == "pending")
+            .values(
+                state="sending",
+                provider=provider,
+                attempts=MESSAGES.c.attempts + 1,
+                lease_epoch=epoch,
+                sent_at=at,
+                updated_at=at,
+                reason=None,
+            )
+            .returning(MESSAGES.c.message_id)
         )
-    if changed != len(claims):
-        raise RuntimeError("a message that was to be claimed is no longer pending")
-    if claims:
-        connection.execute(
-            ATTEMPTS.insert(),
-            [
-                {
-                    "message_id": claim.message_id,
-                    "attempt": claim.attempt,
-                    "provider": claim.provider,
-                    "lease_epoch": epoch,
-                    "request_hash": claim.request_hash,
-                    "started_at": at,
-                }
-                for claim in claims
-            ],
-        )
+        for some in chunks([claim.message_id for claim in its]):
+            changed = connection.execute(statement.where(MESSAGES.c.message_id.in_(some)))
+            started.update(changed.scalars())
+    attempts = [
+        {
+            "message_id": claim.message_id,
+            "attempt": claim.attempt,
+            "provider": claim.provider,
+            "lease_epoch": epoch,
+            "request_hash": claim.request_hash,
+            "started_at": at,
+        }
+        for claim in claims
+        if claim.message_id in started
+    ]
+    if attempts:
+        connection.execute(ATTEMPTS.insert(), attempts)
+    return started
 
 
 def settle(connection: sa.Connection, ends: Sequence[Settled]) -> None:
@@ -309,17 +318,6 @@ def expire(ledger: Ledger, at: datetime) -> int:
         ended += len(rows)
         if len(rows) < CHUNK_ROWS:
             return ended
-
-
-def still_pending(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
-    """Those that nobody has ended since they were read."""
-    found: set[str] = set()
-    for chunk in chunks(ids):
-        query = sa.select(MESSAGES.c.message_id).where(
-            MESSAGES.c.message_id.in_(chunk), MESSAGES.c.state == "pending"
-        )
-        found.update(connection.execute(query).scalars())
-    return found
 
 
 def fail(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -> None:
