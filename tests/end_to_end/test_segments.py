@@ -25,9 +25,10 @@ MEMBERS = "select contact_id from marts.segment_memberships where segment = 'sur
 @pytest.fixture
 def marketing_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "marketing"
+    # They name segments, or one another.
     others = shutil.ignore_patterns(
-        "segments", "journeys", "templates", "campaigns", "experiments"
-    )  # they name segments, or one another
+        *("segments", "journeys", "templates", "campaigns", "experiments", "audiences.yml")
+    )
     shutil.copytree(PROJECT / "marketing", folder, ignore=others)
     (folder / "segments").mkdir()
     monkeypatch.setenv("MARKETING_DEFINITIONS", str(folder))
