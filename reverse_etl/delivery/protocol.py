@@ -25,7 +25,7 @@ class Kind(StrEnum):
     THROTTLED = "throttled"  # come again later: 429 and what providers say instead
     EXHAUSTED = "exhausted"  # a quota of hours is used up: everything waits
     UNREACHABLE = "unreachable"  # no connection: not a byte of the message left
-    DENIED = "denied"  # the key is wrong, revoked or may not do this: everything waits
+    DENIED = "denied"  # the key, the account or the address we ask is wrong: everything waits
     AMBIGUOUS = "ambiguous"  # broken off, timed out, or failed after the message was read
     REJECTED = "rejected"  # this message, whoever it goes to
     INVALID = "invalid_recipient"  # nothing can be delivered to this address, number or device

@@ -40,8 +40,9 @@ _ENCODE = msgspec.json.Encoder(order="sorted").encode
 _SUBJECT, _BODY, _TAG = 2000, 5_000_000, 1000
 _INACTIVE, _INVALID = 406, 300
 _LATER = frozenset({100, 429})  # maintenance, too many requests
-#: Token, sender's signature, credits, an account that may not send (yet).
-_ACCOUNT = frozenset({10, 400, 401, 405, 412, 413})
+#: Token, sender's signature, credits, an account that may not send (yet); and a message stream
+#: that is not there or that nothing is sent on.
+_ACCOUNT = frozenset({10, 400, 401, 405, 412, 413, 1221, 1222, 1226, 1235, 1236})
 
 
 class Postmark:

@@ -127,10 +127,8 @@ def _refused(answer: Answer, found: Mapping[str, Any], wait: float | None) -> Ou
         return by_status(answer, wait)
     outcome = _by_code(code, wait)
     if outcome.kind is Kind.REJECTED:
-        if answer.status in (401, 403):
-            return outcome._replace(kind=Kind.DENIED)
-        if answer.status == 429:
-            return Outcome(Kind.THROTTLED, code, retry_after=wait)
+        # No code of ours, perhaps none of a message: 10005 is nothing at this address.
+        return by_status(answer, wait)._replace(code=code)
     return outcome
 
 

@@ -132,9 +132,10 @@ def _refused(answer: Answer, found: Mapping[str, Any], wait: float | None) -> Ou
     if answer.status == 429:
         kind = Kind.EXHAUSTED if code in _EXHAUSTED else Kind.THROTTLED
         return Outcome(kind, str(code), retry_after=wait)
-    if answer.status in (401, 403) and code not in _INVALID | {_STOP}:
-        return Outcome(Kind.DENIED, str(code))
-    return _by_code(code, wait)
+    outcome = _by_code(code, wait)
+    if outcome.kind is Kind.REJECTED:  # no code of ours, perhaps none of a message: 20404
+        return by_status(answer, wait)._replace(code=str(code))
+    return outcome
 
 
 def _by_code(code: int, wait: float | None) -> Outcome:

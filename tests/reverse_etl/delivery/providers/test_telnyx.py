@@ -74,6 +74,8 @@ def test_requests_agree_with_a_capture_of_the_sdk(scripted: Scripted, shared_dat
         (errors("40305"), Outcome(Kind.DENIED, "40305")),
         (errors("10009", 401), Outcome(Kind.DENIED, "10009")),
         (errors("99999", 403), Outcome(Kind.DENIED, "99999")),
+        (errors("10005", 404), Outcome(Kind.DENIED, "10005")),
+        (errors("20100", 402), Outcome(Kind.DENIED, "20100")),
         (errors("10007", 500), Outcome(Kind.AMBIGUOUS, "500")),
         (errors("10015", 409), Outcome(Kind.AMBIGUOUS, "10015")),
         (errors("10015", 422, "Idempotency-Key reused"), Outcome(Kind.AMBIGUOUS, "10015")),
