@@ -26,6 +26,7 @@ class Kind(StrEnum):
     EXHAUSTED = "exhausted"  # a quota of hours is used up: everything waits
     UNREACHABLE = "unreachable"  # no connection: not a byte of the message left
     DENIED = "denied"  # the key, the account or the address we ask is wrong: everything waits
+    SENDER = "sender_refused"  # it may not come from this address or number: others may
     AMBIGUOUS = "ambiguous"  # broken off, timed out, or failed after the message was read
     REJECTED = "rejected"  # this message, whoever it goes to
     INVALID = "invalid_recipient"  # nothing can be delivered to this address, number or device

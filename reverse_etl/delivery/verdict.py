@@ -17,7 +17,7 @@ LONGEST_WAIT = 3_600.0
 #: So long a wait for a quota of hours, where the provider does not say.
 QUOTA_WAIT = 600.0
 #: After these another provider may be asked: not a byte of the message was taken.
-_ELSEWHERE = frozenset({Kind.UNREACHABLE, Kind.DENIED})
+_ELSEWHERE = frozenset({Kind.UNREACHABLE, Kind.DENIED, Kind.SENDER})
 
 
 def settle(
@@ -67,6 +67,8 @@ def settle(
         other = routes.after(message.channel, message.message_id, provider)
         if other is not None:
             return end("pending", due_at=at, provider=other, rung=0)
+    if outcome.kind is Kind.SENDER:  # somebody has to prove it is ours
+        wait = max(wait, LADDER[-1])
     if outcome.kind is Kind.EXHAUSTED and outcome.retry_after is None:
         wait = max(wait, QUOTA_WAIT)
     if is_exhausted:  # all were asked: the order begins anew

@@ -44,10 +44,12 @@ _INVALID = frozenset(
 #: a carrier that is down.
 _THROTTLED = {"10011": None, "40011": None, "40002": 60.0, "40004": 300.0, "40006": 60.0}
 _EXHAUSTED = frozenset({"40333"})  # the profile's spending of a day
+#: Not one of ours, not of the profile, not set up or not verified (yet), or in bad repute.
+_SENDER = frozenset({"40013", "40100", "40305", "40306", "40315", "40320", "40329"})
 _DENIED = frozenset(
     {
         *("10009", "10010"),  # the key
-        *("40305", "40312", "40315"),  # the sender, or a profile that is switched off
+        *("40312", "40314"),  # the profile or the account is switched off
     }
 )
 _FAILED = frozenset({"sending_failed", "delivery_failed", "expired"})
@@ -147,6 +149,8 @@ def _by_code(code: str, wait: float | None) -> Outcome:
         return Outcome(Kind.EXHAUSTED, code, retry_after=wait)
     if code in _INVALID:
         return Outcome(Kind.INVALID, code)
+    if code in _SENDER:
+        return Outcome(Kind.SENDER, code)
     if code in _DENIED:
         return Outcome(Kind.DENIED, code)
     return Outcome(Kind.REJECTED, code)

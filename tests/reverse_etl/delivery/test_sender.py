@@ -19,7 +19,17 @@ from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Out
 from reverse_etl.delivery.providers.memory import Memory
 from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.sender import Sender
-from tests.reverse_etl.delivery.outboxes import NOW, fill, key, message, rows, rules, send, states
+from tests.reverse_etl.delivery.outboxes import (
+    NOW,
+    fill,
+    key,
+    message,
+    payload,
+    rows,
+    rules,
+    send,
+    states,
+)
 from workspace.definitions.providers import Place, ProviderSettings
 from workspace.ledger import Ledger, lease, messages, open_ledger, pauses, providers, schema
 from workspace.ledger.lease import Fenced
@@ -100,6 +110,29 @@ def test_what_never_left_goes_to_the_next_provider(
     # It is found out early: the breaker opens, a refused key pauses.
     assert len(one.asked) < 20
     assert bool(providers.paused(ledger)) == (kind is Kind.DENIED)
+
+
+def from_one(item: Item) -> Outcome | None:
+    """Refuses one of two senders."""
+    refused = item.message.sender == "other@example.com"
+    return Outcome(Kind.SENDER, "400") if refused else None
+
+
+def test_a_sender_that_is_not_allowed_stops_no_other(ledger: Ledger, tmp_path: Path) -> None:
+    """It is asked elsewhere, or waits; the provider goes on with those of everybody else."""
+    fill(ledger, 40)
+    theirs = {n: payload(n, sender="other@example.com") for n in range(100, 110)}
+    messages.enqueue(ledger, [message(n, payload=p) for n, p in theirs.items()], NOW)
+    one = Scripted("one", from_one, batch=5)
+    clock = Clock()
+    report = send(ledger, tmp_path / "w", [one], clock=clock)
+    assert states(ledger) == {"accepted": 40, "pending": 10} and len(one.asked) == 50
+    assert report.outcomes == {"accepted": 40, "sender_refused": 10} and not report.denied
+    assert providers.paused(ledger) == []
+    clock.at += timedelta(minutes=10)
+    other = Scripted("other")
+    send(ledger, tmp_path / "w", [one, other], clock=clock)
+    assert len(other.sent) == 10 and states(ledger) == {"accepted": 50}
 
 
 def test_what_may_have_been_taken_goes_nowhere(ledger: Ledger, tmp_path: Path) -> None:
