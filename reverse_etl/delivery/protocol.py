@@ -41,7 +41,8 @@ class Outcome(NamedTuple):
     """A provider's answer about one message. ``code`` is the provider's own, or says what the
     connection did; ``reason`` is for suppressed recipients: hard_bounce, complaint, unsubscribed,
     stop. ``retry_after`` in seconds, where the provider says so. ``replayed``: the provider knew
-    the message from an earlier attempt. No field holds an address or a message's text."""
+    the message from an earlier attempt. ``is_own``: throttled because of its recipient, which
+    says nothing about other messages. No field holds an address or a message's text."""
 
     kind: Kind
     code: str = ""
@@ -49,6 +50,7 @@ class Outcome(NamedTuple):
     retry_after: float | None = None
     reason: str | None = None
     replayed: bool = False
+    is_own: bool = False
 
 
 class Unsupported(ValueError):

@@ -62,7 +62,8 @@ def settle(
     # From here on the provider has not taken this attempt. Only an earlier one may still be there.
     if message.is_pinned:
         return retry(wait, message.rung + 1, is_pinned=True)
-    is_exhausted = message.rung + 1 >= len(LADDER)
+    # One that is put off for its recipient's sake stays where it is known.
+    is_exhausted = message.rung + 1 >= len(LADDER) and not outcome.is_own
     if outcome.kind in _ELSEWHERE or (outcome.kind is Kind.THROTTLED and is_exhausted):
         other = routes.after(message.channel, message.message_id, provider)
         if other is not None:

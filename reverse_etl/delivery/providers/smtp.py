@@ -41,6 +41,8 @@ _DATA_TIMES = 10
 _FRESH_SECONDS = 5.0
 _LOST = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError, TimeoutError)
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+#: It closes the connection, or is asked too fast.
+_BUSY = frozenset({421, 454})
 #: Log in (with TLS, a stronger one, the right one) first.
 _LOGIN = frozenset({530, 534, 535, 538})
 #: No such mailbox, no such domain, bad syntax, moved, no mail here; and no route to the domain.
@@ -199,10 +201,12 @@ def _sender(code: int, text: str) -> Outcome:
 
 
 def _recipient(code: int, text: str) -> Outcome:
-    """To RCPT TO: greylisting and full mailboxes pass, unknown mailboxes do not."""
-    if code < 500:
-        return _later(code, text)
+    """To RCPT TO: greylisting and full mailboxes pass, unknown mailboxes do not. What passes is
+    this recipient's, unless the server speaks of itself (RFC 3463: x.3.x) or of our rate."""
     said, enhanced = _codes(code, text)
+    if code < 500:
+        is_own = code not in _BUSY and not enhanced.startswith("4.3.")
+        return _later(code, text)._replace(is_own=is_own)
     if code in _LOGIN:
         return Outcome(Kind.DENIED, said)
     nobody = enhanced in _NOBODY if enhanced else code in (550, 551, 553)

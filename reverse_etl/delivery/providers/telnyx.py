@@ -43,6 +43,7 @@ _INVALID = frozenset(
 #: With the seconds to wait where Telnyx names none: a carrier's filter, a carrier that says no,
 #: a carrier that is down.
 _THROTTLED = {"10011": None, "40011": None, "40002": 60.0, "40004": 300.0, "40006": 60.0}
+_OWN = frozenset({"40004", "40006"})  # the recipient's carrier: others are reached
 _EXHAUSTED = frozenset({"40333"})  # the profile's spending of a day
 #: Not one of ours, not of the profile, not set up or not verified (yet), or in bad repute.
 _SENDER = frozenset({"40013", "40100", "40305", "40306", "40315", "40320", "40329"})
@@ -144,7 +145,8 @@ def _by_code(code: str, wait: float | None) -> Outcome:
     if code == _STOP:
         return Outcome(Kind.SUPPRESSED, code, reason="stop")
     if code in _THROTTLED:
-        return Outcome(Kind.THROTTLED, code, retry_after=_THROTTLED[code] if wait is None else wait)
+        wait = _THROTTLED[code] if wait is None else wait
+        return Outcome(Kind.THROTTLED, code, retry_after=wait, is_own=code in _OWN)
     if code in _EXHAUSTED:
         return Outcome(Kind.EXHAUSTED, code, retry_after=wait)
     if code in _INVALID:

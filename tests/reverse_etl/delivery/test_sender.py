@@ -221,6 +221,23 @@ def test_a_busy_provider_is_left_alone_for_as_long_as_it_says(
     assert states(ledger) == {"accepted": 30}
 
 
+def test_one_recipient_that_is_deferred_holds_back_nobody_else(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    fill(ledger, 40)
+
+    def greylisted(item: Item) -> Outcome | None:
+        is_one = int(item.message.message_id, 16) % 10 == 0
+        return Outcome(Kind.THROTTLED, "450", retry_after=600.0, is_own=True) if is_one else None
+
+    one = Scripted("one", greylisted)
+    send(ledger, tmp_path / "w", [one], settings={"one": ProviderSettings(in_flight=2)})
+    assert states(ledger) == {"accepted": 36, "pending": 4} and len(one.asked) == 40
+    waiting = [row for row in rows(ledger) if row["state"] == "pending"]
+    assert all(row["due_at"] >= NOW + timedelta(minutes=10) for row in waiting)
+    assert {row["provider"] for row in waiting} == {"one"}
+
+
 def test_a_revoked_key_pauses_and_loses_nothing(ledger: Ledger, tmp_path: Path) -> None:
     fill(ledger, 50)
     prints = {"fingerprints": {"one": "of the old key"}}

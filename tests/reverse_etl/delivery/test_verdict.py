@@ -92,6 +92,15 @@ def test_a_busy_provider_is_left_after_its_ladder() -> None:
     assert (found.provider, found.rung, waits(found)) == (None, 0, 300)
 
 
+def test_what_is_about_one_recipient_waits_where_it_is() -> None:
+    """Greylisting remembers who asked; to another provider it would be the first time again."""
+    for rung, wait in enumerate([1, 5, 30, 300, 300, 300]):
+        for provider in ("sendgrid", "ses"):
+            waiting = replace(MESSAGE, rung=rung)
+            found = end(Kind.THROTTLED, waiting, provider, is_own=True)
+            assert (found.provider, found.rung, waits(found)) == (provider, rung + 1, wait)
+
+
 def test_a_quota_is_waited_for_and_not_worked_around() -> None:
     assert end(Kind.EXHAUSTED).provider == "sendgrid"
     assert waits(end(Kind.EXHAUSTED)) == 600
