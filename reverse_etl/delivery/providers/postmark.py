@@ -116,7 +116,8 @@ class Postmark:
         return by_status(answer, self._transport.wait(answer))
 
     async def look_up(self, message_id: str, since: datetime) -> Outcome | None:
-        query = urlencode({"count": 1, "offset": 0, "metadata_outbox_id": message_id})
+        asked = {"metadata_outbox_id": message_id, "messagestream": self._stream}
+        query = urlencode({"count": 1, "offset": 0, **asked})
         answer = await self._transport.request(
             "GET", f"{self._url}/messages/outbound?{query}", self._headers
         )

@@ -312,6 +312,27 @@ def test_a_poisoned_payload_is_one_message_s_trouble(ledger: Ledger, tmp_path: P
     assert states(ledger) == {"accepted": 4, "failed": 1}
 
 
+@pytest.mark.parametrize("odd", ["\udcff", "\0"])
+def test_what_no_database_takes_is_one_answer_s_trouble(
+    ledger: Ledger, tmp_path: Path, odd: str
+) -> None:
+    """Bytes that are no text come out of a header as half a character."""
+    said = [
+        Outcome(Kind.ACCEPTED, f"202{odd}", f"id{odd}"),
+        Outcome(Kind.REJECTED, f"4{odd}"),
+        Outcome(Kind.ACCEPTED, "202", "é"),
+    ]
+    fill(ledger, 3)
+    one = Scripted("one", lambda item: said[int(item.message.message_id, 16)], batch=3)
+    send(ledger, tmp_path / "w", [one])
+    assert states(ledger) == {"accepted": 2, "failed": 1}
+    kept = {row["provider_code"]: row for row in rows(ledger, schema.message_attempts)}
+    assert kept.keys() == {"202?", "4?", "202"}
+    assert kept["202?"]["provider_message_id"] == "id?"
+    assert kept["202"]["provider_message_id"] == "é"
+    assert "rejected: 4?" in {row["reason"] for row in rows(ledger)}
+
+
 def test_a_provider_that_raises_leaves_its_messages_unknown(ledger: Ledger, tmp_path: Path) -> None:
     def explode(_: Item) -> Outcome:
         raise ZeroDivisionError

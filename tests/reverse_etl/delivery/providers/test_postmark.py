@@ -166,12 +166,28 @@ def test_limits_of_a_message(scripted: Scripted) -> None:
             lane.item(dataclasses.replace(message, content=content))
 
 
+def test_a_message_is_looked_for_in_its_own_stream() -> None:
+    desk = Desk(clock=lambda: NOW)
+    with serving(standin.app(desk)) as url:
+        theirs = Lane(POSTMARK, desk, standin.environment(url))
+        ours = Lane(
+            dataclasses.replace(POSTMARK, options={"message_stream": "spring"}),
+            desk,
+            standin.environment(url),
+        )
+        ours.send(POSTMARK.message(1))
+        ident = POSTMARK.message(1).message_id
+        assert theirs.ask(lambda provider: provider.look_up(ident, NOW)) is None
+        assert ours.ask(lambda provider: provider.look_up(ident, NOW)) is not None
+
+
 def test_what_is_not_known_can_be_told_from_what_cannot_be_asked(scripted: Scripted) -> None:
     lane = scripted.lane(POSTMARK)
     scripted.said = scripted.said._replace(body=b'{"TotalCount":0,"Messages":[]}')
     assert lane.ask(lambda provider: provider.look_up("a" * 64, NOW)) is None
     method, path, _, _ = scripted.requests[-1]
     assert method == "GET" and f"metadata_outbox_id={'a' * 64}" in path
+    assert "messagestream=broadcast" in path
     for status, body in ((200, b"<html>"), (200, b"[]"), (200, b"{}"), (429, b"{}"), (500, b"")):
         scripted.said = scripted.said._replace(status=status, body=body)
         with pytest.raises(OSError):
