@@ -62,7 +62,7 @@ def send_command(
 
 
 def show(out: Console, done: Any, was_asked: bool = True) -> None:
-    """What a delivery did; exits 1 where a provider refused its key."""
+    """What a delivery did; exits 1 where a provider refused us."""
     report = done.report
     for name, why in sorted(done.idle.items()):
         out.print(f"{name} is not asked: {why}", style="dim", highlight=False)
@@ -91,8 +91,8 @@ def show(out: Console, done: Any, was_asked: bool = True) -> None:
         out.print(f"{left:,} {said}", highlight=False)
     for name, code in sorted(report.denied.items()):
         out.print(
-            f"[red]{escape(name)} refused its key ({escape(code)}) and is paused[/]; with a new "
-            f"key it is asked again, or after: marketing outbox resume {escape(name)}",
+            f"[red]{escape(name)} refuses its key or address ({escape(code)}) and is paused[/]; "
+            f"with another it is asked again, or after: marketing outbox resume {escape(name)}",
             highlight=False,
         )
     if report.denied:

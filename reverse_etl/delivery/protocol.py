@@ -25,7 +25,8 @@ class Kind(StrEnum):
     THROTTLED = "throttled"  # come again later: 429 and what providers say instead
     EXHAUSTED = "exhausted"  # a quota of hours is used up: everything waits
     UNREACHABLE = "unreachable"  # no connection: not a byte of the message left
-    DENIED = "denied"  # the key is wrong, revoked or may not do this: everything waits
+    DENIED = "denied"  # the key, the account or the address we ask is wrong: everything waits
+    SENDER = "sender_refused"  # it may not come from this address or number: others may
     AMBIGUOUS = "ambiguous"  # broken off, timed out, or failed after the message was read
     REJECTED = "rejected"  # this message, whoever it goes to
     INVALID = "invalid_recipient"  # nothing can be delivered to this address, number or device
@@ -40,7 +41,8 @@ class Outcome(NamedTuple):
     """A provider's answer about one message. ``code`` is the provider's own, or says what the
     connection did; ``reason`` is for suppressed recipients: hard_bounce, complaint, unsubscribed,
     stop. ``retry_after`` in seconds, where the provider says so. ``replayed``: the provider knew
-    the message from an earlier attempt. No field holds an address or a message's text."""
+    the message from an earlier attempt. ``is_own``: throttled because of its recipient, which
+    says nothing about other messages. No field holds an address or a message's text."""
 
     kind: Kind
     code: str = ""
@@ -48,6 +50,7 @@ class Outcome(NamedTuple):
     retry_after: float | None = None
     reason: str | None = None
     replayed: bool = False
+    is_own: bool = False
 
 
 class Unsupported(ValueError):

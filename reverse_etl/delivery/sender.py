@@ -296,7 +296,7 @@ class Sender:
             if outcome.kind is Kind.DENIED:
                 lane.is_denied = True
                 self.report.denied[lane.provider.name] = outcome.code
-            elif outcome.kind in (Kind.THROTTLED, Kind.EXHAUSTED):
+            elif outcome.kind in (Kind.THROTTLED, Kind.EXHAUSTED) and not outcome.is_own:
                 wait = outcome.retry_after
                 if wait is None:
                     wait = verdict.QUOTA_WAIT if outcome.kind is Kind.EXHAUSTED else 1.0

@@ -30,7 +30,7 @@ from reverse_etl.delivery.sender import Report, Sender
 from reverse_etl.delivery.transport import Transport
 from workspace.definitions import Definitions
 from workspace.definitions.campaigns import Ramp
-from workspace.definitions.providers import CHANNELS
+from workspace.definitions.providers import CHANNELS, ProviderSettings
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import Ledger, attempts, lease, messages, outbox
@@ -73,8 +73,12 @@ class Desk:
         attempts.export(self.ledger, self.lake)
 
     def fingerprint(self, name: str) -> str:
-        """Of a provider's secrets: changes when one of them does."""
-        found = (f"{n}={self.environment.get(n, '')}" for n in load(name).SECRETS)
+        """Of a provider's secrets, address and options: changes when one of them does."""
+        module = load(name)
+        names = (*module.SECRETS, *module.VARIABLES)
+        found = [f"{one}={self.environment.get(one, '')}" for one in names]
+        settings = self.definitions.providers.providers.get(name, ProviderSettings())
+        found += [f"{one}={value}" for one, value in sorted(settings.options.items())]
         return self.keyring.signature("\0".join(["provider", name, *found]))
 
 

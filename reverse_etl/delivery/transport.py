@@ -21,6 +21,9 @@ from workspace.limiter import retry_after
 #: Longer answers are cut: what they say stands at the beginning.
 ANSWER_BYTES = 1 << 20
 CONNECT_SECONDS = 10.0
+#: Of the key, the account or the address that is asked: payment, no such page, another method, a
+#: proxy. With redirects (an address that moved) every other message would fare the same.
+_ENDPOINT = frozenset({401, 402, 403, 404, 405, 407, 410})
 ANSWER_SECONDS = 30.0
 
 
@@ -136,7 +139,7 @@ def by_status(answer: Answer, wait: float | None = None) -> Outcome:
     A 5xx came after the message was read, so it may have been taken. Raises nothing.
     """
     code = str(answer.status)
-    if answer.status in (401, 403):
+    if answer.status in _ENDPOINT or 300 <= answer.status < 400:
         return Outcome(Kind.DENIED, code)
     if answer.status == 429:
         return Outcome(Kind.THROTTLED, code, retry_after=wait)
@@ -144,5 +147,5 @@ def by_status(answer: Answer, wait: float | None = None) -> Outcome:
         return Outcome(Kind.AMBIGUOUS, code, retry_after=wait)
     if 400 <= answer.status < 500:
         return Outcome(Kind.REJECTED, code)
-    # A 2xx that does not say what it should, or a redirect.
-    return Outcome(Kind.AMBIGUOUS if answer.status < 300 else Kind.REJECTED, code)
+    # A 2xx that does not say what it should.
+    return Outcome(Kind.AMBIGUOUS, code)

@@ -17,7 +17,7 @@ LONGEST_WAIT = 3_600.0
 #: So long a wait for a quota of hours, where the provider does not say.
 QUOTA_WAIT = 600.0
 #: After these another provider may be asked: not a byte of the message was taken.
-_ELSEWHERE = frozenset({Kind.UNREACHABLE, Kind.DENIED})
+_ELSEWHERE = frozenset({Kind.UNREACHABLE, Kind.DENIED, Kind.SENDER})
 
 
 def settle(
@@ -62,11 +62,14 @@ def settle(
     # From here on the provider has not taken this attempt. Only an earlier one may still be there.
     if message.is_pinned:
         return retry(wait, message.rung + 1, is_pinned=True)
-    is_exhausted = message.rung + 1 >= len(LADDER)
+    # One that is put off for its recipient's sake stays where it is known.
+    is_exhausted = message.rung + 1 >= len(LADDER) and not outcome.is_own
     if outcome.kind in _ELSEWHERE or (outcome.kind is Kind.THROTTLED and is_exhausted):
         other = routes.after(message.channel, message.message_id, provider)
         if other is not None:
             return end("pending", due_at=at, provider=other, rung=0)
+    if outcome.kind is Kind.SENDER:  # somebody has to prove it is ours
+        wait = max(wait, LADDER[-1])
     if outcome.kind is Kind.EXHAUSTED and outcome.retry_after is None:
         wait = max(wait, QUOTA_WAIT)
     if is_exhausted:  # all were asked: the order begins anew

@@ -93,7 +93,12 @@ def app(desk: Desk) -> ASGIApp:
         wanted = request.query_params.get("metadata_outbox_id")
         count = number(request.query_params.get("count"), 0, 500)
         offset = number(request.query_params.get("offset"), 0)
-        found = [one for one in desk.taken if wanted in (None, one.outbox_id)]
+        stream = request.query_params.get("messagestream")
+        found = [
+            one
+            for one in desk.taken
+            if wanted in (None, one.outbox_id) and stream in (None, _stream(one))
+        ]
         page = [_found(one) for one in found[offset : offset + count]]
         return answer({"TotalCount": len(found), "Messages": page})
 
@@ -150,6 +155,10 @@ def _result(code: int, text: str) -> bytes:
 
 def _error(code: int, text: str) -> Response:
     return Response(_result(code, text), 422, _JSON)
+
+
+def _stream(one: Taken) -> str:
+    return _message(one.body).MessageStream or "outbound"
 
 
 def _found(one: Taken) -> dict[str, Any]:

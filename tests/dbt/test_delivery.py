@@ -18,12 +18,12 @@ AS_OF = datetime(2026, 4, 10, 12)
 MARCH, APRIL = "2026-03-01", "2026-04-01"
 LATE = datetime(2026, 3, 31, 22, 30)  # April in Paris
 RESULTS = ["accepted"] * 6 + [
-    *("throttled", "exhausted", "unreachable", "denied", "ambiguous"),
+    *("throttled", "exhausted", "unreachable", "denied", "sender_refused", "ambiguous"),
     *("rejected", "invalid_recipient", "suppressed", None),
 ]
 GROUPS = {
     "throttled": {"throttled", "exhausted"},
-    "unreachable": {"unreachable", "denied"},
+    "unreachable": {"unreachable", "denied", "sender_refused"},
     "refused": {"rejected", "invalid_recipient", "suppressed"},
     "unknown": {"ambiguous", None},
     "accepted": {"accepted"},

@@ -238,7 +238,7 @@ def settle(connection: sa.Connection, ends: Sequence[Settled]) -> None:
             [one.message_id for one in its],
             sa.and_(MESSAGES.c.state == "sending", MESSAGES.c.attempts == end.attempt),
             state=end.state,
-            reason=end.reason,
+            reason=_text(end.reason, 64),
             provider=end.provider,
             sent_at=end.at if end.state in AWAY else None,
             is_pinned=end.is_pinned,
@@ -255,14 +255,20 @@ def settle(connection: sa.Connection, ends: Sequence[Settled]) -> None:
                     "its_attempt": end.attempt,
                     "ended": end.at,
                     "its_result": end.result,
-                    "its_code": end.code[:64] or None,
-                    "its_id": end.provider_message_id and end.provider_message_id[:200],
+                    "its_code": _text(end.code, 64),
+                    "its_id": _text(end.provider_message_id, 200),
                     "its_call": end.call,
                     "took_ms": end.answer_ms,
                 }
                 for end in ends
             ],
         )
+
+
+def _text(said: str | None, most: int) -> str | None:
+    """What a provider said, as every database takes it: a header's bytes may be no text."""
+    clean = (said or "").encode("utf-8", "replace").decode().replace("\0", "?")
+    return clean[:most] or None
 
 
 def _alike(end: Settled) -> tuple[Any, ...]:

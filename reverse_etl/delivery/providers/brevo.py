@@ -108,9 +108,12 @@ class Brevo:
             if not isinstance(ident, str) or not ident:
                 return Outcome(Kind.AMBIGUOUS, "no id")
             return Outcome(Kind.ACCEPTED, str(answer.status), ident)
-        code = str(answer.object().get("code"))
+        said = answer.object()
+        code = str(said.get("code"))
         if code == "duplicate_parameter":
             return Outcome(Kind.ACCEPTED, code, replayed=True)
+        if code == "invalid_parameter" and "sender" in str(said.get("message")).lower():
+            return Outcome(Kind.SENDER, code)  # "the sender you used … is not valid"
         if code in _KINDS:
             return Outcome(_KINDS[code], code)
         return by_status(answer, self._wait(answer))

@@ -40,8 +40,10 @@ _ENCODE = msgspec.json.Encoder(order="sorted").encode
 _SUBJECT, _BODY, _TAG = 2000, 5_000_000, 1000
 _INACTIVE, _INVALID = 406, 300
 _LATER = frozenset({100, 429})  # maintenance, too many requests
-#: Token, sender's signature, credits, an account that may not send (yet).
-_ACCOUNT = frozenset({10, 400, 401, 405, 412, 413})
+_SENDER = frozenset({400, 401})  # no signature of the sender's, or none that is confirmed
+#: Token, credits, an account that may not send (yet); and a message stream that is not there or
+#: that nothing is sent on.
+_ACCOUNT = frozenset({10, 405, 412, 413, 1221, 1222, 1226, 1235, 1236})
 
 
 class Postmark:
@@ -107,12 +109,15 @@ class Postmark:
             code = None
         if code in _LATER:
             return Outcome(Kind.THROTTLED, str(code), retry_after=self._transport.wait(answer))
+        if code in _SENDER:
+            return Outcome(Kind.SENDER, str(code))
         if code in _ACCOUNT:
             return Outcome(Kind.DENIED, str(code))
         return by_status(answer, self._transport.wait(answer))
 
     async def look_up(self, message_id: str, since: datetime) -> Outcome | None:
-        query = urlencode({"count": 1, "offset": 0, "metadata_outbox_id": message_id})
+        asked = {"metadata_outbox_id": message_id, "messagestream": self._stream}
+        query = urlencode({"count": 1, "offset": 0, **asked})
         answer = await self._transport.request(
             "GET", f"{self._url}/messages/outbound?{query}", self._headers
         )
@@ -141,14 +146,21 @@ def _one(found: Any) -> Outcome:
         # Or a complaint, or by hand: Postmark has one code for the three.
         return Outcome(Kind.SUPPRESSED, str(code), reason="hard_bounce")
     if code == _INVALID:
-        # Any invalid message; its text says whether it is the recipient that is.
-        to_blame = "'To'" in str(found.get("Message"))
-        return Outcome(Kind.INVALID if to_blame else Kind.REJECTED, str(code))
+        return Outcome(_invalid(str(found.get("Message"))), str(code))
     if code in _LATER:
         return Outcome(Kind.THROTTLED, str(code))
+    if code in _SENDER:
+        return Outcome(Kind.SENDER, str(code))
     if code in _ACCOUNT:
         return Outcome(Kind.DENIED, str(code))
     return Outcome(Kind.REJECTED, str(code))
+
+
+def _invalid(text: str) -> Kind:
+    """An invalid message: the text says whether it is the recipient that is, or the sender."""
+    if "'To'" in text:
+        return Kind.INVALID
+    return Kind.SENDER if "'From'" in text else Kind.REJECTED
 
 
 def _by_size(items: Sequence[Item]) -> Iterator[list[Item]]:

@@ -103,6 +103,8 @@ class SendGrid:
         first = first if isinstance(first, dict) else {}
         if answer.status == 401 and "credits exceeded" in str(first.get("message")):
             return Outcome(Kind.EXHAUSTED, "credits")
+        if answer.status in (400, 403) and str(first.get("field")).partition(".")[0] == "from":
+            return Outcome(Kind.SENDER, f"{answer.status} from")  # no verified sender identity
         if answer.status == 400 and str(first.get("field")).startswith("personalizations.0.to"):
             return Outcome(Kind.INVALID, "400 to")
         return by_status(answer, self._wait(answer))

@@ -45,7 +45,7 @@ _KINDS = {
     "LimitExceededException": Kind.EXHAUSTED,
     "AccountSuspendedException": Kind.DENIED,
     "SendingPausedException": Kind.DENIED,
-    "MailFromDomainNotVerifiedException": Kind.DENIED,
+    "MailFromDomainNotVerifiedException": Kind.SENDER,
     "NotFoundException": Kind.DENIED,  # the configuration set
     "MessageRejected": Kind.REJECTED,
     "BadRequestException": Kind.REJECTED,
@@ -152,8 +152,8 @@ class Ses:
         if kind is Kind.THROTTLED and "quota exceeded" in text.lower():
             kind = Kind.EXHAUSTED
         if name == "MessageRejected" and "not verified" in text:
-            # The sender's address or domain, or an account that may not leave the sandbox yet.
-            kind = Kind.DENIED
+            # The sender's address or domain; in an account's sandbox also the recipient's.
+            kind = Kind.SENDER
         wait = self._transport.wait(answer) if kind is Kind.THROTTLED else None
         return Outcome(kind, name, retry_after=wait)
 

@@ -41,6 +41,10 @@ _DATA_TIMES = 10
 _FRESH_SECONDS = 5.0
 _LOST = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError, TimeoutError)
 _ENHANCED = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
+#: It closes the connection, or is asked too fast.
+_BUSY = frozenset({421, 454})
+#: Log in (with TLS, a stronger one, the right one) first.
+_LOGIN = frozenset({530, 534, 535, 538})
 #: No such mailbox, no such domain, bad syntax, moved, no mail here; and no route to the domain.
 _NOBODY = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"})
 
@@ -186,21 +190,25 @@ def _greeting(code: int, text: str) -> Outcome:
 
 
 def _sender(code: int, text: str) -> Outcome:
-    """To MAIL FROM: 552 is about the message's size, all else about who sends."""
+    """To MAIL FROM: about the message's size (552), our login, or else about who sends."""
     if code < 500:
         return _later(code, text)
     said, enhanced = _codes(code, text)
     large = code == 552 or enhanced == "5.3.4"
-    return Outcome(Kind.REJECTED if large else Kind.DENIED, said)
+    if large:
+        return Outcome(Kind.REJECTED, said)
+    return Outcome(Kind.DENIED if code in _LOGIN else Kind.SENDER, said)
 
 
 def _recipient(code: int, text: str) -> Outcome:
-    """To RCPT TO: greylisting and full mailboxes pass, unknown mailboxes do not."""
-    if code < 500:
-        return _later(code, text)
+    """To RCPT TO: greylisting and full mailboxes pass, unknown mailboxes do not. What passes is
+    this recipient's, unless the server speaks of itself (RFC 3463: x.3.x) or of our rate."""
     said, enhanced = _codes(code, text)
-    if code == 530:
-        return Outcome(Kind.DENIED, said)  # log in first
+    if code < 500:
+        is_own = code not in _BUSY and not enhanced.startswith("4.3.")
+        return _later(code, text)._replace(is_own=is_own)
+    if code in _LOGIN:
+        return Outcome(Kind.DENIED, said)
     nobody = enhanced in _NOBODY if enhanced else code in (550, 551, 553)
     return Outcome(Kind.INVALID if nobody else Kind.REJECTED, said)
 

@@ -43,11 +43,14 @@ _INVALID = frozenset(
 #: With the seconds to wait where Telnyx names none: a carrier's filter, a carrier that says no,
 #: a carrier that is down.
 _THROTTLED = {"10011": None, "40011": None, "40002": 60.0, "40004": 300.0, "40006": 60.0}
+_OWN = frozenset({"40004", "40006"})  # the recipient's carrier: others are reached
 _EXHAUSTED = frozenset({"40333"})  # the profile's spending of a day
+#: Not one of ours, not of the profile, not set up or not verified (yet), or in bad repute.
+_SENDER = frozenset({"40013", "40100", "40305", "40306", "40315", "40320", "40329"})
 _DENIED = frozenset(
     {
         *("10009", "10010"),  # the key
-        *("40305", "40312", "40315"),  # the sender, or a profile that is switched off
+        *("40312", "40314"),  # the profile or the account is switched off
     }
 )
 _FAILED = frozenset({"sending_failed", "delivery_failed", "expired"})
@@ -127,10 +130,8 @@ def _refused(answer: Answer, found: Mapping[str, Any], wait: float | None) -> Ou
         return by_status(answer, wait)
     outcome = _by_code(code, wait)
     if outcome.kind is Kind.REJECTED:
-        if answer.status in (401, 403):
-            return outcome._replace(kind=Kind.DENIED)
-        if answer.status == 429:
-            return Outcome(Kind.THROTTLED, code, retry_after=wait)
+        # No code of ours, perhaps none of a message: 10005 is nothing at this address.
+        return by_status(answer, wait)._replace(code=code)
     return outcome
 
 
@@ -144,11 +145,14 @@ def _by_code(code: str, wait: float | None) -> Outcome:
     if code == _STOP:
         return Outcome(Kind.SUPPRESSED, code, reason="stop")
     if code in _THROTTLED:
-        return Outcome(Kind.THROTTLED, code, retry_after=_THROTTLED[code] if wait is None else wait)
+        wait = _THROTTLED[code] if wait is None else wait
+        return Outcome(Kind.THROTTLED, code, retry_after=wait, is_own=code in _OWN)
     if code in _EXHAUSTED:
         return Outcome(Kind.EXHAUSTED, code, retry_after=wait)
     if code in _INVALID:
         return Outcome(Kind.INVALID, code)
+    if code in _SENDER:
+        return Outcome(Kind.SENDER, code)
     if code in _DENIED:
         return Outcome(Kind.DENIED, code)
     return Outcome(Kind.REJECTED, code)

@@ -52,11 +52,12 @@ _INVALID = frozenset(
     }
 )
 _STOP = 21610
-#: The account, its key, or what it may send from: every other message fares the same.
+#: Not a number or name of ours, or none that sends (there).
+_SENDER = frozenset({21212, 21601, 21603, 21606, 21659, 21660})
+#: The account, its key, or the service that picks the number: every other message fares the same.
 _DENIED = frozenset(
     {
         *(20003, 20005, 20008, 10001, 30002),
-        *(21603, 21606, 21659, 21660),  # the sender is not the account's
         *(21701, 21703, 21704, 21705),  # the messaging service
     }
 )
@@ -132,9 +133,10 @@ def _refused(answer: Answer, found: Mapping[str, Any], wait: float | None) -> Ou
     if answer.status == 429:
         kind = Kind.EXHAUSTED if code in _EXHAUSTED else Kind.THROTTLED
         return Outcome(kind, str(code), retry_after=wait)
-    if answer.status in (401, 403) and code not in _INVALID | {_STOP}:
-        return Outcome(Kind.DENIED, str(code))
-    return _by_code(code, wait)
+    outcome = _by_code(code, wait)
+    if outcome.kind is Kind.REJECTED:  # no code of ours, perhaps none of a message: 20404
+        return by_status(answer, wait)._replace(code=str(code))
+    return outcome
 
 
 def _by_code(code: int, wait: float | None) -> Outcome:
@@ -147,6 +149,8 @@ def _by_code(code: int, wait: float | None) -> Outcome:
         return Outcome(Kind.EXHAUSTED, text, retry_after=wait)
     if code in _INVALID:
         return Outcome(Kind.INVALID, text)
+    if code in _SENDER:
+        return Outcome(Kind.SENDER, text)
     if code in _DENIED:
         return Outcome(Kind.DENIED, text)
     # 21612 and 21408 are about a pair of sender and country, 21608 about a trial account, 30007

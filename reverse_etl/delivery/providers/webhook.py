@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Outgoing, Unsupported
-from reverse_etl.delivery.transport import Answer, Transport, by_status
+from reverse_etl.delivery.transport import Transport, by_status
 from workspace.http_guard import ANSWER_BYTES, Forbidden, Guard
 
 NAME = "webhook"
@@ -38,7 +38,6 @@ OPTIONS = ("url",)
 CONNECT_SECONDS, SECONDS = 4.0, 6.0
 
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
-_GONE = 410
 
 
 class Webhook:
@@ -86,12 +85,6 @@ class Webhook:
         if 200 <= answer.status < 300:
             # What the receiver knows it by.
             return Outcome(Kind.ACCEPTED, str(answer.status), ident)
-        return self._refused(answer)
-
-    def _refused(self, answer: Answer) -> Outcome:
-        # The endpoint is gone, was moved, or never was: what is wrong is the address.
-        if answer.status in (_GONE, 404, 405) or 300 <= answer.status < 400:
-            return Outcome(Kind.DENIED, str(answer.status))
         return by_status(answer, self._transport.wait(answer))
 
     async def look_up(self, message_id: str, since: datetime) -> Outcome | None:

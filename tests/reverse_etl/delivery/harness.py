@@ -39,7 +39,7 @@ KINDS: Mapping[Trouble, Kind] = {
     Trouble.THROTTLED_DATE: Kind.THROTTLED,
     Trouble.DENIED: Kind.DENIED,
     Trouble.PERMANENT: Kind.REJECTED,
-    Trouble.REDIRECT: Kind.REJECTED,
+    Trouble.REDIRECT: Kind.DENIED,
     **dict.fromkeys(
         (
             *(Trouble.HANG, Trouble.ERROR, Trouble.RESET, Trouble.EMPTY, Trouble.NO_ID),

@@ -103,8 +103,7 @@ HARNESSES = (
         over_http(webhook),
         channel="webhook",
         destination=lambda fate: f"crm-{fate.value}",
-        kinds={trouble: kind for trouble, kind in KINDS.items() if trouble not in _ANY_BODY}
-        | {Trouble.REDIRECT: Kind.DENIED},
+        kinds={trouble: kind for trouble, kind in KINDS.items() if trouble not in _ANY_BODY},
         wrong={"MARKETING_WEBHOOK_SECRET": "whsec_" + "A" * 32},
         closed=closed(webhook),
         tells_replays=False,

@@ -36,15 +36,19 @@ def key(number: int) -> str:
     return f"{number:032x}"
 
 
-def message(number: int, **more: Any) -> Message:
-    channel = more.get("channel", "email")
+def payload(number: int, channel: str = "email", **more: Any) -> bytes:
     content = {
         "email": {"subject": f"Hello {number}", "html": f"<p>{number}</p>", "text": f"{number}\n"},
         "sms": {"text": f"Hello {number}"},
         "push": {"title": "Hello", "body": str(number)},
     }[channel]
     sender = {"email": "us@example.com", "sms": "+33600000000"}.get(channel, "")
-    payload = {"content": content, "sender": sender, "sender_name": "Us", "labels": {}}
+    made = {"content": content, "sender": sender, "sender_name": "Us", "labels": {}, **more}
+    return msgspec.json.encode(made, order="sorted")
+
+
+def message(number: int, **more: Any) -> Message:
+    channel = more.get("channel", "email")
     given = {
         "message_id": f"{number:064x}",
         "contact_id": key(1_000_000 + number),
@@ -64,7 +68,7 @@ def message(number: int, **more: Any) -> Message:
                 {"user_id": f"u{number}", "device_token": "t", "device_key": key(5_000 + number)}
             ).decode(),
         }[channel],
-        "payload": msgspec.json.encode(payload, order="sorted"),
+        "payload": payload(number, channel),
     }
     return Message(**{**given, **more})
 

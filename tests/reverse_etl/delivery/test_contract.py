@@ -28,6 +28,7 @@ from tests.reverse_etl.delivery.harness import (
     SHORT,
     Harness,
     Lane,
+    Scripted,
     closed_port,
 )
 
@@ -262,6 +263,15 @@ def test_wrong_credentials_are_denied(lane: Lane) -> None:
     (outcome,) = lane.send(lane.harness.message(1), **lane.harness.wrong)
     assert outcome.kind is Kind.DENIED
     assert not lane.desk.taken
+
+
+@pytest.mark.parametrize("status", [301, 307, 404, 405, 407, 410])
+@those(lambda one: Trouble.REDIRECT in one.kinds)
+def test_a_wrong_address_is_no_message_s_fault(
+    harness: Harness, scripted: Scripted, status: int
+) -> None:
+    found = scripted.outcome(harness, status, b"<html>not here</html>")
+    assert found.kind is Kind.DENIED
 
 
 @those(lambda one: one.capabilities.idempotent_for is not None)

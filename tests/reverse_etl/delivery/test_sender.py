@@ -19,7 +19,17 @@ from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Out
 from reverse_etl.delivery.providers.memory import Memory
 from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.sender import Sender
-from tests.reverse_etl.delivery.outboxes import NOW, fill, key, message, rows, rules, send, states
+from tests.reverse_etl.delivery.outboxes import (
+    NOW,
+    fill,
+    key,
+    message,
+    payload,
+    rows,
+    rules,
+    send,
+    states,
+)
 from workspace.definitions.providers import Place, ProviderSettings
 from workspace.ledger import Ledger, lease, messages, open_ledger, pauses, providers, schema
 from workspace.ledger.lease import Fenced
@@ -100,6 +110,29 @@ def test_what_never_left_goes_to_the_next_provider(
     # It is found out early: the breaker opens, a refused key pauses.
     assert len(one.asked) < 20
     assert bool(providers.paused(ledger)) == (kind is Kind.DENIED)
+
+
+def from_one(item: Item) -> Outcome | None:
+    """Refuses one of two senders."""
+    refused = item.message.sender == "other@example.com"
+    return Outcome(Kind.SENDER, "400") if refused else None
+
+
+def test_a_sender_that_is_not_allowed_stops_no_other(ledger: Ledger, tmp_path: Path) -> None:
+    """It is asked elsewhere, or waits; the provider goes on with those of everybody else."""
+    fill(ledger, 40)
+    theirs = {n: payload(n, sender="other@example.com") for n in range(100, 110)}
+    messages.enqueue(ledger, [message(n, payload=p) for n, p in theirs.items()], NOW)
+    one = Scripted("one", from_one, batch=5)
+    clock = Clock()
+    report = send(ledger, tmp_path / "w", [one], clock=clock)
+    assert states(ledger) == {"accepted": 40, "pending": 10} and len(one.asked) == 50
+    assert report.outcomes == {"accepted": 40, "sender_refused": 10} and not report.denied
+    assert providers.paused(ledger) == []
+    clock.at += timedelta(minutes=10)
+    other = Scripted("other")
+    send(ledger, tmp_path / "w", [one, other], clock=clock)
+    assert len(other.sent) == 10 and states(ledger) == {"accepted": 50}
 
 
 def test_what_may_have_been_taken_goes_nowhere(ledger: Ledger, tmp_path: Path) -> None:
@@ -223,6 +256,23 @@ def test_a_busy_provider_is_left_alone_for_as_long_as_it_says(
     assert states(ledger) == {"accepted": 30}
 
 
+def test_one_recipient_that_is_deferred_holds_back_nobody_else(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    fill(ledger, 40)
+
+    def greylisted(item: Item) -> Outcome | None:
+        is_one = int(item.message.message_id, 16) % 10 == 0
+        return Outcome(Kind.THROTTLED, "450", retry_after=600.0, is_own=True) if is_one else None
+
+    one = Scripted("one", greylisted)
+    send(ledger, tmp_path / "w", [one], settings={"one": ProviderSettings(in_flight=2)})
+    assert states(ledger) == {"accepted": 36, "pending": 4} and len(one.asked) == 40
+    waiting = [row for row in rows(ledger) if row["state"] == "pending"]
+    assert all(row["due_at"] >= NOW + timedelta(minutes=10) for row in waiting)
+    assert {row["provider"] for row in waiting} == {"one"}
+
+
 def test_a_revoked_key_pauses_and_loses_nothing(ledger: Ledger, tmp_path: Path) -> None:
     fill(ledger, 50)
     prints = {"fingerprints": {"one": "of the old key"}}
@@ -295,6 +345,27 @@ def test_a_poisoned_payload_is_one_message_s_trouble(ledger: Ledger, tmp_path: P
     messages.enqueue(ledger, [message(0, payload=b"{not json"), *map(message, range(1, 5))], NOW)
     send(ledger, tmp_path / "w", [Scripted("one")])
     assert states(ledger) == {"accepted": 4, "failed": 1}
+
+
+@pytest.mark.parametrize("odd", ["\udcff", "\0"])
+def test_what_no_database_takes_is_one_answer_s_trouble(
+    ledger: Ledger, tmp_path: Path, odd: str
+) -> None:
+    """Bytes that are no text come out of a header as half a character."""
+    said = [
+        Outcome(Kind.ACCEPTED, f"202{odd}", f"id{odd}"),
+        Outcome(Kind.REJECTED, f"4{odd}"),
+        Outcome(Kind.ACCEPTED, "202", "é"),
+    ]
+    fill(ledger, 3)
+    one = Scripted("one", lambda item: said[int(item.message.message_id, 16)], batch=3)
+    send(ledger, tmp_path / "w", [one])
+    assert states(ledger) == {"accepted": 2, "failed": 1}
+    kept = {row["provider_code"]: row for row in rows(ledger, schema.message_attempts)}
+    assert kept.keys() == {"202?", "4?", "202"}
+    assert kept["202?"]["provider_message_id"] == "id?"
+    assert kept["202"]["provider_message_id"] == "é"
+    assert "rejected: 4?" in {row["reason"] for row in rows(ledger)}
 
 
 def test_a_provider_that_raises_leaves_its_messages_unknown(ledger: Ledger, tmp_path: Path) -> None:

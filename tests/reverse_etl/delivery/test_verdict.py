@@ -47,22 +47,23 @@ def waits(found: Settled) -> float:
     return (found.due_at - NOW).total_seconds()
 
 
-@pytest.mark.parametrize(
-    ("kind", "state"),
-    [
-        (Kind.ACCEPTED, "accepted"),
-        (Kind.REJECTED, "failed"),
-        (Kind.INVALID, "failed"),
-        (Kind.SUPPRESSED, "failed"),
-        (Kind.AMBIGUOUS, "unknown"),
-        (Kind.THROTTLED, "pending"),
-        (Kind.EXHAUSTED, "pending"),
-        (Kind.UNREACHABLE, "pending"),
-        (Kind.DENIED, "pending"),
-    ],
-)
-def test_every_kind_has_an_end(kind: Kind, state: str) -> None:
-    assert end(kind).state == state
+ENDS = {
+    Kind.ACCEPTED: "accepted",
+    Kind.REJECTED: "failed",
+    Kind.INVALID: "failed",
+    Kind.SUPPRESSED: "failed",
+    Kind.AMBIGUOUS: "unknown",
+    Kind.THROTTLED: "pending",
+    Kind.EXHAUSTED: "pending",
+    Kind.UNREACHABLE: "pending",
+    Kind.DENIED: "pending",
+    Kind.SENDER: "pending",
+}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_an_end(kind: Kind) -> None:
+    assert end(kind).state == ENDS[kind]
 
 
 def test_the_ladder() -> None:
@@ -73,12 +74,13 @@ def test_the_ladder() -> None:
     assert found == list(LADDER) == [1, 5, 30, 300]
 
 
-@pytest.mark.parametrize("kind", [Kind.UNREACHABLE, Kind.DENIED])
+@pytest.mark.parametrize("kind", [Kind.UNREACHABLE, Kind.DENIED, Kind.SENDER])
 def test_another_provider_is_asked_at_once_where_nothing_left(kind: Kind) -> None:
     found = end(kind)
     assert (found.provider, found.rung, waits(found)) == ("ses", 0, 0)
     last = end(kind, provider="ses")
-    assert (last.provider, waits(last)) == ("ses", 1)
+    # A sender is not allowed within a moment.
+    assert (last.provider, waits(last)) == ("ses", 300 if kind is Kind.SENDER else 1)
 
 
 def test_a_busy_provider_is_left_after_its_ladder() -> None:
@@ -88,6 +90,15 @@ def test_a_busy_provider_is_left_after_its_ladder() -> None:
     # After the last one the order begins anew, as late as the ladder's last wait.
     found = end(Kind.THROTTLED, replace(MESSAGE, rung=3), provider="ses")
     assert (found.provider, found.rung, waits(found)) == (None, 0, 300)
+
+
+def test_what_is_about_one_recipient_waits_where_it_is() -> None:
+    """Greylisting remembers who asked; to another provider it would be the first time again."""
+    for rung, wait in enumerate([1, 5, 30, 300, 300, 300]):
+        for provider in ("sendgrid", "ses"):
+            waiting = replace(MESSAGE, rung=rung)
+            found = end(Kind.THROTTLED, waiting, provider, is_own=True)
+            assert (found.provider, found.rung, waits(found)) == (provider, rung + 1, wait)
 
 
 def test_a_quota_is_waited_for_and_not_worked_around() -> None:

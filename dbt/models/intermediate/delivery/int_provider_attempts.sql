@@ -18,8 +18,9 @@ counted as (
         count(*) filter (where is_recent) as attempts,
         count(*) filter (where is_recent and event_type = 'accepted') as accepted,
         count(*) filter (where is_recent and event_type in ('throttled', 'exhausted')) as throttled,
-        count(*) filter (where is_recent and event_type in ('unreachable', 'denied'))
-            as unreachable,
+        count(*) filter (
+            where is_recent and event_type in ('unreachable', 'denied', 'sender_refused')
+        ) as unreachable,
         count(*) filter (
             where is_recent and event_type in ('rejected', 'invalid_recipient', 'suppressed')
         ) as refused,

@@ -18,6 +18,7 @@ from sandbox.servers.messaging import Desk
 from tests.reverse_etl.delivery.conftest import HARNESSES
 from tests.reverse_etl.delivery.harness import LIST_UNSUBSCRIBE, NOW, Lane, Scripted, shape
 
+_SENDER = "Sending has been rejected because the sender you used a@b is not valid."
 BREVO = HARNESSES["brevo"]
 GOLDEN = {
     "headers": {
@@ -75,6 +76,7 @@ def test_a_message_is_taken_again_after_brevo_forgot_it() -> None:
     [
         (400, {"code": "duplicate_parameter"}, Kind.ACCEPTED),
         (400, {"code": "invalid_parameter", "message": "email is not valid"}, Kind.REJECTED),
+        (400, {"code": "invalid_parameter", "message": _SENDER}, Kind.SENDER),
         (402, {"code": "not_enough_credits"}, Kind.EXHAUSTED),
         (401, {"code": "unauthorized"}, Kind.DENIED),
         (400, {"code": "account_under_validation"}, Kind.DENIED),

@@ -92,10 +92,15 @@ def test_a_batch_settles_each_message_alone(scripted: Scripted) -> None:
     [
         ({"ErrorCode": 300, "Message": "Invalid 'To' address: 'a@b'."}, Kind.INVALID),
         ({"ErrorCode": 300, "Message": "Error parsing 'To': Illegal email address"}, Kind.INVALID),
-        ({"ErrorCode": 300, "Message": "Invalid 'From' address"}, Kind.REJECTED),
-        ({"ErrorCode": 400, "Message": "sender"}, Kind.DENIED),
+        ({"ErrorCode": 300, "Message": "Invalid 'From' address"}, Kind.SENDER),
+        ({"ErrorCode": 300, "Message": "Header given twice"}, Kind.REJECTED),
+        ({"ErrorCode": 400, "Message": "sender"}, Kind.SENDER),
+        ({"ErrorCode": 401, "Message": "not confirmed"}, Kind.SENDER),
         ({"ErrorCode": 405, "Message": "credits"}, Kind.DENIED),
         ({"ErrorCode": 412, "Message": "pending"}, Kind.DENIED),
+        ({"ErrorCode": 1226, "Message": "no such stream"}, Kind.DENIED),
+        ({"ErrorCode": 1235, "Message": "no such stream on this server"}, Kind.DENIED),
+        ({"ErrorCode": 1236, "Message": "not a stream to send on"}, Kind.DENIED),
         ({"ErrorCode": 100, "Message": "maintenance"}, Kind.THROTTLED),
         ({"ErrorCode": 429, "Message": "slow"}, Kind.THROTTLED),
         ({"ErrorCode": 9999}, Kind.REJECTED),
@@ -117,7 +122,10 @@ def test_results(scripted: Scripted, result: object, kind: Kind) -> None:
         (503, {"ErrorCode": 100}, Kind.THROTTLED),
         (401, {"ErrorCode": 10}, Kind.DENIED),
         (422, {"ErrorCode": 410}, Kind.REJECTED),
+        (422, {"ErrorCode": 400}, Kind.SENDER),
         (422, {"ErrorCode": 412}, Kind.DENIED),
+        (422, {"ErrorCode": 1235}, Kind.DENIED),
+        (404, b"<html>", Kind.DENIED),
         (422, {"ErrorCode": ["what"]}, Kind.REJECTED),
         (413, b"", Kind.REJECTED),
         (429, b"", Kind.THROTTLED),
@@ -158,12 +166,28 @@ def test_limits_of_a_message(scripted: Scripted) -> None:
             lane.item(dataclasses.replace(message, content=content))
 
 
+def test_a_message_is_looked_for_in_its_own_stream() -> None:
+    desk = Desk(clock=lambda: NOW)
+    with serving(standin.app(desk)) as url:
+        theirs = Lane(POSTMARK, desk, standin.environment(url))
+        ours = Lane(
+            dataclasses.replace(POSTMARK, options={"message_stream": "spring"}),
+            desk,
+            standin.environment(url),
+        )
+        ours.send(POSTMARK.message(1))
+        ident = POSTMARK.message(1).message_id
+        assert theirs.ask(lambda provider: provider.look_up(ident, NOW)) is None
+        assert ours.ask(lambda provider: provider.look_up(ident, NOW)) is not None
+
+
 def test_what_is_not_known_can_be_told_from_what_cannot_be_asked(scripted: Scripted) -> None:
     lane = scripted.lane(POSTMARK)
     scripted.said = scripted.said._replace(body=b'{"TotalCount":0,"Messages":[]}')
     assert lane.ask(lambda provider: provider.look_up("a" * 64, NOW)) is None
     method, path, _, _ = scripted.requests[-1]
     assert method == "GET" and f"metadata_outbox_id={'a' * 64}" in path
+    assert "messagestream=broadcast" in path
     for status, body in ((200, b"<html>"), (200, b"[]"), (200, b"{}"), (429, b"{}"), (500, b"")):
         scripted.said = scripted.said._replace(status=status, body=body)
         with pytest.raises(OSError):

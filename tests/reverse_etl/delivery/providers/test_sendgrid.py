@@ -88,7 +88,8 @@ def test_text_stands_before_html(scripted: Scripted) -> None:
     ("status", "body", "kind"),
     [
         (400, {"errors": [{"field": "personalizations.0.to.0.email"}]}, Kind.INVALID),
-        (400, {"errors": [{"field": "from.email", "message": "a@b"}]}, Kind.REJECTED),
+        (400, {"errors": [{"field": "from.email", "message": "a@b"}]}, Kind.SENDER),
+        (403, {"errors": [{"field": "from", "message": "not verified"}]}, Kind.SENDER),
         (400, {"errors": ["what"]}, Kind.REJECTED),
         (400, [], Kind.REJECTED),
         (401, {"errors": [{"message": "Maximum credits exceeded"}]}, Kind.EXHAUSTED),

@@ -129,9 +129,9 @@ def test_names_are_encoded_as_ses_asks(scripted: Scripted) -> None:
         (400, "LimitExceededException", "", Kind.EXHAUSTED),
         (400, "AccountSuspendedException", "", Kind.DENIED),
         (400, "SendingPausedException", "", Kind.DENIED),
-        (400, "MailFromDomainNotVerifiedException", "", Kind.DENIED),
+        (400, "MailFromDomainNotVerifiedException", "", Kind.SENDER),
         (404, "NotFoundException", "Configuration set does not exist", Kind.DENIED),
-        (400, "MessageRejected", "Email address is not verified. a@b", Kind.DENIED),
+        (400, "MessageRejected", "Email address is not verified. a@b", Kind.SENDER),
         (400, "MessageRejected", "Illegal content", Kind.REJECTED),
         (400, "BadRequestException", "Local address contains whitespace", Kind.REJECTED),
         (403, "SignatureDoesNotMatch", "", Kind.DENIED),
@@ -213,7 +213,7 @@ def test_moto_s_ses_takes_a_message(moto: str) -> None:
     )
     lane = Lane(SES, Desk(), standin.environment(moto))
     (before,) = lane.send(SES.message(1))
-    assert before.kind is Kind.DENIED  # the sender's address is not verified
+    assert before.kind is Kind.SENDER  # the sender's address is not verified
     client.create_email_identity(EmailIdentity=SES.message().sender)
     (after,) = lane.send(SES.message(1))
     assert after.kind is Kind.ACCEPTED and after.provider_message_id

@@ -223,7 +223,9 @@ def test_a_lost_answer_to_the_message_says_nothing(trouble: Trouble) -> None:
         ("_sender", 454, "Throttling failure: Maximum sending rate exceeded.", Kind.THROTTLED),
         ("_sender", 454, "Throttling failure: Daily message quota exceeded.", Kind.EXHAUSTED),
         ("_sender", 530, "log in", Kind.DENIED),
-        ("_sender", 550, "5.7.1 not yours", Kind.DENIED),
+        ("_sender", 550, "5.7.1 not yours", Kind.SENDER),
+        ("_sender", 553, "no such sender", Kind.SENDER),
+        ("_sender", 535, "5.7.8 log in", Kind.DENIED),
         ("_sender", 552, "too large", Kind.REJECTED),
         ("_sender", 554, "5.3.4 too large", Kind.REJECTED),
         ("_recipient", 421, "closing", Kind.THROTTLED),
@@ -250,3 +252,27 @@ def test_replies(stage: str, code: int, text: str, kind: Kind) -> None:
     outcome: Outcome = getattr(provider_module, stage)(code, f"{text} <jane@example.org>")
     assert outcome.kind is kind
     assert outcome.code.startswith(str(code)) and "@" not in outcome.code
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "text", "is_own"),
+    [
+        ("_recipient", 450, "4.2.0 greylisted", True),
+        ("_recipient", 451, "4.7.1 greylisted", True),
+        ("_recipient", 450, "try later", True),
+        ("_recipient", 452, "4.2.2 full", True),
+        ("_recipient", 421, "4.7.0 too many messages", False),
+        ("_recipient", 454, "4.7.0 rate exceeded", False),
+        ("_recipient", 452, "4.3.1 no space left", False),
+        ("_recipient", 451, "4.3.2 shutting down", False),
+        ("_sender", 450, "4.7.1 too fast", False),
+        ("_sender", 451, "4.3.0", False),
+        ("_greeting", 421, "too busy", False),
+        ("_data", 451, "try again", False),
+    ],
+)
+def test_which_replies_are_about_one_recipient(
+    stage: str, code: int, text: str, is_own: bool
+) -> None:
+    outcome: Outcome = getattr(provider_module, stage)(code, text)
+    assert (outcome.kind, outcome.is_own) == (Kind.THROTTLED, is_own)
