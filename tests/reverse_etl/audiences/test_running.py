@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from reverse_etl.audiences import people, registry, running
 from reverse_etl.audiences.running import Order, Room
+from reverse_etl.delivery import providers
 from sandbox.servers import audiences as stand_ins
 from sandbox.servers.base import serving
 from tests.reverse_etl.audiences.worlds import AT
@@ -262,6 +263,17 @@ def test_what_a_destination_cannot_do_is_refused(
     with pytest.raises(DefinitionError, match=told) as caught:
         registry.check(tmp_path)
     assert f"audiences.yml:{line}" in str(caught.value)
+
+
+def test_no_variable_is_one_of_a_provider_of_messages() -> None:
+    """Each of the two would send the other's data to its address, with its secret."""
+    theirs = {
+        name
+        for one in providers.NAMES
+        for name in (*providers.load(one).SECRETS, *providers.load(one).VARIABLES)
+    }
+    assert len(theirs) > 20
+    assert theirs.isdisjoint(registry.variables())
 
 
 def test_the_table_of_features_is_current() -> None:
