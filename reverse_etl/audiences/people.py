@@ -1,7 +1,7 @@
 """Who is in an audience and may be, and what the CRM is told: read of what is published.
 
 What the ledger says since can take somebody out and never lets one in: refusals newer than the
-consent they end, erasures.
+consent they end, those told to a provider too, and erasures.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ _MARTS = {
     "campaign_tickets": "ticket_id, campaign, title, body, failed_on",
     "message_queue": "contact_id, source_key, sent_at",
 }
+#: Reasons of suppressions with which somebody says that they do not want what a channel brings;
+#: any other is about the address.
+_REFUSALS = ("unsubscribed", "complaint", "stop", "provider_list")
 _STOPS = pa.schema(
     [
         ("identifier_key", pa.string()),
@@ -93,8 +96,10 @@ def _keep(
 
 
 def stops(ledger: Ledger) -> pa.Table:
-    """Withdrawals, objections and erasures, by the keyed hash of an identifier."""
+    """Withdrawals, objections and erasures, by the keyed hash of an identifier. What somebody
+    told a provider withdraws every purpose on its channel."""
     consents, tombstones = schema.consent_events.c, schema.tombstones.c
+    suppressions = schema.suppressions.c
     with ledger.reading() as connection:
         rows = [
             tuple(row)
@@ -110,6 +115,18 @@ def stops(ledger: Ledger) -> pa.Table:
                 .group_by(
                     consents.identifier_key, consents.purpose, consents.channel, consents.state
                 )
+            )
+        ]
+        rows += [
+            (key, "all", channel, "withdrawn", at)
+            for key, channel, at in connection.execute(
+                sa.select(
+                    suppressions.identifier_key,
+                    suppressions.channel,
+                    sa.func.max(suppressions.suppressed_at),
+                )
+                .where(suppressions.reason.in_(_REFUSALS))
+                .group_by(suppressions.identifier_key, suppressions.channel)
             )
         ]
         rows += [

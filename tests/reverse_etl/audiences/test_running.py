@@ -190,6 +190,36 @@ def test_a_refusal_of_something_else_or_before_the_grant_does_not(
     assert "c1" in members(ledger)
 
 
+@pytest.mark.parametrize(
+    ("reason", "channel", "days", "stays"),
+    [
+        ("unsubscribed", "email", 1, False),
+        ("complaint", "email", 1, False),
+        ("provider_list", "email", 1, False),
+        ("stop", "all", 1, False),
+        ("stop", "sms", 1, True),
+        ("hard_bounce", "email", 1, True),
+        ("unsubscribed", "email", 60, True),
+    ],
+)
+def test_who_told_a_provider_is_no_member(
+    ledger: Ledger, reason: str, channel: str, days: int, stays: bool
+) -> None:
+    """On the channel, for every purpose, unless the grant is newer."""
+    row = {
+        "identifier_key": f"{1:032x}", "channel": channel, "reason": reason,
+        "source": "webhook:sendgrid", "suppressed_at": AT - timedelta(days=days),
+    }  # fmt: skip
+    ledger.append(schema.suppressions, [row])
+    granted = [
+        {**ROWS["consent_states"][n], "purpose": "newsletter", "channel": "email"} for n in (0, 1)
+    ]
+    with desk(ledger, consent_states=granted) as connection:
+        people.allow(connection, "allowed", "newsletter", "email")
+        found = {key for (key,) in connection.execute("select contact_id from allowed").fetchall()}
+    assert found == ({"c0", "c1"} if stays else {"c0"})
+
+
 def test_who_is_erased_is_taken_out(ledger: Ledger, given: Definitions) -> None:
     with room(ledger, given, Order(True)) as (ours, vendor):
         list(running.run_destination(ours, "meta"))
