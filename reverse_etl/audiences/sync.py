@@ -170,10 +170,13 @@ class _Run:
             return
         for batch, operation in book.outstanding(self._ledger, self._place):
             outcome = self._destination.poll(batch)
-            if outcome is not None:
-                members = book.members_of_batch(self._ledger, self._place, batch, operation)
-                outcomes = dict.fromkeys(members, replace(outcome, batch_id=batch))
-                book.settle(self._ledger, self._place, operation, outcomes, self._at)
+            if outcome is None:
+                continue
+            if operation == REMOVE and outcome.is_partial:
+                outcome = replace(outcome, state=FAILED)
+            members = book.members_of_batch(self._ledger, self._place, batch, operation)
+            outcomes = dict.fromkeys(members, replace(outcome, batch_id=batch))
+            book.settle(self._ledger, self._place, operation, outcomes, self._at)
 
     def push(self, refused_only: bool) -> None:
         for rows in self._rows(diff.REMOVED, refused_only=refused_only):
@@ -216,7 +219,8 @@ class _Run:
         items = self._leaving(former, [])
         gone = [key for key in former if key not in {item.contact_id for item in items}]
         outcomes = self._send(self._destination.remove, items)
-        gone += [key for key, one in outcomes.items() if one.state in (SENT, CONFIRMED)]
+        # What was only sent may yet fail: the last removal takes it along.
+        gone += [key for key, one in outcomes.items() if one.state == CONFIRMED]
         book.forget_former(self._ledger, self._place, gone, self._at)
         lost = {key: one for key, one in outcomes.items() if one.state in (DUE, FAILED)}
         self._settled(ADD, lost)

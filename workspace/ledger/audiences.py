@@ -77,13 +77,15 @@ class Held:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a member's row of a request ended. ``message`` holds no personal data."""
+    """How a member's row of a request ended. ``message`` holds no personal data; ``is_partial`` is
+    one of which some rows may not have been taken."""
 
     state: str
     code: str | None = None
     message: str | None = None
     batch_id: str | None = None
     remote_id: str | None = None
+    is_partial: bool = False
 
 
 def merged(*parts: Identifiers) -> dict[str, list[str]]:

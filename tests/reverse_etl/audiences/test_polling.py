@@ -1,0 +1,120 @@
+"""A destination that answers later: what the ledger keeps until it is known how a batch ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from reverse_etl.audiences import sync
+from reverse_etl.audiences.google_data_manager import CAPABILITIES
+from reverse_etl.audiences.model import Fault, Item, Outcome
+from reverse_etl.audiences.normalise import GOOGLE
+from reverse_etl.audiences.sync import Report, Request
+from tests.reverse_etl.audiences.worlds import AT, LIST, NEVER, member, open_place, people
+from workspace.ledger import Ledger, schema
+from workspace.ledger.audiences import CONFIRMED, FAILED, SENT, Place
+
+TABLE = schema.audience_syncs
+SPRING = Place("google_data_manager", "spring")
+ANNE = member(1, "anne@example.com")
+MOVED = {**ANNE, "email": "anne@example.org"}
+ENDED = Outcome(CONFIRMED)
+
+
+class Later:
+    """Takes everything as batches b1, b2, …; ``ends`` says how they end, ``told`` is what asking
+    brings instead. ``calls`` are operation, list, batch and the contacts with their values."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str | None, str, dict[str, list[str]]]] = []
+        self.ends: dict[str, Outcome | Fault] = {}
+
+    def add(self, items: Sequence[Item], list_id: str | None) -> dict[str, Outcome]:
+        return self._take("add", items, list_id)
+
+    def remove(self, items: Sequence[Item], list_id: str | None) -> dict[str, Outcome]:
+        return self._take("remove", items, list_id)
+
+    def poll(self, batch_id: str) -> Outcome | None:
+        end = self.ends.get(batch_id)
+        if isinstance(end, Fault):
+            raise end
+        return end
+
+    def operations(self, since: int = 0) -> list[tuple[str, list[str]]]:
+        return [(operation, sorted(who)) for operation, _, _, who in self.calls[since:]]
+
+    def _take(
+        self, operation: str, items: Sequence[Item], list_id: str | None
+    ) -> dict[str, Outcome]:
+        batch = f"b{len(self.calls) + 1}"
+        values = {one.contact_id: [value for _, value in one.pairs] for one in items}
+        self.calls.append((operation, list_id, batch, values))
+        return {one.contact_id: Outcome(SENT, batch_id=batch) for one in items}
+
+
+def run(
+    ledger: Ledger,
+    to: Later,
+    members: Sequence[Mapping[str, Any]],
+    allowed: Sequence[str] | None = None,
+    hours: int = 0,
+) -> Report:
+    with people(members, allowed) as connection:
+        asked = Request(SPRING, "members", "allowed", GOOGLE, ["email"], NEVER, LIST)
+        return sync.sync(connection, ledger, asked, to, AT + timedelta(hours=hours))
+
+
+def states(ledger: Ledger) -> dict[str, tuple[str, str]]:
+    with ledger.reading() as connection:
+        query = sa.select(TABLE.c.contact_id, TABLE.c.operation, TABLE.c.state)
+        return {key: (operation, state) for key, operation, state in connection.execute(query)}
+
+
+def test_an_old_address_is_known_until_its_removal_is_confirmed(ledger: Ledger) -> None:
+    to = Later()
+    run(ledger, to, [ANNE])
+    to.ends["b1"] = ENDED
+    run(ledger, to, [MOVED], hours=1)
+    assert [operation for operation, _ in to.operations(1)] == ["remove", "add"]
+    to.ends |= {"b2": Outcome(FAILED, "INTERNAL"), "b3": ENDED}
+    run(ledger, to, [], hours=2)
+    old, new = to.calls[0][3]["c0001"], to.calls[2][3]["c0001"]
+    operation, _, _, values = to.calls[-1]
+    assert operation == "remove" and set(values["c0001"]) == {*old, *new}
+
+
+@pytest.mark.parametrize("code", ["partial_success", "INVALID_HEX_ENCODING"])
+def test_a_removal_that_succeeded_in_part_stays_due(ledger: Ledger, code: str) -> None:
+    to = Later()
+    partly = Outcome(CONFIRMED, code, is_partial=True)
+    run(ledger, to, [ANNE])
+    to.ends["b1"] = partly
+    run(ledger, to, [], hours=1)
+    assert states(ledger) == {"c0001": ("remove", "sent")}
+    to.ends["b2"] = partly
+    report = run(ledger, to, [], hours=2)
+    assert report.counters.removed == 1
+    assert to.operations(2) == [("remove", ["c0001"])], "it is sent again, with what it had"
+    assert to.calls[2][3] == to.calls[1][3]
+    to.ends["b3"] = ENDED
+    run(ledger, to, [], hours=3)
+    assert states(ledger) == {"c0001": ("remove", "confirmed")}
+
+
+def test_google_says_when_it_succeeded_in_part(tmp_path, ledger: Ledger) -> None:
+    with open_place("google_data_manager", tmp_path) as place:
+        place.room.more["status"] = "PARTIAL_SUCCESS"
+        for hour, members in enumerate(([ANNE], [ANNE], [ANNE], [], [])):
+            place.sync(ledger, members, at=AT + timedelta(hours=hour))
+        assert states(ledger) == {"c0001": ("remove", "sent")}
+        place.sync(ledger, [], at=AT + timedelta(hours=6))
+        with ledger.reading() as connection:
+            (row,) = connection.execute(sa.select(TABLE.c.operation, TABLE.c.identifiers))
+        assert row[0] == "remove" and row[1] is not None, "it is not forgotten"
