@@ -19,6 +19,7 @@ import duckdb
 from reverse_etl.audiences import diff
 from reverse_etl.audiences.model import (
     Destination,
+    Fault,
     Item,
     Outcome,
     Paused,
@@ -35,6 +36,8 @@ from workspace.ledger.audiences import ADD, CONFIRMED, DUE, FAILED, REMOVE, SENT
 MOST_FAULTS = 2
 #: So many rows of one request are refused one by one; the rest then waits for the next sync.
 MOST_REFUSED = 200
+#: Codes with which a destination says that it knows a batch no more.
+_GONE = ("http_404", "http_410")
 DONE, PLANNED, HELD, PAUSED = "done", "planned", "held", "paused"
 
 Write = Callable[[Sequence[Item], str | None], dict[str, Outcome]]
@@ -96,10 +99,7 @@ def sync(
 ) -> Report:
     """Do it. What a fault stops stays due, and the report says why."""
     run = _Run(connection, ledger, request, destination, at)
-    try:
-        run.poll()
-    except (Paused, Unavailable) as fault:
-        run.stop(fault)
+    run.poll()
     planned = compare(connection, ledger, request)
     is_held = planned.status == HELD
     if run.reason is None:
@@ -165,11 +165,26 @@ class _Run:
         self.failed: set[str] = set()
 
     def poll(self) -> None:
-        """Settle what the destination has worked off since."""
+        """Settle what the destination has worked off since.
+
+        What it refuses to speak of, or knows no more, is due again; what it cannot be asked about
+        waits for the next sync, and holds nothing up that is to be sent.
+        """
         if not self._destination.capabilities.asynchronous:
             return
+        faults = 0
         for batch, operation in book.outstanding(self._ledger, self._place):
-            outcome = self._destination.poll(batch)
+            outcome = None
+            try:
+                outcome, faults = self._destination.poll(batch), 0
+            except (Paused, RowsRefused, Unavailable) as fault:
+                if fault.code == "credentials":
+                    self.stop(fault)
+                    return
+                if isinstance(fault, RowsRefused) or fault.code in _GONE:
+                    outcome = Outcome(DUE, fault.code)
+                elif (faults := faults + 1) >= MOST_FAULTS:
+                    return
             if outcome is None:
                 continue
             if operation == REMOVE and outcome.is_partial:
@@ -189,7 +204,7 @@ class _Run:
             self._mark(rows)
             self._add(rows)
 
-    def stop(self, fault: Paused | Unavailable) -> None:
+    def stop(self, fault: Fault) -> None:
         self.reason = str(fault)[:200]
 
     def _rows(self, kind: str, refused_only: bool = False) -> Iterator[list[tuple[Any, ...]]]:

@@ -11,16 +11,17 @@ import sqlalchemy as sa
 
 from reverse_etl.audiences import sync
 from reverse_etl.audiences.google_data_manager import CAPABILITIES
-from reverse_etl.audiences.model import Fault, Item, Outcome
+from reverse_etl.audiences.model import Fault, Item, Outcome, Paused, RowsRefused, Unavailable
 from reverse_etl.audiences.normalise import GOOGLE
-from reverse_etl.audiences.sync import Report, Request
+from reverse_etl.audiences.sync import DONE, PAUSED, Report, Request
 from tests.reverse_etl.audiences.worlds import AT, LIST, NEVER, member, open_place, people
 from workspace.ledger import Ledger, schema
+from workspace.ledger import audiences as book
 from workspace.ledger.audiences import CONFIRMED, FAILED, SENT, Place
 
 TABLE = schema.audience_syncs
 SPRING = Place("google_data_manager", "spring")
-ANNE = member(1, "anne@example.com")
+ANNE, BERT = member(1, "anne@example.com"), member(2, "bert@example.com")
 MOVED = {**ANNE, "email": "anne@example.org"}
 ENDED = Outcome(CONFIRMED)
 
@@ -118,3 +119,64 @@ def test_google_says_when_it_succeeded_in_part(tmp_path, ledger: Ledger) -> None
         with ledger.reading() as connection:
             (row,) = connection.execute(sa.select(TABLE.c.operation, TABLE.c.identifiers))
         assert row[0] == "remove" and row[1] is not None, "it is not forgotten"
+
+
+@pytest.mark.parametrize(
+    "fault", [Paused("http_404", "not there"), Paused("http_410"), RowsRefused("http_400")]
+)
+def test_a_batch_that_cannot_be_asked_about_is_due_again(ledger: Ledger, fault: Fault) -> None:
+    to = Later()
+    run(ledger, to, [ANNE, BERT])
+    to.ends["b1"] = fault
+    report = run(ledger, to, [ANNE, BERT], ["c0002"], hours=1)
+    assert (report.status, report.delivered) == (DONE, 2)
+    assert to.operations(1) == [("remove", ["c0001"]), ("add", ["c0002"])]
+    assert book.outstanding(ledger, SPRING) == [("b2", "remove"), ("b3", "add")]
+
+
+@pytest.mark.parametrize(
+    "fault", [Unavailable("no_answer"), Paused("failed_precondition"), Paused("http_302")]
+)
+def test_a_batch_without_an_answer_waits_and_withdrawals_go(ledger: Ledger, fault: Fault) -> None:
+    to = Later()
+    run(ledger, to, [ANNE, BERT])
+    to.ends["b1"] = fault
+    report = run(ledger, to, [ANNE, BERT], ["c0002"], hours=1)
+    assert (report.status, report.delivered) == (DONE, 1)
+    assert to.operations(1) == [("remove", ["c0001"])]
+    assert ("b1", "add") in book.outstanding(ledger, SPRING)
+    to.ends["b1"] = ENDED
+    run(ledger, to, [BERT], hours=2)
+    assert states(ledger)["c0002"] == ("add", "confirmed")
+
+
+def test_one_batch_holds_no_other_up(ledger: Ledger) -> None:
+    to = Later()
+    run(ledger, to, [ANNE])
+    run(ledger, to, [ANNE, BERT], hours=1)
+    to.ends |= {"b1": RowsRefused("http_400"), "b2": ENDED}
+    run(ledger, to, [ANNE, BERT], hours=2)
+    assert states(ledger) == {"c0001": ("add", "sent"), "c0002": ("add", "confirmed")}
+
+
+def test_nobody_is_asked_about_every_batch_while_none_is_answered(ledger: Ledger) -> None:
+    to, asked = Later(), []
+    members = [member(n) for n in range(5)]
+    for n in range(5):
+        run(ledger, to, members[: n + 1], hours=n)
+    to.poll = lambda batch: asked.append(batch) or _raise(Unavailable("no_answer"))  # type: ignore
+    assert run(ledger, to, members, hours=9).status == DONE
+    assert len(asked) == sync.MOST_FAULTS
+
+
+def test_refused_credentials_stop_it(ledger: Ledger) -> None:
+    to = Later()
+    run(ledger, to, [ANNE, BERT])
+    to.ends["b1"] = Paused("credentials", "refused")
+    report = run(ledger, to, [ANNE, BERT], ["c0002"], hours=1)
+    assert report.status == PAUSED and "credentials" in str(report.reason)
+    assert to.operations(1) == []
+
+
+def _raise(fault: Fault) -> Any:
+    raise fault
