@@ -66,9 +66,10 @@ def run(
     members: Sequence[Mapping[str, Any]],
     allowed: Sequence[str] | None = None,
     hours: int = 0,
+    list_id: str = LIST,
 ) -> Report:
     with people(members, allowed) as connection:
-        asked = Request(SPRING, "members", "allowed", GOOGLE, ["email"], NEVER, LIST)
+        asked = Request(SPRING, "members", "allowed", GOOGLE, ["email"], NEVER, list_id)
         return sync.sync(connection, ledger, asked, to, AT + timedelta(hours=hours))
 
 
@@ -176,6 +177,23 @@ def test_refused_credentials_stop_it(ledger: Ledger) -> None:
     report = run(ledger, to, [ANNE, BERT], ["c0002"], hours=1)
     assert report.status == PAUSED and "credentials" in str(report.reason)
     assert to.operations(1) == []
+
+
+def test_a_move_adds_to_the_new_list_when_the_old_one_is_left(ledger: Ledger) -> None:
+    to = Later()
+    run(ledger, to, [ANNE, BERT])
+    to.ends["b1"] = ENDED
+    run(ledger, to, [ANNE, BERT], hours=1, list_id="99")
+    run(ledger, to, [ANNE, BERT], hours=2, list_id="99")
+    assert [call[:3] for call in to.calls[1:]] == [("remove", LIST, "b2")], "it is not yet known"
+    to.ends["b2"] = Outcome(FAILED, "INTERNAL")
+    run(ledger, to, [ANNE, BERT], hours=3, list_id="99")
+    to.ends["b3"] = ENDED
+    run(ledger, to, [ANNE, BERT], hours=4, list_id="99")
+    assert [call[:2] for call in to.calls[2:]] == [("remove", LIST), ("add", "99")]
+    to.ends["b4"] = ENDED
+    run(ledger, to, [], hours=5, list_id="99")
+    assert to.calls[-1][:2] == ("remove", "99")
 
 
 def _raise(fault: Fault) -> Any:
