@@ -226,6 +226,26 @@ def gather_segment(
     return found is not None and not found[0]
 
 
+def empty_out(connection: duckdb.DuckDBPyConnection, members: str, allowed: str) -> None:
+    """Make the tables of an audience that nobody asks for any more: no members, and ``allowed``,
+    those that refused nothing and may wait."""
+    connection.execute(
+        f"""
+        create or replace table {members} as
+        select contact_id, email, phone, cast(null as varchar) as attributes
+        from contacts where false
+        """
+    )
+    connection.execute(
+        f"""
+        create or replace table {allowed} as
+        select distinct contact_id from consent_states
+        where state = 'granted' and contact_id is not null
+            and contact_id not in (select contact_id from stops)
+        """
+    )
+
+
 def gather_contacts(
     connection: duckdb.DuckDBPyConnection,
     name: str,

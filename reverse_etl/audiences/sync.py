@@ -249,7 +249,7 @@ class _Run:
         self._mark(rows)
         known = book.held(self._ledger, self._place, [row[0] for row in rows])
         former = {key: one.former for key, one in known.items() if one.former}
-        items = self._leaving(former, [])
+        items = self._leaving(former, [], self._request.list_id)
         gone = [key for key in former if key not in {item.contact_id for item in items}]
         outcomes = self._send(self._destination.remove, items, self._request.list_id)
         # What was only sent may yet fail: the last removal takes it along.
@@ -267,21 +267,27 @@ class _Run:
         outcomes = dict.fromkeys(ids, Outcome(CONFIRMED))
         for list_id in sorted({one.list_id for one in known.values()}, key=str):
             everything = {k: one.everything for k, one in known.items() if one.list_id == list_id}
-            # Nobody stays in a list that is no longer the audience's.
-            others = list_id == self._request.list_id
             items = [
                 replace(item, remote_id=known[item.contact_id].remote_id)
-                for item in (self._leaving(everything, ids) if others else _items(everything))
+                for item in self._leaving(everything, ids, list_id)
             ]
             outcomes |= self._send(self._destination.remove, items, list_id)
         self._settled(REMOVE, outcomes)
 
     def _leaving(
-        self, identifiers: Mapping[str, book.Identifiers], leaving: Sequence[str]
+        self,
+        identifiers: Mapping[str, book.Identifiers],
+        leaving: Sequence[str],
+        list_id: str | None,
     ) -> list[Item]:
-        """What to take back, without what belongs to somebody who stays."""
-        values = book.identifier_values(identifiers.values())
-        others = diff.taken_by_others(self._connection, sorted(values), leaving)
+        """What to take back of a list, without what belongs to somebody who stays, or to the same
+        contact in another audience of that list."""
+        others: set[str] = set()
+        if list_id is not None:
+            others = book.kept_by_others(self._ledger, self._place, list_id, list(identifiers))
+        if list_id == self._request.list_id:  # nobody stays in a list that was the audience's
+            values = book.identifier_values(identifiers.values())
+            others |= diff.taken_by_others(self._connection, sorted(values), leaving)
         return _items(
             {
                 key: {k: [v for v in found if v not in others] for k, found in its.items()}

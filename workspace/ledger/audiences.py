@@ -304,6 +304,42 @@ def forget_former(ledger: Ledger, place: Place, contact_ids: Sequence[str], at: 
             )
 
 
+def places(ledger: Ledger, destination: str) -> dict[str, int]:
+    """The audiences of which a destination holds members or has yet to confirm that it does not:
+    how many of each stand there."""
+    t = _TABLE.c
+    stands = sa.not_(sa.and_(t.operation == REMOVE, t.state == SENT))
+    query = (
+        sa.select(t.audience, sa.func.count().filter(stands))
+        .where(
+            t.destination == destination,
+            sa.not_(sa.and_(t.operation == REMOVE, t.state == CONFIRMED)),
+        )
+        .group_by(t.audience)
+        .order_by(t.audience)
+    )
+    with ledger.reading() as connection:
+        return {audience: count for audience, count in connection.execute(query)}
+
+
+def kept_by_others(
+    ledger: Ledger, place: Place, list_id: str, contact_ids: Sequence[str]
+) -> set[str]:
+    """Identifiers with which these contacts are in the same list for another audience."""
+    t, found = _TABLE.c, set()
+    with ledger.reading() as connection:
+        for some in _chunks(contact_ids):
+            query = sa.select(t.identifiers).where(
+                t.destination == place.destination,
+                t.audience != place.audience,
+                t.list_id == list_id,
+                t.operation == ADD,
+                t.contact_id.in_(some),
+            )
+            found |= identifier_values(_read(text) for text in connection.execute(query).scalars())
+    return found
+
+
 def outstanding(ledger: Ledger, place: Place) -> list[tuple[str, str]]:
     """Batches that the destination took and has not yet answered for: batch and operation."""
     t = _TABLE.c

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,97 @@ def test_nobody_is_asked(
         assert (report.status, report.counters.added) == ("planned", 3)
         assert why in str(report.reason) and vendor.posts == []
     assert members(ledger) == set()
+
+
+def filled(ours: Room) -> None:
+    assert [one.delivered for one in running.run_destination(ours, "meta")] == [3]
+
+
+def test_an_audience_that_is_deleted_is_emptied(ledger: Ledger, given: Definitions) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        text = AUDIENCES.format(live="true")
+        path = given.folder / "audiences.yml"
+        path.write_text("crm:" + text.split("crm:")[1])
+        ours = replace(ours, definitions=definitions.load(given.folder))
+        assert running.has_work(ours.ledger, ours.definitions, "meta")
+        (report,) = running.run_destination(replace(ours, order=Order(False)), "meta")
+        assert report.status == "planned" and len(vendor.lists["71"]) == 3
+        assert "3 members stand at readers, which audiences.yml does not send there" in str(
+            report.reason
+        )
+        (report,) = running.run_destination(ours, "meta")
+        assert (report.status, report.place.audience, report.delivered) == ("done", "readers", 3)
+        assert vendor.lists["71"] == set()
+        assert list(running.run_destination(ours, "meta")) == []
+        assert not running.has_work(ours.ledger, ours.definitions, "meta")
+
+
+def test_a_large_audience_that_is_deleted_waits_and_a_withdrawal_does_not(
+    ledger: Ledger, given: Definitions
+) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        (given.folder / "audiences.yml").write_text("breaker: {from_members: 2}\n")
+        ours = replace(ours, definitions=definitions.load(given.folder))
+        refuse(ledger, f"{1:032x}", AT - timedelta(days=1))
+        people.refuse(ours.connection, people.stops(ledger))
+        (report,) = running.run_destination(ours, "meta")
+        assert (report.status, report.delivered) == ("held", 1)
+        assert "3 members stand at readers" in str(report.reason)
+        assert len(vendor.lists["71"]) == 2
+        accepted = replace(ours, order=Order(True, frozenset({"readers"})))
+        (report,) = running.run_destination(accepted, "meta")
+        assert report.status == "done" and vendor.lists["71"] == set()
+
+
+def test_an_audience_that_is_renamed_keeps_its_members(ledger: Ledger, given: Definitions) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        before = set(vendor.lists["71"])
+        text = AUDIENCES.format(live="true").replace("  readers:", "  subscribers:")
+        (given.folder / "audiences.yml").write_text(text)
+        ours = replace(ours, definitions=definitions.load(given.folder))
+        writes = len(vendor.writes)
+        reports = list(running.run_destination(ours, "meta"))
+        assert [one.place.audience for one in reports] == ["subscribers", "readers"]
+        assert vendor.lists["71"] == before
+        assert {operation for operation, _, _ in vendor.writes[writes:]} == {"add"}
+        assert len(list(running.run_destination(ours, "meta"))) == 1
+
+
+def test_an_audience_that_goes_elsewhere_leaves_where_it_was(
+    ledger: Ledger, given: Definitions
+) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        text = AUDIENCES.format(live="true").replace("destination: meta", "destination: linkedin")
+        (given.folder / "audiences.yml").write_text(text)
+        ours = replace(ours, definitions=definitions.load(given.folder))
+        (report,) = running.run_destination(ours, "meta")
+        assert report.place.destination == "meta" and vendor.lists["71"] == set()
+        (report,) = running.run_destination(ours, "linkedin")
+        assert (report.status, report.counters.added) == ("planned", 3)
+
+
+def test_withdrawals_that_an_audience_owes_which_is_not_live_are_told(
+    tmp_path: Path, ledger: Ledger, given: Definitions
+) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        ours = replace(ours, definitions=_definitions(tmp_path, "false"))
+        (report,) = running.run_destination(ours, "meta")
+        assert report.status == "planned", "nobody withdrew"
+        refuse(ledger, f"{1:032x}", AT - timedelta(days=1))
+        people.refuse(ours.connection, people.stops(ledger))
+        (report,) = running.run_destination(ours, "meta")
+        assert report.status == "held" and "not live" in str(report.reason)
+        assert "1 of 3 members may not be there any more" in str(report.reason)
+        ours.desk.values = {}
+        ours = replace(ours, definitions=given)
+        (report,) = running.run_destination(ours, "meta")
+        assert report.status == "held" and "MARKETING_META_TOKEN" in str(report.reason)
+        assert len(vendor.lists["71"]) == 3
 
 
 def test_a_stale_segment_is_not_sent(ledger: Ledger, given: Definitions) -> None:
