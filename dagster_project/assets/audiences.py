@@ -42,7 +42,7 @@ def _destination(known: Capabilities) -> AssetsDefinition:
         with run.step(f"audience_{known.name}") as step:
             reports = []
             registry.check(run.definitions.folder)
-            if not run.is_past and running.keys_of(run.definitions, known.name):
+            if not run.is_past and running.has_work(run.ledger, run.definitions, known.name):
                 with people.desk(run.settings.paths, run.ledger) as connection:
                     reports = list(running.run_destination(_room(run, connection), known.name))
             step.rows = sum(report.delivered for report in reports)

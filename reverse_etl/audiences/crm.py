@@ -23,7 +23,7 @@ from reverse_etl.audiences.model import Fault, Item, Paused, RowsRefused, Unavai
 from reverse_etl.audiences.registry import Desk
 from reverse_etl.audiences.transport import Doubtful
 from reverse_etl.publish import dicts
-from workspace.definitions.audiences import Crm
+from workspace.definitions.audiences import Crm, Task
 from workspace.ledger import Ledger
 from workspace.ledger import crm_actions as book
 from workspace.ledger.crm_actions import Action, Open
@@ -117,9 +117,15 @@ def asked_for(
             continue
         key = _hash("route", row["contact_id"], row["route"], at.date().isoformat())
         action = Action(key, "task", "route", row["route"], row["contact_id"], at)
-        due_at = at + timedelta(days=task.due_days)
-        found.append(Wanted(action, task.title, "", due_at, task.priority, task.owner))
-    still_open = {one.action_id for one in book.open_actions(ledger)}
+        found.append(_of_route(action, task))
+    waiting = book.open_actions(ledger)
+    # A band is only just come into on one day: what waits since is as it was asked for then.
+    found += [
+        _of_route(one, settings.tasks[one.source_key])
+        for one in waiting
+        if one.source_kind == "route" and one.source_key in settings.tasks
+    ]
+    still_open = {one.action_id for one in waiting}
     return [
         one
         for one in found
@@ -140,6 +146,11 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> list
         "select count(*) from duckdb_tables() where table_name = ?", [table]
     ).fetchone()
     return dicts(connection, query) if found and found[0] else []
+
+
+def _of_route(action: Action, task: Task) -> Wanted:
+    due_at = action.requested_at + timedelta(days=task.due_days)
+    return Wanted(action, task.title, "", due_at, task.priority, task.owner)
 
 
 def _of_journey(row: Mapping[str, Any], settings: Crm) -> Wanted:

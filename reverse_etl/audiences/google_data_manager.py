@@ -80,9 +80,10 @@ class GoogleDataManager:
             return None
         reasons = (parts[0].get("errorInfo") or {}).get("errorCounts") or []
         code = next((str(one.get("reason")) for one in reasons), None)
-        if status == "PARTIAL_SUCCESS":
+        is_partial = status == "PARTIAL_SUCCESS"
+        if is_partial:
             code = code or "partial_success"
-        return Outcome(_ENDED[status], code=code)
+        return Outcome(_ENDED[status], code=code, is_partial=is_partial)
 
     def _write(
         self, verb: str, items: Sequence[Item], list_id: str | None, more: dict[str, Any]

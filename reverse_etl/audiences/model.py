@@ -17,6 +17,7 @@ class Capabilities:
 
     ``batch_size`` is members a request; ``minimum_members`` is what the platform wants before it
     uses an audience; an ``asynchronous`` one answers later. ``per_second`` are requests.
+    ``url_name`` is the variable of its address where it is not called as the destination is.
     """
 
     name: str
@@ -33,10 +34,11 @@ class Capabilities:
     per_second: float = 5.0
     optional: tuple[str, ...] = ()
     note: str = ""
+    url_name: str = ""
 
     @property
     def url_variable(self) -> str:
-        return f"MARKETING_{self.name.upper()}_URL"
+        return self.url_name or f"MARKETING_{self.name.upper()}_URL"
 
     @property
     def variable_names(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Who is in an audience and may be, and what the CRM is told: read of what is published.
 
 What the ledger says since can take somebody out and never lets one in: refusals newer than the
-consent they end, erasures.
+consent they end, those told to a provider too, and erasures.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ _MARTS = {
     "campaign_tickets": "ticket_id, campaign, title, body, failed_on",
     "message_queue": "contact_id, source_key, sent_at",
 }
+#: Reasons of suppressions with which somebody says that they do not want what a channel brings;
+#: any other is about the address.
+_REFUSALS = ("unsubscribed", "complaint", "stop", "provider_list")
 _STOPS = pa.schema(
     [
         ("identifier_key", pa.string()),
@@ -93,8 +96,10 @@ def _keep(
 
 
 def stops(ledger: Ledger) -> pa.Table:
-    """Withdrawals, objections and erasures, by the keyed hash of an identifier."""
+    """Withdrawals, objections and erasures, by the keyed hash of an identifier. What somebody
+    told a provider withdraws every purpose on its channel."""
     consents, tombstones = schema.consent_events.c, schema.tombstones.c
+    suppressions = schema.suppressions.c
     with ledger.reading() as connection:
         rows = [
             tuple(row)
@@ -110,6 +115,18 @@ def stops(ledger: Ledger) -> pa.Table:
                 .group_by(
                     consents.identifier_key, consents.purpose, consents.channel, consents.state
                 )
+            )
+        ]
+        rows += [
+            (key, "all", channel, "withdrawn", at)
+            for key, channel, at in connection.execute(
+                sa.select(
+                    suppressions.identifier_key,
+                    suppressions.channel,
+                    sa.func.max(suppressions.suppressed_at),
+                )
+                .where(suppressions.reason.in_(_REFUSALS))
+                .group_by(suppressions.identifier_key, suppressions.channel)
             )
         ]
         rows += [
@@ -207,6 +224,26 @@ def gather_segment(
         [segment],
     ).fetchone()
     return found is not None and not found[0]
+
+
+def empty_out(connection: duckdb.DuckDBPyConnection, members: str, allowed: str) -> None:
+    """Make the tables of an audience that nobody asks for any more: no members, and ``allowed``,
+    those that refused nothing and may wait."""
+    connection.execute(
+        f"""
+        create or replace table {members} as
+        select contact_id, email, phone, cast(null as varchar) as attributes
+        from contacts where false
+        """
+    )
+    connection.execute(
+        f"""
+        create or replace table {allowed} as
+        select distinct contact_id from consent_states
+        where state = 'granted' and contact_id is not null
+            and contact_id not in (select contact_id from stops)
+        """
+    )
 
 
 def gather_contacts(

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import duckdb
 
-from reverse_etl.audiences import crm, people, registry
+from reverse_etl.audiences import crm, hubspot, people, registry
 from reverse_etl.audiences import sync as syncing
 from reverse_etl.audiences.model import Paused
 from reverse_etl.audiences.normalise import PLAIN
@@ -21,6 +21,7 @@ from reverse_etl.audiences.sync import PAUSED, Report, Request
 from workspace import clock
 from workspace.definitions import Definitions
 from workspace.ledger import Ledger
+from workspace.ledger import audiences as book
 from workspace.ledger.audiences import Place
 
 HUBSPOT = "hubspot"
@@ -61,13 +62,34 @@ def keys_of(definitions: Definitions, destination: str) -> list[str]:
     return found
 
 
+def left_behind(ledger: Ledger, definitions: Definitions, destination: str) -> dict[str, int]:
+    """The audiences that a destination holds members of and that no longer go there: deleted,
+    renamed, sent elsewhere. How many members of each."""
+    known = set(keys_of(definitions, destination))
+    return {k: n for k, n in book.places(ledger, destination).items() if k not in known}
+
+
+def has_work(ledger: Ledger, definitions: Definitions, destination: str) -> bool:
+    """Whether anything goes to a destination, or is still there."""
+    return bool(keys_of(definitions, destination) or left_behind(ledger, definitions, destination))
+
+
 def run_destination(room: Room, destination: str) -> Iterator[Report]:
-    """A report of each audience of a destination, as it is done; each is recorded in the ledger."""
+    """A report of each audience of a destination, as it is done; each is recorded in the ledger.
+
+    Whom an audience left behind is taken back last: a new name has its members by then.
+    """
     for key in keys_of(room.definitions, destination):
+        started, why = room.now(), why_only_planned(room, key, destination)
+        yield _recorded(room, _one(room, request_of(room, key, destination), why), started)
+    for key, count in left_behind(room.ledger, room.definitions, destination).items():
         started = room.now()
-        report = _one(room, key, destination)
-        syncing.record(room.ledger, report, room.at, started, room.now())
-        yield report
+        yield _recorded(room, _emptied(room, Place(destination, key), count), started)
+
+
+def _recorded(room: Room, report: Report, started: datetime) -> Report:
+    syncing.record(room.ledger, report, room.at, started, room.now())
+    return report
 
 
 def run_crm(room: Room) -> crm.Done:
@@ -85,20 +107,56 @@ def why_only_planned(room: Room, key: str, destination: str) -> str | None:
     audiences = room.definitions.audiences
     if not (audiences.crm.live if key == CONTACTS else audiences.audiences[key].live):
         return "not live (audiences.yml)"
+    return _unset(room, destination)
+
+
+def _unset(room: Room, destination: str) -> str | None:
     missing = room.desk.missing(destination)
     return f"not set: {', '.join(missing)}" if missing else None
 
 
-def _one(room: Room, key: str, destination: str) -> Report:
-    request = request_of(room, key, destination)
-    why = why_only_planned(room, key, destination)
+def _planned(room: Room, request: Request, why: str) -> Report:
+    """What would be done. It is held where somebody stands there who may not, and only what
+    ``why`` says keeps them there."""
+    report = syncing.compare(room.connection, room.ledger, request)
+    told, counters = [why], report.counters
+    if counters.refused:
+        told.append(
+            f"{counters.refused:,} of {counters.standing:,} members may not be there any more"
+        )
+    if report.reason:
+        told.append(report.reason)
+    is_owed = counters.refused and room.order.may_send
+    status = syncing.HELD if is_owed else syncing.PLANNED
+    return replace(report, status=status, reason="; ".join(told))
+
+
+def _emptied(room: Room, place: Place, count: int) -> Report:
+    """Everybody is taken back of an audience that audiences.yml does not send there."""
+    members, allowed = "members_left_behind", "allowed_left_behind"
+    people.empty_out(room.connection, members, allowed)
+    breaker, accept = room.definitions.audiences.breaker, place.audience in room.order.accept
+    request = Request(place, members, allowed, PLAIN, ["email"], breaker, accept=accept)
+    why = _unset(room, place.destination) if room.order.may_send else "dry run"
+    report = _one(room, request, why)
+    told = "audiences.yml does not send it there any more"
+    if report.status != syncing.DONE or report.failed:
+        told = (
+            f"{count:,} members stand at {place.audience}, which audiences.yml does not send there"
+        )
+    if count and why and room.order.may_send:
+        report = replace(report, status=syncing.HELD)
+    return replace(report, reason=f"{told}; {report.reason}" if report.reason else told)
+
+
+def _one(room: Room, request: Request, why: str | None) -> Report:
     if why is not None:
-        report = syncing.compare(room.connection, room.ledger, request)
-        told = f"{why}; {report.reason}" if report.reason else why
-        return replace(report, status=syncing.PLANNED, reason=told)
+        return _planned(room, request, why)
+    place = request.place
+    # Without properties to write, whatever may have been written is emptied.
+    properties = list(room.definitions.audiences.crm.properties or hubspot.PROPERTIES)
     try:
-        properties = list(room.definitions.audiences.crm.properties)
-        opened = room.desk.open(key, destination, properties)
+        opened = room.desk.open(place.audience, place.destination, properties)
     except Paused as fault:
         report = syncing.compare(room.connection, room.ledger, request)
         return replace(report, status=PAUSED, reason=str(fault))

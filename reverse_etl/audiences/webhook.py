@@ -18,7 +18,8 @@ from reverse_etl.audiences.model import Capabilities, Item, Outcome, Paused
 from reverse_etl.audiences.transport import Api
 from workspace.ledger.audiences import CONFIRMED
 
-SECRET, URL = "MARKETING_WEBHOOK_SECRET", "MARKETING_WEBHOOK_URL"
+#: Messages go to another webhook: `reverse_etl.delivery.providers.webhook`.
+SECRET, URL = "MARKETING_AUDIENCE_WEBHOOK_SECRET", "MARKETING_AUDIENCE_WEBHOOK_URL"
 SECONDS = 10.0
 _EVENTS = {"add": "audience.members_added", "remove": "audience.members_removed"}
 
@@ -30,6 +31,7 @@ CAPABILITIES = Capabilities(
     normaliser="hashed-1",
     variables=(URL, SECRET),
     url="",
+    url_name=URL,
     needs_list=False,
     per_second=5.0,
     note="signed; hashed unless `hashed: false`",

@@ -17,7 +17,10 @@ _OPERATIONS = {"audience.members_added": "add", "audience.members_removed": "rem
 
 
 def environment(url: str) -> dict[str, str]:
-    return {"MARKETING_WEBHOOK_URL": f"{url}/hook", "MARKETING_WEBHOOK_SECRET": KEY}
+    return {
+        "MARKETING_AUDIENCE_WEBHOOK_URL": f"{url}/hook",
+        "MARKETING_AUDIENCE_WEBHOOK_SECRET": KEY,
+    }
 
 
 def app(room: Room) -> ASGIApp:

@@ -48,8 +48,8 @@ def test_a_failed_destination_stops_no_other(
     (folder / "audiences.yml").write_text(AUDIENCES)
     for name, value in {
         "MARKETING_DEFINITIONS": str(folder),
-        "MARKETING_WEBHOOK_URL": "https://hooks.example.com/x",
-        "MARKETING_WEBHOOK_SECRET": "no base64!",
+        "MARKETING_AUDIENCE_WEBHOOK_URL": "https://hooks.example.com/x",
+        "MARKETING_AUDIENCE_WEBHOOK_SECRET": "no base64!",
         "MARKETING_FILE_URL": str(tmp_path / "files"),
     }.items():
         monkeypatch.setenv(name, value)
@@ -61,7 +61,7 @@ def test_a_failed_destination_stops_no_other(
     assert nobody == [], "a refresh syncs nothing"
     outcome = runs.run(opened, select='group:"audiences"')
     assert not outcome.succeeded
-    assert [fault for fault in outcome.faults if "MARKETING_WEBHOOK_SECRET" in fault]
+    assert [fault for fault in outcome.faults if "MARKETING_AUDIENCE_WEBHOOK_SECRET" in fault]
     with runs.open_instance(opened.paths) as instance:
         logs = instance.all_logs(outcome.run_id, DagsterEventType.ASSET_MATERIALIZATION)
     made = {log.dagster_event.asset_key.path[-1] for log in logs}  # type: ignore[union-attr]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -101,6 +102,34 @@ def test_audiences_do_not_mix(ledger: Ledger) -> None:
     settle(ledger, ADD, "confirmed", "a")
     assert audiences.standing(ledger, PLACE)["is_current"].to_pylist() == [True]
     assert audiences.standing(ledger, other)["is_current"].to_pylist() == [False]
+
+
+def test_where_members_stand(ledger: Ledger) -> None:
+    autumn = Place("meta", "autumn")
+    for place, list_id in ((PLACE, "71"), (autumn, "71"), (Place("linkedin", "spring"), "71")):
+        rows = [replace(marked(key, key), list_id=list_id) for key in ("a", "b")]
+        audiences.mark(ledger, place, ADD, rows, AT)
+    assert audiences.places(ledger, "meta") == {"autumn": 2, "spring": 2}
+    assert audiences.kept_by_others(ledger, PLACE, "71", ["a", "c"]) == {"a"}
+    assert audiences.kept_by_others(ledger, PLACE, "99", ["a"]) == set()
+    audiences.mark(ledger, PLACE, REMOVE, [Marked("a"), Marked("b")], AT)
+    assert audiences.held(ledger, PLACE, ["a"])["a"].list_id == "71"
+    assert audiences.kept_by_others(ledger, autumn, "71", ["a", "b"]) == set()
+    settle(ledger, REMOVE, "sent", "a")
+    settle(ledger, REMOVE, "confirmed", "b")
+    assert audiences.places(ledger, "meta") == {"autumn": 2, "spring": 0}
+    assert audiences.held(ledger, PLACE, ["a"])["a"].is_leaving
+    settle(ledger, REMOVE, "confirmed", "a")
+    assert audiences.places(ledger, "meta") == {"autumn": 2}
+    assert audiences.held(ledger, PLACE, ["a"])["a"].list_id is None
+
+
+def test_who_is_in_another_list_is_not_current(ledger: Ledger) -> None:
+    audiences.mark(ledger, PLACE, ADD, [replace(marked("a"), list_id="71")], AT)
+    settle(ledger, ADD, "confirmed", "a")
+    for list_id, is_current in (("71", True), ("99", False), (None, False)):
+        found = audiences.standing(ledger, PLACE, list_id)
+        assert found["is_current"].to_pylist() == [is_current]
 
 
 def test_more_rows_than_one_transaction_takes(ledger: Ledger) -> None:

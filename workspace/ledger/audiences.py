@@ -54,21 +54,25 @@ class Place:
 @dataclass(frozen=True)
 class Marked:
     """A member as it is to be: ``identifiers`` are those that it will have there (JSON), or None
-    for a removal."""
+    for a removal, and ``list_id`` where; a removal is from where it is."""
 
     contact_id: str
     payload_hash: str = ""
     identifiers: str | None = None
     normaliser_version: str = ""
+    list_id: str | None = None
 
 
 @dataclass(frozen=True)
 class Held:
-    """What the destination may hold of a member."""
+    """What the destination may hold of a member, in which list. ``is_leaving``: it has taken the
+    removal and not yet said how it ended."""
 
     identifiers: Identifiers
     former: Identifiers
     remote_id: str | None
+    list_id: str | None = None
+    is_leaving: bool = False
 
     @property
     def everything(self) -> dict[str, list[str]]:
@@ -77,13 +81,15 @@ class Held:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a member's row of a request ended. ``message`` holds no personal data."""
+    """How a member's row of a request ended. ``message`` holds no personal data; ``is_partial`` is
+    one of which some rows may not have been taken."""
 
     state: str
     code: str | None = None
     message: str | None = None
     batch_id: str | None = None
     remote_id: str | None = None
+    is_partial: bool = False
 
 
 def merged(*parts: Identifiers) -> dict[str, list[str]]:
@@ -94,12 +100,13 @@ def merged(*parts: Identifiers) -> dict[str, list[str]]:
     return {name: list(values) for name, values in found.items()}
 
 
-def standing(ledger: Ledger, place: Place) -> pa.Table:
+def standing(ledger: Ledger, place: Place, list_id: str | None = None) -> pa.Table:
     """Members that the destination holds or may hold, but for those whose removal it has taken:
-    contact_id, payload_hash, is_current (it was taken as it is), has_joined (it was once),
-    remove_due."""
+    contact_id, payload_hash, is_current (it was taken as it is, by this list), has_joined (it was
+    once), remove_due."""
     t = _TABLE.c
-    is_current = sa.and_(t.operation == ADD, t.state.in_((SENT, CONFIRMED)))
+    is_here = sa.func.coalesce(t.list_id, "") == (list_id or "")
+    is_current = sa.and_(t.operation == ADD, t.state.in_((SENT, CONFIRMED)), is_here)
     flags = [is_current, t.joined_at.is_not(None), t.operation == REMOVE]
     line = sa.literal("", sa.Text)
     for flag in flags:
@@ -136,9 +143,12 @@ def held(ledger: Ledger, place: Place, contact_ids: Sequence[str]) -> dict[str, 
     t, found = _TABLE.c, {}
     with ledger.reading() as connection:
         for some in _chunks(contact_ids):
-            query = sa.select(t.contact_id, t.identifiers, t.former, t.remote_id)
+            is_leaving = sa.and_(t.operation == REMOVE, t.state == SENT)
+            query = sa.select(
+                t.contact_id, t.identifiers, t.former, t.remote_id, t.list_id, is_leaving
+            )
             for row in connection.execute(query.where(*_of(place), t.contact_id.in_(some))):
-                found[row[0]] = Held(_read(row[1]), _read(row[2]), row[3])
+                found[row[0]] = Held(_read(row[1]), _read(row[2]), row[3], row[4], bool(row[5]))
     return found
 
 
@@ -159,7 +169,12 @@ def _mark(
         row.contact_id: row
         for row in connection.execute(
             sa.select(
-                t.sync_row_id, t.contact_id, t.identifiers, t.former, t.normaliser_version
+                t.sync_row_id,
+                t.contact_id,
+                t.list_id,
+                t.identifiers,
+                t.former,
+                t.normaliser_version,
             ).where(*_of(place), t.contact_id.in_([row.contact_id for row in rows]))
         )
     }
@@ -175,6 +190,7 @@ def _mark(
                         "p_identifiers": known.identifiers,
                         "p_hash": row.payload_hash,
                         "p_version": known.normaliser_version,
+                        "p_list": known.list_id,
                     }
                 )
             continue
@@ -184,6 +200,7 @@ def _mark(
                     "destination": place.destination,
                     "audience": place.audience,
                     "contact_id": row.contact_id,
+                    "list_id": row.list_id,
                     "operation": ADD,
                     "state": DUE,
                     "payload_hash": row.payload_hash,
@@ -203,6 +220,7 @@ def _mark(
                 "p_identifiers": row.identifiers,
                 "p_hash": row.payload_hash,
                 "p_version": row.normaliser_version,
+                "p_list": row.list_id,
             }
         )
     if new:
@@ -218,6 +236,7 @@ def _mark(
                 identifiers=sa.bindparam("p_identifiers"),
                 payload_hash=sa.bindparam("p_hash"),
                 normaliser_version=sa.bindparam("p_version"),
+                list_id=sa.bindparam("p_list"),
                 batch_id=None,
                 updated_at=at,
             ),
@@ -252,6 +271,7 @@ def settle(
                         "identifiers": None,
                         "former": None,
                         "remote_id": None,
+                        "list_id": None,
                         "joined_at": None,
                     }
                 connection.execute(
@@ -282,6 +302,42 @@ def forget_former(ledger: Ledger, place: Place, contact_ids: Sequence[str], at: 
                 .where(*_of(place), _TABLE.c.contact_id.in_(some))
                 .values(former=None, updated_at=at)
             )
+
+
+def places(ledger: Ledger, destination: str) -> dict[str, int]:
+    """The audiences of which a destination holds members or has yet to confirm that it does not:
+    how many of each stand there."""
+    t = _TABLE.c
+    stands = sa.not_(sa.and_(t.operation == REMOVE, t.state == SENT))
+    query = (
+        sa.select(t.audience, sa.func.count().filter(stands))
+        .where(
+            t.destination == destination,
+            sa.not_(sa.and_(t.operation == REMOVE, t.state == CONFIRMED)),
+        )
+        .group_by(t.audience)
+        .order_by(t.audience)
+    )
+    with ledger.reading() as connection:
+        return {audience: count for audience, count in connection.execute(query)}
+
+
+def kept_by_others(
+    ledger: Ledger, place: Place, list_id: str, contact_ids: Sequence[str]
+) -> set[str]:
+    """Identifiers with which these contacts are in the same list for another audience."""
+    t, found = _TABLE.c, set()
+    with ledger.reading() as connection:
+        for some in _chunks(contact_ids):
+            query = sa.select(t.identifiers).where(
+                t.destination == place.destination,
+                t.audience != place.audience,
+                t.list_id == list_id,
+                t.operation == ADD,
+                t.contact_id.in_(some),
+            )
+            found |= identifier_values(_read(text) for text in connection.execute(query).scalars())
+    return found
 
 
 def outstanding(ledger: Ledger, place: Place) -> list[tuple[str, str]]:

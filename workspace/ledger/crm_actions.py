@@ -7,7 +7,7 @@ whose answer never came: it is looked up by our id before anything is created ag
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -35,11 +35,9 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Open:
+class Open(Action):
     """An action that has not ended."""
 
-    action_id: str
-    kind: str
     state: str
     attempts: int
     tried_at: datetime | None
@@ -74,7 +72,7 @@ def open_actions(ledger: Ledger) -> list[Open]:
     """Those that have not ended, the longest waiting first."""
     t = _TABLE.c
     query = (
-        sa.select(t.action_id, t.kind, t.state, t.attempts, t.tried_at)
+        sa.select(*(t[field.name] for field in fields(Open)))
         .where(t.state.in_(OPEN))
         .order_by(t.requested_at, t.action_id)
     )

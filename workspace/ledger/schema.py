@@ -255,6 +255,8 @@ audience_syncs = sa.Table(
     sa.Column("destination", sa.String(64), nullable=False),
     sa.Column("audience", sa.String(64), nullable=False),
     sa.Column("contact_id", sa.String(64), nullable=False),
+    # The list at the destination that holds the member or may.
+    sa.Column("list_id", sa.String(200)),
     sa.Column("operation", sa.String(16), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("payload_hash", sa.String(64), nullable=False),

@@ -170,6 +170,52 @@ def test_leads_go_where_their_route_says(hubspot: Place_, ledger: Ledger) -> Non
     assert deliver(hubspot, ledger, AT + timedelta(days=31), lead_scores=[lead]).planned == 1
 
 
+LEAD = {
+    "contact_id": "c1", "vertical": "public", "lead_score": 60.0, "band": "warm",
+    "route": "inside_sales", "band_change": "up",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("is_still_a_lead", [True, False])
+@pytest.mark.parametrize("troubles", [[Trouble.DENIED], [Trouble.RESET] * 4])
+def test_a_lead_is_called_after_an_outage(
+    hubspot: Place_, ledger: Ledger, troubles: list[Trouble], is_still_a_lead: bool
+) -> None:
+    """As it was asked for, also when the score has changed since."""
+    hubspot.room.order(*troubles)
+    done = deliver(hubspot, ledger, lead_scores=[LEAD])
+    assert done.reason and (done.planned, set(states(ledger).values())) == (1, {"due"})
+    leads = [LEAD] if is_still_a_lead else []
+    for days in (1, 2):
+        again = deliver(hubspot, ledger, AT + timedelta(days=days), lead_scores=leads)
+        assert again.planned == 0
+    assert set(states(ledger).values()) == {"delivered"}
+    (task,) = objects(hubspot, "tasks")
+    assert task["hs_task_subject"] == "Qualify a warm lead"
+    assert task["hs_timestamp"] == str(
+        int((AT + timedelta(days=3) - datetime(1970, 1, 1)).total_seconds()) * 1000
+    )
+
+
+@pytest.mark.parametrize("state", ["sending", "unknown"])
+def test_a_call_that_was_not_made_is_made(hubspot: Place_, ledger: Ledger, state: str) -> None:
+    deliver(hubspot, ledger, lead_scores=[LEAD])
+    hubspot.room.more["account"].objects["tasks"].clear()
+    with ledger.writing() as connection:
+        connection.execute(TABLE.update().values(state=state))
+    done = deliver(hubspot, ledger, LATER, lead_scores=[LEAD])
+    assert dict(done.states) == {"delivered": 1} and len(objects(hubspot, "tasks")) == 1
+
+
+def test_a_call_whose_route_has_no_task_any_more_is_not_made(
+    hubspot: Place_, ledger: Ledger
+) -> None:
+    hubspot.room.order(Trouble.DENIED)
+    deliver(hubspot, ledger, lead_scores=[LEAD])
+    done = deliver(hubspot, ledger, LATER, Crm(), lead_scores=[LEAD])
+    assert dict(done.states) == {"failed": 1} and objects(hubspot, "tasks") == []
+
+
 def test_a_task_goes_to_the_queue_where_nobody_owns_the_contact(
     hubspot: Place_, ledger: Ledger
 ) -> None:

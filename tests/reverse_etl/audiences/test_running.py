@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 
 from reverse_etl.audiences import people, registry, running
 from reverse_etl.audiences.running import Order, Room
+from reverse_etl.delivery import providers
 from sandbox.servers import audiences as stand_ins
 from sandbox.servers.base import serving
 from tests.reverse_etl.audiences.worlds import AT
@@ -189,6 +191,36 @@ def test_a_refusal_of_something_else_or_before_the_grant_does_not(
     assert "c1" in members(ledger)
 
 
+@pytest.mark.parametrize(
+    ("reason", "channel", "days", "stays"),
+    [
+        ("unsubscribed", "email", 1, False),
+        ("complaint", "email", 1, False),
+        ("provider_list", "email", 1, False),
+        ("stop", "all", 1, False),
+        ("stop", "sms", 1, True),
+        ("hard_bounce", "email", 1, True),
+        ("unsubscribed", "email", 60, True),
+    ],
+)
+def test_who_told_a_provider_is_no_member(
+    ledger: Ledger, reason: str, channel: str, days: int, stays: bool
+) -> None:
+    """On the channel, for every purpose, unless the grant is newer."""
+    row = {
+        "identifier_key": f"{1:032x}", "channel": channel, "reason": reason,
+        "source": "webhook:sendgrid", "suppressed_at": AT - timedelta(days=days),
+    }  # fmt: skip
+    ledger.append(schema.suppressions, [row])
+    granted = [
+        {**ROWS["consent_states"][n], "purpose": "newsletter", "channel": "email"} for n in (0, 1)
+    ]
+    with desk(ledger, consent_states=granted) as connection:
+        people.allow(connection, "allowed", "newsletter", "email")
+        found = {key for (key,) in connection.execute("select contact_id from allowed").fetchall()}
+    assert found == ({"c0", "c1"} if stays else {"c0"})
+
+
 def test_who_is_erased_is_taken_out(ledger: Ledger, given: Definitions) -> None:
     with room(ledger, given, Order(True)) as (ours, vendor):
         list(running.run_destination(ours, "meta"))
@@ -223,6 +255,97 @@ def test_nobody_is_asked(
         assert (report.status, report.counters.added) == ("planned", 3)
         assert why in str(report.reason) and vendor.posts == []
     assert members(ledger) == set()
+
+
+def filled(ours: Room) -> None:
+    assert [one.delivered for one in running.run_destination(ours, "meta")] == [3]
+
+
+def test_an_audience_that_is_deleted_is_emptied(ledger: Ledger, given: Definitions) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        text = AUDIENCES.format(live="true")
+        path = given.folder / "audiences.yml"
+        path.write_text("crm:" + text.split("crm:")[1])
+        ours = replace(ours, definitions=definitions.load(given.folder))
+        assert running.has_work(ours.ledger, ours.definitions, "meta")
+        (report,) = running.run_destination(replace(ours, order=Order(False)), "meta")
+        assert report.status == "planned" and len(vendor.lists["71"]) == 3
+        assert "3 members stand at readers, which audiences.yml does not send there" in str(
+            report.reason
+        )
+        (report,) = running.run_destination(ours, "meta")
+        assert (report.status, report.place.audience, report.delivered) == ("done", "readers", 3)
+        assert vendor.lists["71"] == set()
+        assert list(running.run_destination(ours, "meta")) == []
+        assert not running.has_work(ours.ledger, ours.definitions, "meta")
+
+
+def test_a_large_audience_that_is_deleted_waits_and_a_withdrawal_does_not(
+    ledger: Ledger, given: Definitions
+) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        (given.folder / "audiences.yml").write_text("breaker: {from_members: 2}\n")
+        ours = replace(ours, definitions=definitions.load(given.folder))
+        refuse(ledger, f"{1:032x}", AT - timedelta(days=1))
+        people.refuse(ours.connection, people.stops(ledger))
+        (report,) = running.run_destination(ours, "meta")
+        assert (report.status, report.delivered) == ("held", 1)
+        assert "3 members stand at readers" in str(report.reason)
+        assert len(vendor.lists["71"]) == 2
+        accepted = replace(ours, order=Order(True, frozenset({"readers"})))
+        (report,) = running.run_destination(accepted, "meta")
+        assert report.status == "done" and vendor.lists["71"] == set()
+
+
+def test_an_audience_that_is_renamed_keeps_its_members(ledger: Ledger, given: Definitions) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        before = set(vendor.lists["71"])
+        text = AUDIENCES.format(live="true").replace("  readers:", "  subscribers:")
+        (given.folder / "audiences.yml").write_text(text)
+        ours = replace(ours, definitions=definitions.load(given.folder))
+        writes = len(vendor.writes)
+        reports = list(running.run_destination(ours, "meta"))
+        assert [one.place.audience for one in reports] == ["subscribers", "readers"]
+        assert vendor.lists["71"] == before
+        assert {operation for operation, _, _ in vendor.writes[writes:]} == {"add"}
+        assert len(list(running.run_destination(ours, "meta"))) == 1
+
+
+def test_an_audience_that_goes_elsewhere_leaves_where_it_was(
+    ledger: Ledger, given: Definitions
+) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        text = AUDIENCES.format(live="true").replace("destination: meta", "destination: linkedin")
+        (given.folder / "audiences.yml").write_text(text)
+        ours = replace(ours, definitions=definitions.load(given.folder))
+        (report,) = running.run_destination(ours, "meta")
+        assert report.place.destination == "meta" and vendor.lists["71"] == set()
+        (report,) = running.run_destination(ours, "linkedin")
+        assert (report.status, report.counters.added) == ("planned", 3)
+
+
+def test_withdrawals_that_an_audience_owes_which_is_not_live_are_told(
+    tmp_path: Path, ledger: Ledger, given: Definitions
+) -> None:
+    with room(ledger, given, Order(True)) as (ours, vendor):
+        filled(ours)
+        ours = replace(ours, definitions=_definitions(tmp_path, "false"))
+        (report,) = running.run_destination(ours, "meta")
+        assert report.status == "planned", "nobody withdrew"
+        refuse(ledger, f"{1:032x}", AT - timedelta(days=1))
+        people.refuse(ours.connection, people.stops(ledger))
+        (report,) = running.run_destination(ours, "meta")
+        assert report.status == "held" and "not live" in str(report.reason)
+        assert "1 of 3 members may not be there any more" in str(report.reason)
+        ours.desk.values = {}
+        ours = replace(ours, definitions=given)
+        (report,) = running.run_destination(ours, "meta")
+        assert report.status == "held" and "MARKETING_META_TOKEN" in str(report.reason)
+        assert len(vendor.lists["71"]) == 3
 
 
 def test_a_stale_segment_is_not_sent(ledger: Ledger, given: Definitions) -> None:
@@ -262,6 +385,17 @@ def test_what_a_destination_cannot_do_is_refused(
     with pytest.raises(DefinitionError, match=told) as caught:
         registry.check(tmp_path)
     assert f"audiences.yml:{line}" in str(caught.value)
+
+
+def test_no_variable_is_one_of_a_provider_of_messages() -> None:
+    """Each of the two would send the other's data to its address, with its secret."""
+    theirs = {
+        name
+        for one in providers.NAMES
+        for name in (*providers.load(one).SECRETS, *providers.load(one).VARIABLES)
+    }
+    assert len(theirs) > 20
+    assert theirs.isdisjoint(registry.variables())
 
 
 def test_the_table_of_features_is_current() -> None:

@@ -117,6 +117,41 @@ def test_a_stale_segment_lets_only_withdrawals_go(tmp_path: Path, ledger: Ledger
             assert place.there() == {place.sent(connection, "person2@example.com")}
 
 
+@pytest.mark.parametrize("name", ["meta", "linkedin", "hubspot"])
+def test_another_list_takes_everybody_and_the_old_one_is_left(
+    tmp_path: Path, ledger: Ledger, name: str
+) -> None:
+    with open_place(name, tmp_path) as place:
+        place.sync(ledger, [member(1), member(2), member(3)])
+        before = place.there()
+        report = place.sync(ledger, [member(1), member(2)], at=LATER, list_id="99")
+        assert (report.counters.changed, report.counters.removed) == (2, 1)
+        assert place.there() == set()
+        assert len(place.room.lists["99"]) == 2 and place.room.lists["99"] < before
+        again = place.sync(ledger, [member(1), member(2)], at=LATER, list_id="99")
+        assert again.counters.unchanged == 2
+
+
+def test_a_withdrawal_leaves_the_list_that_the_member_is_in(tmp_path: Path, ledger: Ledger) -> None:
+    everybody = [member(n) for n in range(20)]
+    with open_place("meta", tmp_path) as place:
+        place.sync(ledger, everybody)
+        allowed = [one["contact_id"] for one in everybody[1:]]
+        report = place.sync(
+            ledger, everybody, allowed, at=LATER, list_id="99", breaker=Breaker(from_members=10)
+        )
+        assert report.status == HELD, "all would move"
+        assert len(place.there()) == 19 and place.room.lists["99"] == set()
+
+
+def test_what_was_never_answered_for_leaves_the_old_list(tmp_path: Path, ledger: Ledger) -> None:
+    with open_place("meta", tmp_path) as place:
+        place.room.order(*[Trouble.ERROR] * 4)
+        assert place.sync(ledger, [JANE]).failed == 1 and place.there() != set()
+        place.sync(ledger, [JANE], at=LATER, list_id="99")
+        assert place.there() == set() and len(place.room.lists["99"]) == 2
+
+
 def test_who_comes_back_while_leaving_stays(tmp_path: Path, ledger: Ledger) -> None:
     with open_place("meta", tmp_path) as place:
         place.sync(ledger, [JANE])

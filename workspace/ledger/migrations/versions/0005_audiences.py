@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("destination", sa.String(length=64), nullable=False),
         sa.Column("audience", sa.String(length=64), nullable=False),
         sa.Column("contact_id", sa.String(length=64), nullable=False),
+        sa.Column("list_id", sa.String(length=200), nullable=True),
         sa.Column("operation", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("payload_hash", sa.String(length=64), nullable=False),
