@@ -157,6 +157,8 @@ def test_a_lost_witness_stops_a_workspace_that_has_sent(place: Place) -> None:
     messages.enqueue(place.ledger, [message(1)], NOW)
     place.send([])
     shutil.rmtree(place.witnesses)
+    place.send([7])  # nothing had left
+    shutil.rmtree(place.witnesses)
     with pytest.raises(NotHere, match="MARKETING_WITNESS"):
         place.send([])
     assert place.send([], take=True).parked == 1

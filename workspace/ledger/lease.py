@@ -124,7 +124,8 @@ def _acquire(
             raise NotHere(f"{error}; without it nothing is sent") from None
         epoch, claims = (row["epoch"], row["claims"]) if row else (0, 0)
         went_back = known is not None and (known.epoch > epoch or known.claims > claims)
-        is_lost = known is None and epoch > 0
+        # Without a claim nothing has left: the first sender may have died over its witness.
+        is_lost = known is None and claims > 0
         moved = known is not None and not went_back and _is_elsewhere(known, place, marks)
         if not take:
             _refuse(known, went_back, is_lost, moved, witnesses)

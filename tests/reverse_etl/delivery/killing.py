@@ -149,7 +149,7 @@ class Rounds:
             for _ in range(12):  # I10
                 self.at += timedelta(minutes=10)
                 process = self._start(environment, None, False)
-                process.join(120)
+                process.join(900)
                 assert process.exitcode == 0
                 if not {"pending", "sending"} & states(self.ledger).keys():
                     break

@@ -56,9 +56,12 @@ def test_what_was_said_since_it_was_queued(
     assert may_be_seen(ledger, LINK) is seen
 
 
-def test_what_was_known_when_it_was_queued_is_past(ledger: Ledger) -> None:
+def test_a_refusal_counts_until_a_grant(ledger: Ledger) -> None:
+    """Also one that the run which queued it did not look at: its marts were older."""
     consent.append(ledger, [REFUSAL], NOW)
     queue(ledger)
+    assert not may_be_seen(ledger, LINK)
+    consent.append(ledger, [replace(REFUSAL, state="granted")], NOW)
     assert may_be_seen(ledger, LINK)
 
 
