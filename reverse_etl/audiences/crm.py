@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -72,10 +72,12 @@ def deliver(
     settings: Crm,
     hub: Hub | None,
     at: datetime,
+    allowed: str,
 ) -> Done:
     """Write down what is asked for, and do what is due; without ``hub`` nothing is written.
 
-    ``connection`` is `people.desk`.
+    ``connection`` is `people.desk`, and ``allowed`` its table of the contacts who agreed to the
+    CRM's purpose.
     """
     done = Done()
     if not settings.actions:
@@ -88,13 +90,16 @@ def deliver(
     todo = book.open_actions(ledger)
     if not todo:
         return done
-    contacts = _contacts(connection, [wanted[o.action_id] for o in todo if o.action_id in wanted])
+    tried = [wanted[one.action_id] for one in todo if one.action_id in wanted]
+    refused = _refused(connection, allowed, tried)
+    contacts = _contacts(connection, [one for one in tried if one.action.action_id not in refused])
     try:
         for kind in {one.kind for one in todo} & set(_OBJECTS):
             hubspot.ensure_properties(hub, _OBJECTS[kind], OUR_ID, unique=True)
         known = hubspot.known_contacts(hub, list(contacts.values()), ["hubspot_owner_id"])
         for one in todo:
-            state = _do(hub, ledger, settings, one, wanted.get(one.action_id), known, at)
+            said = wanted.get(one.action_id)
+            state = _do(hub, ledger, settings, one, said, refused, known, at)
             done.states[state] += 1
     except (Paused, Unavailable) as fault:
         done.reason = str(fault)
@@ -184,12 +189,36 @@ def _contacts(connection: duckdb.DuckDBPyConnection, wanted: Sequence[Wanted]) -
     return {key: Item(key, {"email": [email]}) for key, email in rows}
 
 
+def _refused(
+    connection: duckdb.DuckDBPyConnection, allowed: str, wanted: Sequence[Wanted]
+) -> set[str]:
+    """The actions of whom it may not be: all where somebody objected or was erased, and without
+    consent those that come of a score, or write what is known of a person."""
+    actions = [one.action for one in wanted if one.action.contact_id]
+    ids = sorted({one.contact_id for one in actions if one.contact_id})
+    left, agreed = (
+        {key for (key,) in connection.execute(query, [ids]).fetchall()}
+        for query in (
+            "select contact_id from stops "
+            "where state in ('objection', 'erased') and list_contains($1, contact_id)",
+            f"select contact_id from {allowed} where list_contains($1, contact_id)",
+        )
+    )
+    return {
+        one.action_id
+        for one in actions
+        if one.contact_id in left
+        or (one.contact_id not in agreed and (one.source_kind == "route" or one.kind == "update"))
+    }
+
+
 def _do(
     hub: Hub,
     ledger: Ledger,
     settings: Crm,
     one: Open,
     wanted: Wanted | None,
+    refused: Collection[str],
     known: Mapping[str, Mapping[str, Any]],
     at: datetime,
 ) -> str:
@@ -199,6 +228,8 @@ def _do(
         return DELIVERED
     if wanted is None:
         return _fail(ledger, one, at, "no_longer_asked_for")
+    if one.action_id in refused:
+        return _fail(ledger, one, at, "refused")
     contact = known.get(wanted.action.contact_id or "")
     if wanted.action.contact_id is not None and contact is None:
         return _fail(ledger, one, at, "not_in_hubspot")

@@ -20,6 +20,7 @@ from reverse_etl.audiences.registry import CONTACTS, Desk
 from reverse_etl.audiences.sync import PAUSED, Report, Request
 from workspace import clock
 from workspace.definitions import Definitions
+from workspace.definitions.audiences import ALL
 from workspace.ledger import Ledger
 from workspace.ledger import audiences as book
 from workspace.ledger.audiences import Place
@@ -97,7 +98,12 @@ def run_crm(room: Room) -> crm.Done:
     settings = room.definitions.audiences.crm
     sends = room.order.may_send and settings.live and not room.desk.missing(HUBSPOT)
     hub = crm.open_hub(room.desk) if sends else None
-    return crm.deliver(room.connection, room.ledger, settings, hub, room.at)
+    allowed = "allowed_crm_actions"
+    # Without audiences.yml the purpose may not be one, and nobody has granted it.
+    purpose = room.definitions.consent.purposes.get(settings.purpose)
+    channel = purpose.channels[0] if purpose else ALL
+    people.allow(room.connection, allowed, settings.purpose, channel)
+    return crm.deliver(room.connection, room.ledger, settings, hub, room.at, allowed)
 
 
 def why_only_planned(room: Room, key: str, destination: str) -> str | None:

@@ -42,8 +42,10 @@ TABLES = {
     },
     "contacts": {"contact_id": TEXT, "email": TEXT, "phone": TEXT},
     "stops": {"contact_id": TEXT, "state": TEXT},
+    "allowed": {"contact_id": TEXT},
 }  # fmt: skip
 ANNE = {"contact_id": "c1", "email": "anne@example.com"}
+KNOWN = {"contacts": [ANNE], "allowed": [{"contact_id": "c1"}]}
 
 
 def asked(action: str = "create_task", at: datetime = AT, **more: Any) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def asked(action: str = "create_task", at: datetime = AT, **more: Any) -> dict[s
 def marts(**rows: list[Mapping[str, Any]]) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         for name, columns in TABLES.items():
-            given = [dict(row) for row in rows.get(name, [ANNE] if name == "contacts" else [])]
+            given = [dict(row) for row in rows.get(name, KNOWN.get(name, []))]
             connection.register("given", pa.Table.from_pylist(given, schema=pa.schema(columns)))
             connection.execute(f"create table {name} as from given")
             connection.unregister("given")
@@ -77,7 +79,7 @@ def deliver(
     place: Place_, ledger: Ledger, at: datetime = AT, settings: Crm = SETTINGS, **rows: Any
 ) -> crm.Done:
     with marts(**rows) as connection:
-        return crm.deliver(connection, ledger, settings, crm.open_hub(place.desk), at)
+        return crm.deliver(connection, ledger, settings, crm.open_hub(place.desk), at, "allowed")
 
 
 def states(ledger: Ledger) -> dict[str, str]:
@@ -216,6 +218,41 @@ def test_a_call_whose_route_has_no_task_any_more_is_not_made(
     assert dict(done.states) == {"failed": 1} and objects(hubspot, "tasks") == []
 
 
+@pytest.mark.parametrize("state", ["objection", "erased"])
+def test_who_objected_is_nobodys_task(hubspot: Place_, ledger: Ledger, state: str) -> None:
+    asked_for = [asked(kind) for kind in ("create_task", "create_ticket", "update_crm")]
+    stops = [{"contact_id": "c1", "state": state}]
+    done = deliver(hubspot, ledger, journey_actions=asked_for, lead_scores=[LEAD], stops=stops)
+    assert dict(done.states) == {"failed": 4}
+    assert objects(hubspot, "tasks") == objects(hubspot, "tickets") == []
+    with ledger.reading() as connection:
+        codes = set(connection.execute(sa.select(TABLE.c.code)).scalars())
+    assert codes == {"refused"}
+
+
+def test_without_consent_to_profiling_nobody_is_called_or_changed(
+    hubspot: Place_, ledger: Ledger
+) -> None:
+    """A task of a journey is none of it; a withdrawal of something else no objection."""
+    asked_for = [asked(), asked("update_crm", properties={"lastname": "Dupont"})]
+    done = deliver(
+        hubspot, ledger, journey_actions=asked_for, lead_scores=[LEAD], allowed=[],
+        stops=[{"contact_id": "c1", "state": "withdrawn"}],
+    )  # fmt: skip
+    assert dict(done.states) == {"failed": 2, "delivered": 1}
+    assert [one["hs_task_subject"] for one in objects(hubspot, "tasks")] == ["Call"]
+    assert "lastname" not in objects(hubspot, "contacts")[0]
+
+
+def test_a_refusal_makes_no_second_one_of_what_was_made(hubspot: Place_, ledger: Ledger) -> None:
+    deliver(hubspot, ledger, journey_actions=[asked()])
+    with ledger.writing() as connection:
+        connection.execute(TABLE.update().values(state="unknown"))
+    stops = [{"contact_id": "c1", "state": "objection"}]
+    done = deliver(hubspot, ledger, LATER, journey_actions=[asked()], stops=stops)
+    assert dict(done.states) == {"delivered": 1}, "it is there"
+
+
 def test_a_task_goes_to_the_queue_where_nobody_owns_the_contact(
     hubspot: Place_, ledger: Ledger
 ) -> None:
@@ -245,7 +282,7 @@ def test_refused_credentials_leave_it_due(hubspot: Place_, ledger: Ledger) -> No
 
 def test_without_a_hub_nothing_is_written(ledger: Ledger) -> None:
     with marts(journey_actions=[asked()]) as connection:
-        assert crm.deliver(connection, ledger, SETTINGS, None, AT).planned == 1
+        assert crm.deliver(connection, ledger, SETTINGS, None, AT, "allowed").planned == 1
     assert states(ledger) == {}
 
 

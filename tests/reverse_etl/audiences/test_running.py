@@ -22,6 +22,7 @@ from sandbox.servers.base import serving
 from tests.reverse_etl.audiences.worlds import AT
 from workspace import definitions
 from workspace.definitions import DefinitionError, Definitions
+from workspace.definitions.audiences import Task
 from workspace.ledger import Ledger, schema
 from workspace.paths import PROJECT
 
@@ -353,6 +354,23 @@ def test_a_stale_segment_is_not_sent(ledger: Ledger, given: Definitions) -> None
     with room(ledger, given, Order(True), marketing_segments=stale) as (ours, vendor):
         (report,) = running.run_destination(ours, "meta")
         assert report.status == "held" and vendor.lists["71"] == set()
+
+
+def test_who_did_not_consent_to_profiling_is_no_call(ledger: Ledger, given: Definitions) -> None:
+    leads = [
+        {**ROWS["lead_scores"][0], "contact_id": f"c{n}", "band_change": "up"} for n in range(2)
+    ]
+    vendor, module = stand_ins.Room(), stand_ins.load("hubspot")
+    own = {"live": True, "tasks": {"inside_sales": Task(title="Call")}}
+    crm = given.audiences.crm.model_copy(update=own)
+    told = replace(given, audiences=given.audiences.model_copy(update={"crm": crm}))
+    with serving(module.app(vendor)) as url, desk(ledger, lead_scores=leads) as connection:
+        for n in range(2):
+            vendor.more["account"].contact(vendor, f"person{n}@example.com")
+        its = registry.Desk(module.environment(url), True)
+        done = running.run_crm(Room(connection, ledger, told, its, Order(True), AT))
+    assert dict(done.states) == {"delivered": 1, "failed": 1}
+    assert len(vendor.more["account"].objects["tasks"]) == 1
 
 
 def test_what_contacts_are_told(ledger: Ledger, given: Definitions) -> None:
