@@ -15,7 +15,6 @@ Stand-ins run in processes of their own.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sqlite3
 import subprocess
@@ -36,7 +35,7 @@ from reverse_etl.delivery.providers import make
 from reverse_etl.delivery.recheck import Rules
 from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.sender import Sender
-from reverse_etl.delivery.transport import Transport
+from reverse_etl.delivery.transport import Transport, run
 from sandbox.servers.messaging import load
 from workspace.definitions.caps import Caps
 from workspace.definitions.providers import Place, ProviderSettings
@@ -142,7 +141,7 @@ def send(name: str, settings: ProviderSettings, count: int, latency: float) -> f
                 await transport.close()
 
         began = time.perf_counter()
-        asyncio.run(main())
+        run(main())
         return time.perf_counter() - began
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from email import policy
 from email.message import EmailMessage
@@ -21,6 +22,9 @@ MADE = frozenset(
 )
 #: A line of a message, without its end (RFC 5322).
 LINE_BYTES = 998
+#: A header's name: printable, without a colon.
+_NAME = re.compile("[!-9;-~]+")
+_PLAIN = re.compile('[^@ ,;<>"\\t\\x80-\\U0010ffff]+@[A-Za-z0-9._-]+')
 
 
 class Parts(NamedTuple):
@@ -43,7 +47,7 @@ def parts(message: Outgoing) -> Parts:
     for name, value in message.headers:
         if name.lower() in MADE or name.lower().startswith("content-"):
             raise Unsupported(f"the header {name} is made from other fields")
-        if not name or any(not "!" <= character <= "~" or character == ":" for character in name):
+        if not _NAME.fullmatch(name):
             raise Unsupported("a header's name has other characters than RFC 5322 allows")
         if not value.isascii() or len(name) + 2 + len(value) > LINE_BYTES:
             raise Unsupported(f"the header {name} is not ASCII, or longer than a line")
@@ -56,13 +60,13 @@ def ascii_address(address: str) -> str:
     Raises :class:`Unsupported` for what is no single address, or has other characters before the
     ``@`` than ASCII (which needs SMTPUTF8 all the way to the mailbox).
     """
+    if _PLAIN.fullmatch(address):
+        return address
     local, _, domain = address.rpartition("@")
     if not local or not domain or not local.isascii() or any(c in local for c in '@ ,;<>"\t'):
         raise Unsupported("not an address that can be sent to")
     if domain.isascii():
-        if any(not (c.isalnum() or c in "-._") for c in domain):
-            raise Unsupported("a domain that cannot be")
-        return address
+        raise Unsupported("a domain that cannot be")
     try:
         return f"{local}@{idna.encode(domain, uts46=True).decode()}"
     except idna.IDNAError:

@@ -112,13 +112,12 @@ class Capabilities:
         """Raises :class:`Unsupported` for what cannot be sent this way."""
         if message.channel != self.channel and self.channel != "any":
             raise Unsupported(f"does not send {message.channel}")
-        for option, wanted in (
-            ("headers", bool(message.headers)),
-            ("reply_to", message.reply_to is not None),
-            ("track_opens", message.track_opens),
-        ):
-            if wanted and not getattr(self, option):
-                raise Unsupported(f"does not support {option}")
+        if message.headers and not self.headers:
+            raise Unsupported("does not support headers")
+        if message.reply_to is not None and not self.reply_to:
+            raise Unsupported("does not support reply_to")
+        if message.track_opens and not self.track_opens:
+            raise Unsupported("does not support track_opens")
         names = {name.lower() for name, _ in message.headers}
         if len(names) < len(message.headers):
             raise Unsupported("a header is given twice")

@@ -27,7 +27,7 @@ from reverse_etl.delivery.providers import NotConfigured, load, make
 from reverse_etl.delivery.recheck import Rules
 from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.sender import Report, Sender
-from reverse_etl.delivery.transport import Transport
+from reverse_etl.delivery.transport import Transport, run
 from workspace.definitions import Definitions
 from workspace.definitions.campaigns import Ramp
 from workspace.definitions.providers import CHANNELS, ProviderSettings
@@ -166,9 +166,7 @@ def deliver(
     ) as held:
         recovered = recovering.recover(desk.ledger, held, providers, desk.clock())
         claims = _claims(desk, held, providers, only)
-        report, reconciled = asyncio.run(
-            _run(desk, held, claims, providers, transport, limit, patience)
-        )
+        report, reconciled = run(_run(desk, held, claims, providers, transport, limit, patience))
         desk.export()
     return Delivered(report, recovered, reconciled, why, held.parked)
 
@@ -283,7 +281,7 @@ def settle_unknown(desk: Desk, take_lease: bool = False) -> Counter[str]:
     ) as held:
         recovering.recover(desk.ledger, held, providers, desk.clock())
         returned = desk.tail()
-        found = asyncio.run(ask(held))
+        found = run(ask(held))
         found["proven_by_webhook"] = returned.proven
         desk.export()
     return found

@@ -6,10 +6,11 @@ that a client makes by itself is a second message.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -25,6 +26,7 @@ CONNECT_SECONDS = 10.0
 #: proxy. With redirects (an address that moved) every other message would fare the same.
 _ENDPOINT = frozenset({401, 402, 403, 404, 405, 407, 410})
 ANSWER_SECONDS = 30.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,15 @@ class Transport:
 def _name(error: Exception) -> str:
     """A connection's error without the address that its text may hold."""
     return type(error).__name__
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in an event loop of its own: uvloop's, where it is installed."""
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return asyncio.run(main)
+    return uvloop.run(main)
 
 
 def by_status(answer: Answer, wait: float | None = None) -> Outcome:
