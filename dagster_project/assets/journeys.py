@@ -160,7 +160,7 @@ _MESSAGES = (
 def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
     from reverse_etl import queueing
     from reverse_etl.content.library import Library
-    from reverse_etl.delivery.service import ramps_of
+    from reverse_etl.delivery.ramps import ramps_of
     from reverse_etl.experiments import in_journeys
     from reverse_etl.journeys import intents, running
 

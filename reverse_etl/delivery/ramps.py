@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from reverse_etl.gates.known import BOUNCED
+from workspace.definitions import Definitions
 from workspace.definitions.campaigns import Ramp
 from workspace.ledger import schema
 from workspace.ledger.outbox import MESSAGES, Due
@@ -26,6 +27,12 @@ class Held:
 
     until: Mapping[str, datetime]
     stopped: Mapping[str, str]
+
+
+def ramps_of(definitions: Definitions) -> dict[str, Ramp]:
+    """The campaigns that are launched in steps."""
+    campaigns = definitions.campaigns.campaigns
+    return {key: its.ramp for key, its in campaigns.items() if its.ramp is not None}
 
 
 def held(

@@ -29,14 +29,12 @@ def rehearse(desk: Desk, only: Collection[str] | None = None, limit: int | None 
     at = desk.clock()
     definitions = desk.definitions
     routes = Routes.of(definitions.providers, CHANNELS)
-    campaigns = definitions.campaigns.campaigns
-    ramps_of = {key: its.ramp for key, its in campaigns.items() if its.ramp is not None}
     rules = Rules(definitions.caps, definitions.verticals.reporting.time_zone)
     with desk.ledger.reading() as connection:
         everything, held = holds(connection)
         for channel in routes.lanes:
             rows = outbox.due(connection, channel, at, limit or MOST, CHANNELS, only)
-            ramped = ramps.held(connection, rows, ramps_of, at).until
+            ramped = ramps.held(connection, rows, ramps.ramps_of(definitions), at).until
             report.gates.update({"ramp": len(ramped)} if ramped else {})
             asked = [row for row in rows if row.message_id not in ramped]
             verdicts = recheck(connection, asked, rules, at)

@@ -13,7 +13,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,17 +24,16 @@ from reverse_etl.delivery import recovering, returning
 from reverse_etl.delivery.claiming import Claims
 from reverse_etl.delivery.protocol import Provider
 from reverse_etl.delivery.providers import NotConfigured, load, make
+from reverse_etl.delivery.ramps import ramps_of
 from reverse_etl.delivery.recheck import Rules
 from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.sender import Report, Sender
 from reverse_etl.delivery.transport import Transport, run
 from workspace.definitions import Definitions
-from workspace.definitions.campaigns import Ramp
 from workspace.definitions.providers import CHANNELS, ProviderSettings
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import Ledger, attempts, lease, messages, outbox
-from workspace.ledger import providers as provider_pauses
 
 #: Providers that send nothing to anybody.
 LOCAL = ("console", "memory", "file")
@@ -146,29 +145,36 @@ def deliver(
     if not is_rehearsal:
         outbox.expire(desk.ledger, desk.clock())
     transport = Transport(desk.clock)
-    providers: dict[str, Provider] = {}
-    for lane in desk.definitions.providers.lanes.values():
-        for place in lane:
-            if place.provider in why or place.provider in providers:
-                continue
-            settings = desk.definitions.providers.settings(place.provider)
-            try:
-                providers[place.provider] = make(
-                    place.provider, desk.environment, settings.options, transport
-                )
-            except (NotConfigured, ValueError) as error:
-                why[place.provider] = str(error)
+    providers = _usable(desk, transport, why)
     if is_rehearsal or not providers:
-        return _rehearse(desk, providers, why, only, limit)
-    who = f"{socket.gethostname()} pid {os.getpid()}"
-    with lease.holding(
-        desk.ledger, desk.root, desk.witnesses, who, desk.clock(), take_lease
-    ) as held:
+        from reverse_etl.delivery.rehearsing import rehearse
+
+        return Delivered(rehearse(desk, only, limit), idle=why, is_rehearsal=True)
+    with _holding(desk, take_lease) as held:
         recovered = recovering.recover(desk.ledger, held, providers, desk.clock())
         claims = _claims(desk, held, providers, only)
         report, reconciled = run(_run(desk, held, claims, providers, transport, limit, patience))
         desk.export()
     return Delivered(report, recovered, reconciled, why, held.parked)
+
+
+def _usable(desk: Desk, transport: Transport, why: dict[str, str]) -> dict[str, Provider]:
+    """The providers of the lanes that may be asked; ``why`` says it of those that may not."""
+    found: dict[str, Provider] = {}
+    lanes = desk.definitions.providers.lanes.values()
+    for name in dict.fromkeys(place.provider for lane in lanes for place in lane):
+        if name not in why:
+            options = desk.definitions.providers.settings(name).options
+            try:
+                found[name] = make(name, desk.environment, options, transport)
+            except (NotConfigured, ValueError) as error:
+                why[name] = str(error)
+    return found
+
+
+def _holding(desk: Desk, take_lease: bool) -> AbstractContextManager[lease.Lease]:
+    who = f"{socket.gethostname()} pid {os.getpid()}"
+    return lease.holding(desk.ledger, desk.root, desk.witnesses, who, desk.clock(), take_lease)
 
 
 def _claims(
@@ -220,20 +226,6 @@ async def _run(
     return sender.report, reconciled
 
 
-def _rehearse(
-    desk: Desk,
-    providers: Mapping[str, Provider],
-    why: Mapping[str, str],
-    only: Collection[str] | None,
-    limit: int | None,
-) -> Delivered:
-    """What would leave now, as if every provider of the lanes could be asked; nothing is written,
-    and no lease is needed."""
-    from reverse_etl.delivery.rehearsing import rehearse
-
-    return Delivered(rehearse(desk, only, limit), idle=why, is_rehearsal=True)
-
-
 @contextmanager
 def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     """SIGTERM and SIGINT end what is underway and claim nothing more."""
@@ -241,31 +233,21 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    for one in before:
         loop.add_signal_handler(one, stop)
     try:
         yield
     finally:
-        for one in (signal.SIGTERM, signal.SIGINT):
-            with suppress(ValueError):
-                loop.remove_signal_handler(one)
-
-
-def resume(desk: Desk, provider: str) -> bool:
-    """Ask a provider again that had refused its key; whether it was paused."""
-    return provider_pauses.resume(desk.ledger, provider)
+        for one, handler in before.items():
+            loop.remove_signal_handler(one)
+            signal.signal(one, handler)
 
 
 def settle_unknown(desk: Desk, take_lease: bool = False) -> Counter[str]:
     """Take in what came back and ask about what is unknown, without sending anything."""
     transport = Transport(desk.clock)
-    why = idle(desk)
-    providers = {}
-    for name in CHANNELS:
-        settings = desk.definitions.providers.providers.get(name)
-        if settings is not None and name not in why:
-            with suppress(NotConfigured, ValueError):
-                providers[name] = make(name, desk.environment, settings.options, transport)
+    providers = _usable(desk, transport, idle(desk))
 
     async def ask(held: lease.Lease) -> Counter[str]:
         try:
@@ -275,24 +257,10 @@ def settle_unknown(desk: Desk, take_lease: bool = False) -> Counter[str]:
                 await provider.close()
             await transport.close()
 
-    who = f"{socket.gethostname()} pid {os.getpid()}"
-    with lease.holding(
-        desk.ledger, desk.root, desk.witnesses, who, desk.clock(), take_lease
-    ) as held:
+    with _holding(desk, take_lease) as held:
         recovering.recover(desk.ledger, held, providers, desk.clock())
         returned = desk.tail()
         found = run(ask(held))
         found["proven_by_webhook"] = returned.proven
         desk.export()
     return found
-
-
-def ramps_of(definitions: Definitions) -> dict[str, Ramp]:
-    """The campaigns that are launched in steps."""
-    campaigns = definitions.campaigns.campaigns
-    return {key: its.ramp for key, its in campaigns.items() if its.ramp is not None}
-
-
-def standing(desk: Desk) -> list[dict[str, object]]:
-    """Messages by channel, provider, state and reason."""
-    return outbox.counts(desk.ledger)
