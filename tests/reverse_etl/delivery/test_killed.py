@@ -24,7 +24,7 @@ def kill(folder: Path, url: str, lane: tuple[str, str, str], messages: int, kill
         rounds.run(messages, kills)
         counted = rounds.check()
         # What a dead sender had claimed stays unknown where nobody can be asked about it.
-        assert counted["accepted"] > messages * 0.5
+        assert counted["accepted"] > messages * 0.2
         if provider == "telnyx":  # whatever was ambiguous went again
             assert "unknown" not in counted
     finally:
