@@ -12,22 +12,17 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from workspace.identifiers import KEY_LENGTH
 from workspace.lake import Lake
 from workspace.ledger import CHUNK_ROWS, Ledger, schema
-from workspace.streams import STREAMS
+from workspace.ledger.exporting import export_changes
 
 STREAM = "message_states"
-#: An export looks so far back behind the last change it knows: transactions that were slow to
-#: commit are found all the same.
-OVERLAP = timedelta(hours=1)
 
 _TABLE = schema.messages
 _KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
@@ -222,36 +217,12 @@ def export(ledger: Ledger, lake: Lake) -> int:
     What is sent stays in the ledger: the stream holds no payload. A ledger that went back in time
     (a restored backup) exports what it says now; the lake keeps what it said before.
     """
-    since, known = _exported(lake)
-    names = [n for n in STREAMS[STREAM].schema.names if n not in ("sequence", "known_at")]
-    query = (
-        sa.select(*(_TABLE.c[name] for name in names))
-        .where(_TABLE.c.is_test.is_(False))
-        .order_by(_TABLE.c.updated_at, _TABLE.c.message_id)
+    return export_changes(
+        ledger,
+        lake,
+        STREAM,
+        _TABLE,
+        ("message_id",),
+        "updated_at",
+        where=[_TABLE.c.is_test.is_(False)],
     )
-    if since is not None:
-        query = query.where(_TABLE.c.updated_at >= since)
-    sequence = len(lake.entries(STREAM)) + 1
-    with ledger.reading() as connection:
-        rows = [
-            {**row, "sequence": sequence, "known_at": row["updated_at"]}
-            for row in connection.execute(query).mappings()
-            if (row["message_id"], row["state"], row["updated_at"]) not in known
-        ]
-    if not rows:
-        return 0
-    table = pa.Table.from_pylist(rows, schema=STREAMS[STREAM].schema)
-    last = max(row["updated_at"] for row in rows)
-    lake.commit(STREAM, f"{sequence}:{last.isoformat()}", table)
-    return len(rows)
-
-
-def _exported(lake: Lake) -> tuple[datetime | None, set[tuple[str, str, datetime]]]:
-    """From when on to look, and what the lake holds since then."""
-    last = lake.latest(STREAM, "updated_at")
-    if last is None:
-        return None, set()
-    since = last - OVERLAP
-    table = lake.read(STREAM, ["message_id", "state", "updated_at"])
-    recent = table.filter(pc.greater_equal(table["updated_at"], pa.scalar(since)))
-    return since, {tuple(row.values()) for row in recent.to_pylist()}
