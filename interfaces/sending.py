@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -110,11 +111,11 @@ def commands(
         """Messages by channel, provider and state, and providers that are paused."""
         from dagster_project.delivering import desk
         from reverse_etl.delivery.service import idle
-        from workspace.ledger import outbox, providers
+        from workspace.ledger import outstanding, providers
 
         settings = chosen(workspace)
         with desk(settings, loaded(settings, refuse)) as found:
-            rows = outbox.counts(found.ledger)
+            rows = outstanding.counts(found.ledger)
             paused = providers.paused(found.ledger)
             why = idle(found)
         shown = table("channel", "provider", "state", "reason", "messages")
@@ -197,18 +198,13 @@ def commands(
     return app
 
 
-class refusing:
+@contextmanager
+def refusing(refuse: Callable[[str], None]) -> Iterator[None]:
     """What keeps a workspace from sending is told as bad input is."""
+    from workspace.ledger.lease import Fenced, NotHere
+    from workspace.locks import RunInProgress
 
-    def __init__(self, refuse: Callable[[str], None]) -> None:
-        self._refuse = refuse
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, _: Any) -> None:
-        from workspace.ledger.lease import Fenced, NotHere
-        from workspace.locks import RunInProgress
-
-        if isinstance(error, NotHere | RunInProgress | Fenced):
-            self._refuse(str(error))
+    try:
+        yield
+    except (NotHere, RunInProgress, Fenced) as error:
+        refuse(str(error))

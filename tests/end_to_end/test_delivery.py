@@ -26,7 +26,7 @@ from sandbox.servers.messaging import Desk, Fate
 from tests.end_to_end import inputs
 from tests.end_to_end.runner import ask, ingest, open_workspace, outbox, run
 from tests.end_to_end.test_journeys import KEY, agree, contacts, event, known
-from workspace import links, settings
+from workspace import links
 from workspace.clock import parse_time
 from workspace.settings import Settings
 
@@ -233,15 +233,6 @@ def suppress(opened: Settings, key: str) -> None:
     row = {"identifier_key": key, "channel": "email", "reason": "unsubscribed"}
     ledger.append(schema.suppressions, [{**row, "source": "page", "suppressed_at": START}])
     ledger.close()
-
-
-def test_settings_name_every_variable_of_the_providers() -> None:
-    from reverse_etl.delivery.service import variables
-    from workspace.paths import PROJECT
-
-    shown = (PROJECT / ".env.example").read_text()
-    assert [name for name in variables() if name not in shown] == []
-    assert settings.variables(["MARKETING_NOTHING"]) == {}
 
 
 def test_a_demo_world_goes_on_by_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
