@@ -154,7 +154,7 @@ def threads(count: int) -> float:
         transport = Transport(lambda: NOW)
         provider = make("sendgrid", environment, {}, transport)
         from reverse_etl.delivery.envelope import open_for
-        from workspace.ledger.outbox import Due
+        from workspace.ledger.outstanding import Due
 
         def body(number: int) -> bytes:
             given = message(number)

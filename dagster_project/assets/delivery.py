@@ -60,7 +60,7 @@ def deliveries(workspace: WorkspaceResource, config: SendConfig) -> MaterializeR
     from dagster_project.delivering import desk
     from reverse_etl.delivery.sender import Report
     from reverse_etl.delivery.service import Delivered, deliver
-    from workspace.ledger import outbox, providers
+    from workspace.ledger import outstanding, providers
 
     run = workspace.run
     with run.step("deliveries") as step, desk(run.settings, run.definitions, True) as found:
@@ -75,7 +75,7 @@ def deliveries(workspace: WorkspaceResource, config: SendConfig) -> MaterializeR
         step.rows = 0 if done.is_rehearsal else done.report.outcomes["accepted"]
         paused = [one.provider for one in providers.paused(found.ledger)]
         unknown = sum(
-            row["messages"] for row in outbox.counts(found.ledger) if row["state"] == "unknown"
+            row["messages"] for row in outstanding.counts(found.ledger) if row["state"] == "unknown"
         )
     lines = ["| | messages |", "|---|---|"]
     lines += [f"| {name} | {count:,} |" for name, count in sorted(done.report.outcomes.items())]

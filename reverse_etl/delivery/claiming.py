@@ -19,9 +19,10 @@ from reverse_etl.delivery.protocol import Item, Provider, Unsupported
 from reverse_etl.delivery.recheck import Rules, holds, recheck
 from reverse_etl.delivery.routing import Routes
 from workspace.definitions.campaigns import Ramp
-from workspace.ledger import CHUNK_ROWS, Ledger, outbox, pauses
+from workspace.ledger import CHUNK_ROWS, Ledger, outbox, outstanding, pauses
 from workspace.ledger.lease import Lease
-from workspace.ledger.outbox import Claim, Due
+from workspace.ledger.outbox import Claim
+from workspace.ledger.outstanding import Due
 
 #: What waits for a person (a pause, an approval) is looked at again after this.
 LOOK_AGAIN = timedelta(minutes=1)
@@ -99,7 +100,7 @@ class Claims:
             rows = [
                 row
                 for channel, limit in wanted.items()
-                for row in outbox.due(
+                for row in outstanding.due(
                     connection,
                     channel,
                     at,
@@ -111,7 +112,7 @@ class Claims:
                 )
             ]
             again = [row.message_id for row in rows if row.attempts]
-            before = outbox.attempted(connection, again)
+            before = outstanding.attempted(connection, again)
         found.asked = len(rows)
         if not rows:
             return found
@@ -151,14 +152,13 @@ class Claims:
         """What may have left before is not called blocked."""
         pinned = {held.due.message_id for held in ready if held.due.is_pinned}
         outbox.block(connection, {i: g for i, g in blocked.items() if i not in pinned}, at)
-        for ident in pinned & blocked.keys():
-            outbox.park(connection, [ident], blocked[ident], at)
+        outbox.park(connection, {i: gate for i, gate in blocked.items() if i in pinned}, at)
 
     def _prepare(
         self,
         rows: list[Due],
         open_ones: Mapping[str, int],
-        before: Mapping[tuple[str, str], outbox.Attempted],
+        before: Mapping[tuple[str, str], outstanding.Attempted],
         at: datetime,
     ) -> _Prepared:
         found = _Prepared()
@@ -194,7 +194,7 @@ class Claims:
             found.ready.append(Held(row, provider, message, row.attempts + 1, first_at))
         return found
 
-    def _recognises(self, provider: str, known: outbox.Attempted | None, at: datetime) -> bool:
+    def _recognises(self, provider: str, known: outstanding.Attempted | None, at: datetime) -> bool:
         """Whether a provider still knows a message that it may have had."""
         window = self.providers[provider].capabilities.idempotent_for
         return window is not None and known is not None and at + MARGIN < known.first_at + window
@@ -242,7 +242,7 @@ class Claims:
 
     def _end(self, connection: sa.Connection, ends: Mapping[str, list[str]], at: datetime) -> None:
         for reason in ("restored", "bytes_changed", "window_over"):
-            outbox.park(connection, ends[reason], reason, at)
+            outbox.park(connection, dict.fromkeys(ends[reason], reason), at)
         outbox.fail(connection, dict.fromkeys(ends["unsupported"], "unsupported"), at)
 
 

@@ -16,7 +16,7 @@ from reverse_etl.content.library import Rendered, Request
 from reverse_etl.delivery import devices
 from reverse_etl.delivery.protocol import Capabilities, Outgoing
 from workspace.definitions.templates import Sender
-from workspace.ledger.outbox import Due
+from workspace.ledger.outstanding import Due
 
 _ENCODE = msgspec.json.Encoder(order="sorted").encode
 _DECODE = msgspec.json.Decoder(dict[str, Any]).decode

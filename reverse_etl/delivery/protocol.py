@@ -31,6 +31,7 @@ class Kind(StrEnum):
     REJECTED = "rejected"  # this message, whoever it goes to
     INVALID = "invalid_recipient"  # nothing can be delivered to this address, number or device
     SUPPRESSED = "suppressed"  # the recipient does not want it, by the provider's own list
+    RELEASED = "released"  # the sender's own: the provider was not asked, it is busy
 
 
 #: Answers after which the message is done for good.

@@ -12,7 +12,8 @@ from reverse_etl.gates.known import BOUNCED
 from workspace.definitions import Definitions
 from workspace.definitions.campaigns import Ramp
 from workspace.ledger import schema
-from workspace.ledger.outbox import MESSAGES, Due
+from workspace.ledger.outbox import MESSAGES
+from workspace.ledger.outstanding import Due
 
 _SUPPRESSIONS, _PAUSES = schema.suppressions, schema.pauses
 #: Of fewer messages no share is told.

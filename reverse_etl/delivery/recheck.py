@@ -20,7 +20,8 @@ from reverse_etl.gates.hours import LONGEST_QUIET, allowed_spans, next_allowed, 
 from reverse_etl.gates.known import BOUNCED, UNSUBSCRIBED
 from workspace.definitions.caps import Cap, Caps
 from workspace.ledger import approvals, consent, outbox, pauses, schema
-from workspace.ledger.outbox import MESSAGES, Due
+from workspace.ledger.outbox import MESSAGES
+from workspace.ledger.outstanding import Due
 
 #: A cap that is full is looked at again so much later where it does not say when it has room.
 _LATER = timedelta(hours=1)

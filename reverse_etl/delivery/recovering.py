@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from reverse_etl.delivery.protocol import Kind, Provider
-from workspace.ledger import Ledger, outbox
+from workspace.ledger import Ledger, outbox, outstanding
 from workspace.ledger.lease import Lease
-from workspace.ledger.outbox import Unknown
+from workspace.ledger.outstanding import Unknown
 
 #: What a provider does not know after this, it will not know: look-ups lag behind.
 LOOK_UP_AFTER = timedelta(minutes=2)
@@ -32,8 +32,8 @@ def recover(
     found: Counter[str] = Counter()
     with ledger.writing() as connection:
         lease.check(connection)
-        orphans = outbox.orphans(connection, lease.epoch)
-        outbox.park(connection, [ident for ident, _, _ in orphans], "sender_died", at)
+        orphans = outstanding.orphans(connection, lease.epoch)
+        outbox.park(connection, dict.fromkeys((i for i, _, _ in orphans), "sender_died"), at)
         again = [
             ident for ident, name, first in orphans if _recognises(providers.get(name), first, at)
         ]
@@ -54,7 +54,7 @@ async def reconcile(
     """Ask about unknown messages: those that a provider knows are ``accepted``, what is too old to
     be heard of is ``given_up``; counts of both, of ``unknown`` and of ``asked``."""
     with ledger.reading() as connection:
-        waiting = outbox.unknown(connection)
+        waiting = outstanding.unknown(connection)
     found: Counter[str] = Counter()
     proofs: dict[str, str | None] = {}
     askable = _askable(waiting, providers, at)

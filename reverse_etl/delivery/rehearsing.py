@@ -11,7 +11,7 @@ from reverse_etl.delivery.recheck import Rules, holds, recheck
 from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.sender import Report
 from workspace.definitions.providers import CHANNELS
-from workspace.ledger import CHUNK_ROWS, outbox
+from workspace.ledger import CHUNK_ROWS, outstanding
 
 if TYPE_CHECKING:
     from reverse_etl.delivery.service import Desk
@@ -33,7 +33,7 @@ def rehearse(desk: Desk, only: Collection[str] | None = None, limit: int | None 
     with desk.ledger.reading() as connection:
         everything, held = holds(connection)
         for channel in routes.lanes:
-            rows = outbox.due(connection, channel, at, limit or MOST, CHANNELS, only)
+            rows = outstanding.due(connection, channel, at, limit or MOST, CHANNELS, only)
             ramped = ramps.held(connection, rows, ramps.ramps_of(definitions), at).until
             report.gates.update({"ramp": len(ramped)} if ramped else {})
             asked = [row for row in rows if row.message_id not in ramped]

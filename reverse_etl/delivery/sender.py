@@ -25,7 +25,7 @@ from reverse_etl.delivery.claiming import Claims, Held
 from reverse_etl.delivery.protocol import Kind, Outcome, Provider
 from reverse_etl.delivery.suppressing import suppress
 from workspace.definitions.providers import ProviderSettings
-from workspace.ledger import CHUNK_ROWS, outbox
+from workspace.ledger import CHUNK_ROWS, outbox, outstanding
 from workspace.ledger import providers as provider_pauses
 from workspace.limiter import Limiter
 
@@ -40,7 +40,6 @@ GATHER_SECONDS = 0.02
 AHEAD_SECONDS = 2.0
 #: What would wait longer for a busy provider goes back.
 _SHORT_SECONDS = 2.0
-_RELEASED = "released"
 _FAILURES = frozenset({Kind.UNREACHABLE, Kind.AMBIGUOUS})
 
 
@@ -82,7 +81,7 @@ class Lane:
 @dataclass
 class Report:
     """What a sender did: attempts by what they ended in (`Kind`), messages by the gate that closed
-    since they were queued; ``unsettled`` were claimed and not ended."""
+    since they were queued, providers that refused their key with the code, messages claimed."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     gates: Counter[str] = field(default_factory=Counter)
@@ -249,7 +248,7 @@ class Sender:
     def _release(self, lane: Lane, seconds: float) -> None:
         """What waits for a busy provider is pending again, as it was."""
         self._ended += [
-            (held, Outcome(Kind.THROTTLED, _RELEASED, retry_after=seconds)) for held in lane.waiting
+            (held, Outcome(Kind.RELEASED, retry_after=seconds)) for held in lane.waiting
         ]
         lane.waiting.clear()
         self._wake.set()
@@ -308,9 +307,7 @@ class Sender:
     def _settle(self, ended: list[tuple[Held, Outcome]]) -> None:
         at = self._clock()
         settled = [
-            verdict.released(held.due, held.attempt, held.provider, outcome, at)
-            if outcome.code == _RELEASED
-            else verdict.settle(
+            verdict.settle(
                 held.due,
                 held.attempt,
                 held.provider,
@@ -323,7 +320,7 @@ class Sender:
             for held, outcome in ended
         ]
         self.report.outcomes.update(
-            outcome.kind.value for _, outcome in ended if outcome.code != _RELEASED
+            outcome.kind.value for _, outcome in ended if outcome.kind is not Kind.RELEASED
         )
         with self.claims.ledger.writing() as connection:
             self.claims.lease.check(connection)
@@ -352,7 +349,7 @@ class Sender:
 
         def soon() -> bool:
             with self.claims.ledger.reading() as connection:
-                when = outbox.next_due(connection, self.claims.only)
+                when = outstanding.next_due(connection, self.claims.only)
             return when is not None and when <= until
 
         return not await self._in_thread(soon)

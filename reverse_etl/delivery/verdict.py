@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from reverse_etl.delivery.protocol import PERMANENT, Kind, Outcome
 from reverse_etl.delivery.routing import Routes
-from workspace.ledger.outbox import Due, Settled
+from workspace.ledger.outbox import Settled
+from workspace.ledger.outstanding import Due
 
 #: Waits between attempts with one provider, in seconds.
 LADDER = (1.0, 5.0, 30.0, 300.0)
@@ -49,6 +50,10 @@ def settle(
 
     if outcome.kind is Kind.ACCEPTED:
         return end("accepted")
+    if outcome.kind is Kind.RELEASED:  # as it was; on record as what the provider had said
+        seconds = min(outcome.retry_after or 0.0, LONGEST_WAIT)
+        found = retry(seconds, message.rung, message.is_pinned)
+        return found._replace(result=Kind.THROTTLED.value, code=outcome.kind.value)
     if outcome.kind in PERMANENT:
         # What is refused now may have been taken before.
         return end("unknown" if message.is_pinned else "failed", reason=_reason(outcome))
@@ -75,22 +80,6 @@ def settle(
     if is_exhausted:  # all were asked: the order begins anew
         return end("pending", due_at=at + timedelta(seconds=wait), provider=None, rung=0)
     return retry(wait, message.rung + 1, is_pinned=False)
-
-
-def released(message: Due, attempt: int, provider: str, outcome: Outcome, at: datetime) -> Settled:
-    """The end of an attempt that was never made: the provider became busy before."""
-    return Settled(
-        message.message_id,
-        attempt,
-        "pending",
-        "released",
-        "",
-        provider,
-        at,
-        due_at=at + timedelta(seconds=min(outcome.retry_after or 0.0, LONGEST_WAIT)),
-        is_pinned=message.is_pinned,
-        rung=message.rung,
-    )
 
 
 def _reason(outcome: Outcome) -> str:

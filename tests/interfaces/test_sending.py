@@ -108,7 +108,7 @@ def test_a_paused_provider_is_shown_and_resumed(opened: Settings) -> None:
 def test_what_is_unknown_is_told(opened: Settings) -> None:
     ledger = open_ledger(opened.ledger_url)
     with ledger.writing() as connection:
-        outbox.park(connection, [f"{0:064x}"], "restored", NOW)
+        outbox.park(connection, {f"{0:064x}": "restored"}, NOW)
     ledger.close()
     assert "email unknown restored 1" in marketing("outbox", "status")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.reverse_etl.delivery import outboxes
 from workspace.lake import Lake
-from workspace.ledger import Ledger, attempts, messages, outbox
+from workspace.ledger import Ledger, attempts, messages, outbox, outstanding
 from workspace.ledger.outbox import Claim, Settled
 
 NOW = outboxes.NOW
@@ -89,7 +89,7 @@ def test_ids_that_count_anew_after_a_restore_hide_nothing(ledger: Ledger, tmp_pa
     assert attempts.export(ledger, lake) == 1
     with ledger.writing() as connection:  # as a ledger of before does not know it
         connection.execute(outbox.ATTEMPTS.delete())
-        connection.execute(outbox.PAYLOADS.delete())
+        connection.execute(outstanding.PAYLOADS.delete())
         connection.execute(outbox.MESSAGES.delete())
     other = outboxes.message(7)
     messages.enqueue(ledger, [other], NOW)

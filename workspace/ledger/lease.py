@@ -181,7 +181,7 @@ def _park_all(connection: sa.Connection, at: datetime) -> int:
             schema.messages.c.state.in_(("pending", "sending")),
         )
     ).scalars()
-    return outbox.park(connection, list(ids), "restored", at)
+    return outbox.park(connection, dict.fromkeys(ids, "restored"), at)
 
 
 def _bury_again(connection: sa.Connection, witness: Witness, at: datetime) -> None:

@@ -15,8 +15,7 @@ nothing. Times are naive UTC.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,52 +23,15 @@ import sqlalchemy as sa
 
 from workspace.ledger import CHUNK_ROWS, Ledger, schema
 
-MESSAGES, ATTEMPTS, PAYLOADS = schema.messages, schema.message_attempts, schema.message_payloads
+MESSAGES, ATTEMPTS = schema.messages, schema.message_attempts
 #: States in which a person has the message, may have it, or is about to.
 AWAY = ("sending", "accepted", "unknown", "failed_unknown")
-#: States that nothing changes any more, but a late proof that an unknown one was sent.
-TERMINAL = ("blocked", "accepted", "failed", "failed_unknown")
 #: How a message was proven, in place of an answer's code.
 PROVEN = WEBHOOK, LOOK_UP = ("webhook", "look-up")
+#: No provider is counted on to recognise a message for longer.
 LONGEST_PINNED = timedelta(days=3)
 _Row, _By = TypeVar("_Row"), TypeVar("_By")
 _KEYS_A_QUERY = 10_000  # SQLite takes 32,766 parameters
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A message that may be claimed, with what its gates and its provider need."""
-
-    message_id: str
-    dedup_key: str
-    contact_id: str
-    destination_key: str
-    source_kind: str
-    source_key: str
-    occurrence: str
-    channel: str
-    message_class: str
-    purpose: str
-    country: str | None
-    time_zone: str | None
-    aliases: str | None
-    is_test: bool
-    ramp_step: int | None
-    consent_seen: int
-    provider: str | None
-    is_pinned: bool
-    rung: int
-    approval: str | None
-    not_after: datetime | None
-    attempts: int
-    template: str | None
-    destination: str | None
-    payload: bytes | None
-
-
-_DUE = [
-    (PAYLOADS if name in ("destination", "payload") else MESSAGES).c[name] for name in Due.__slots__
-]
 
 
 class Claim(NamedTuple):
@@ -105,59 +67,6 @@ class Settled(NamedTuple):
     call: str | None = None
     answer_ms: int | None = None
 
-
-def due(
-    connection: sa.Connection,
-    channel: str,
-    at: datetime,
-    limit: int,
-    available: Collection[str],
-    only: Collection[str] | None = None,
-    skip: Collection[tuple[str, str]] = (),
-    full: Collection[str] = (),
-) -> list[Due]:
-    """Pending messages of a channel whose time has come, the longest due first.
-
-    Pinned ones only where their provider is ``available``, those of a provider only where it is not
-    ``full``. ``only``: these ids. ``skip``: sources (kind and key) that are held back as a whole.
-    """
-    provider = MESSAGES.c.provider
-    query = (
-        sa.select(*_DUE)
-        .select_from(MESSAGES.outerjoin(PAYLOADS, MESSAGES.c.message_id == PAYLOADS.c.message_id))
-        .where(
-            MESSAGES.c.state == "pending",
-            MESSAGES.c.channel == channel,
-            MESSAGES.c.due_at <= at,
-            sa.or_(MESSAGES.c.is_pinned.is_(False), provider.in_(sorted(available))),
-        )
-        .order_by(MESSAGES.c.due_at)
-        .limit(limit)
-    )
-    if full:
-        query = query.where(sa.or_(provider.is_(None), provider.not_in(sorted(full))))
-    if only is not None:
-        query = query.where(MESSAGES.c.message_id.in_(sorted(only)))
-    else:
-        query = query.where(MESSAGES.c.is_test.is_(False))
-    for kind, key in sorted(skip):
-        query = query.where(
-            sa.not_(sa.and_(MESSAGES.c.source_kind == kind, MESSAGES.c.source_key == key))
-        )
-    return [Due(*row) for row in connection.execute(query)]
-
-
-def next_due(connection: sa.Connection, only: Collection[str] | None = None) -> datetime | None:
-    """When the next pending message may be claimed."""
-    query = sa.select(sa.func.min(MESSAGES.c.due_at)).where(MESSAGES.c.state == "pending")
-    if only is not None:
-        query = query.where(MESSAGES.c.message_id.in_(sorted(only)))
-    else:
-        query = query.where(MESSAGES.c.is_test.is_(False))
-    return connection.execute(query).scalar()
-
-
-# ---- transitions ---------------------------------------------------------------------------------
 
 _END_ATTEMPT = (
     sa.update(ATTEMPTS)
@@ -265,6 +174,12 @@ def settle(connection: sa.Connection, ends: Sequence[Settled]) -> None:
         )
 
 
+def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    """As many values as one query takes."""
+    for begin in range(0, len(values), _KEYS_A_QUERY):
+        yield values[begin : begin + _KEYS_A_QUERY]
+
+
 def _text(said: str | None, most: int) -> str | None:
     """What a provider said, as every database takes it: a header's bytes may be no text."""
     clean = (said or "").encode("utf-8", "replace").decode().replace("\0", "?")
@@ -302,7 +217,7 @@ def _update(
 
 def block(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -> None:
     """pending -> blocked, by the gate that closed."""
-    _each(connection, ("pending",), "blocked", reasons, at)
+    _end(connection, ("pending",), "blocked", reasons, at)
 
 
 def expire(ledger: Ledger, at: datetime) -> int:
@@ -318,9 +233,9 @@ def expire(ledger: Ledger, at: datetime) -> int:
     while True:
         with ledger.writing() as connection:
             rows = connection.execute(some).all()
-            blocked = {ident: "not_after" for ident, is_pinned in rows if not is_pinned}
-            block(connection, blocked, at)
-            park(connection, [ident for ident, is_pinned in rows if is_pinned], "not_after", at)
+            late = {ident: "not_after" for ident, is_pinned in rows if not is_pinned}
+            block(connection, late, at)
+            park(connection, dict.fromkeys({i for i, _ in rows} - late.keys(), "not_after"), at)
         ended += len(rows)
         if len(rows) < CHUNK_ROWS:
             return ended
@@ -328,7 +243,7 @@ def expire(ledger: Ledger, at: datetime) -> int:
 
 def fail(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -> None:
     """pending -> failed: no provider can send it."""
-    _each(connection, ("pending",), "failed", reasons, at)
+    _end(connection, ("pending",), "failed", reasons, at)
 
 
 def postpone(connection: sa.Connection, until: Mapping[str, datetime]) -> None:
@@ -351,25 +266,20 @@ def assign(connection: sa.Connection, providers: Mapping[str, str]) -> None:
         _update(connection, ids, MESSAGES.c.state == "pending", provider=name)
 
 
-def park(connection: sa.Connection, ids: Iterable[str], reason: str, at: datetime) -> int:
-    """pending or sending -> unknown: somebody else may have sent it."""
-    return _each(connection, ("pending", "sending"), "unknown", dict.fromkeys(ids, reason), at)
+def park(connection: sa.Connection, reasons: Mapping[str, str], at: datetime) -> int:
+    """pending or sending -> unknown: it may have been sent."""
+    return _end(connection, ("pending", "sending"), "unknown", reasons, at)
 
 
 def give_up(connection: sa.Connection, ids: Iterable[str], reason: str, at: datetime) -> int:
     """unknown -> failed_unknown."""
-    return _each(connection, ("unknown",), "failed_unknown", dict.fromkeys(ids, reason), at)
+    return _end(connection, ("unknown",), "failed_unknown", dict.fromkeys(ids, reason), at)
 
 
-def again(connection: sa.Connection, ids: Iterable[str], at: datetime) -> int:
+def again(connection: sa.Connection, ids: Sequence[str], at: datetime) -> int:
     """unknown -> pending, with the provider that recognises it when it comes again."""
-    statement = (
-        sa.update(MESSAGES)
-        .where(MESSAGES.c.message_id == sa.bindparam("of"), MESSAGES.c.state == "unknown")
-        .values(state="pending", is_pinned=True, due_at=at, reason=None, updated_at=at)
-    )
-    rows = [{"of": ident} for ident in ids]
-    return connection.execute(statement, rows).rowcount if rows else 0
+    values = {"state": "pending", "is_pinned": True, "due_at": at, "reason": None}
+    return _update(connection, ids, MESSAGES.c.state == "unknown", **values, updated_at=at)
 
 
 def prove(
@@ -382,25 +292,21 @@ def prove(
     """
     if not proofs:
         return 0
-    changed = connection.execute(
-        sa.update(MESSAGES)
-        .where(
-            MESSAGES.c.message_id == sa.bindparam("of"),
-            sa.or_(
-                _is_in(("unknown", "sending", "failed_unknown")),
-                sa.and_(MESSAGES.c.state == "pending", MESSAGES.c.is_pinned.is_(True)),
-            ),
+    state = MESSAGES.c.state
+    changed = _update(
+        connection,
+        list(proofs),
+        sa.or_(
             # What a restored ledger parked may have left in the time that it lost.
-            sa.or_(MESSAGES.c.attempts > 0, _is_in(("unknown", "failed_unknown"))),
-        )
-        .values(
-            state="accepted",
-            reason=None,
-            sent_at=sa.func.coalesce(MESSAGES.c.sent_at, at),
-            updated_at=at,
+            state.in_(("unknown", "failed_unknown")),
+            state == "sending",
+            sa.and_(state == "pending", MESSAGES.c.is_pinned.is_(True)),
         ),
-        [{"of": ident} for ident in proofs],
-    ).rowcount
+        state="accepted",
+        reason=None,
+        sent_at=sa.func.coalesce(MESSAGES.c.sent_at, at),
+        updated_at=at,
+    )
     last = (
         sa.select(MESSAGES.c.attempts)
         .where(MESSAGES.c.message_id == sa.bindparam("of"))
@@ -426,110 +332,22 @@ def prove(
     return changed
 
 
-def orphans(connection: sa.Connection, epoch: int) -> list[tuple[str, str, datetime]]:
-    """Messages that a sender before this lease had begun to send: id, provider, and when the first
-    attempt with that provider began."""
-    first = (
-        sa.select(sa.func.min(ATTEMPTS.c.started_at))
-        .where(
-            ATTEMPTS.c.message_id == MESSAGES.c.message_id,
-            ATTEMPTS.c.provider == MESSAGES.c.provider,
-        )
-        .scalar_subquery()
-    )
-    query = sa.select(MESSAGES.c.message_id, MESSAGES.c.provider, first).where(
-        MESSAGES.c.state == "sending", MESSAGES.c.lease_epoch < epoch
-    )
-    return [tuple(row) for row in connection.execute(query)]
-
-
-class Unknown(NamedTuple):
-    message_id: str
-    provider: str | None
-    since: datetime
-    first: datetime | None
-    is_test: bool
-
-
-def unknown(connection: sa.Connection) -> list[Unknown]:
-    """Messages of which nobody knows; ``since`` when they left, ``first`` when the first attempt
-    with their provider began."""
-    first = (
-        sa.select(sa.func.min(ATTEMPTS.c.started_at))
-        .where(
-            ATTEMPTS.c.message_id == MESSAGES.c.message_id,
-            ATTEMPTS.c.provider == MESSAGES.c.provider,
-        )
-        .scalar_subquery()
-    )
-    query = sa.select(
-        MESSAGES.c.message_id,
-        MESSAGES.c.provider,
-        sa.func.coalesce(MESSAGES.c.sent_at, MESSAGES.c.updated_at),
-        first,
-        MESSAGES.c.is_test,
-    ).where(MESSAGES.c.state == "unknown")
-    return [Unknown(*row) for row in connection.execute(query)]
-
-
-class Attempted(NamedTuple):
-    """The first attempt of a message with a provider."""
-
-    request_hash: str
-    first_at: datetime
-
-
-def attempted(connection: sa.Connection, ids: Sequence[str]) -> dict[tuple[str, str], Attempted]:
-    """(message, provider) -> its first attempt there."""
-    columns = [ATTEMPTS.c[n] for n in ("message_id", "provider", "request_hash", "started_at")]
-    found: dict[tuple[str, str], Attempted] = {}
-    for some in chunks(ids):
-        query = (
-            sa.select(*columns)
-            .where(ATTEMPTS.c.message_id.in_(some))
-            .order_by(ATTEMPTS.c.attempt.desc())
-        )
-        for ident, provider, *first in connection.execute(query):
-            found[ident, provider] = Attempted(*first)
-    return found
-
-
-def counts(ledger: Ledger) -> list[dict[str, Any]]:
-    """Messages by channel, provider, state and reason."""
-    columns = [MESSAGES.c[n] for n in ("channel", "provider", "state", "reason", "is_test")]
-    query = (
-        sa.select(*columns, sa.func.count().label("messages"), sa.func.min(MESSAGES.c.due_at))
-        .group_by(*columns)
-        .order_by(*columns)
-    )
-    with ledger.reading() as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    """As many values as one query takes."""
-    for begin in range(0, len(values), _KEYS_A_QUERY):
-        yield values[begin : begin + _KEYS_A_QUERY]
-
-
-def _is_in(states: Iterable[str]) -> sa.ColumnElement[bool]:
-    """Written out: a list of parameters cannot stand in a statement for many rows."""
-    return sa.or_(*(MESSAGES.c.state == state for state in states))
-
-
-def _each(
+def _end(
     connection: sa.Connection,
-    before: tuple[str, ...],
+    before: Sequence[str],
     after: str,
     reasons: Mapping[str, str],
     at: datetime,
 ) -> int:
-    if not reasons:
-        return 0
-    statement = (
-        sa.update(MESSAGES)
-        .where(MESSAGES.c.message_id == sa.bindparam("of"), _is_in(before))
-        .values(state=after, reason=sa.bindparam("why"), updated_at=at)
+    """Messages in one of some states go to another, each with its reason."""
+    values = {"state": after, "updated_at": at}
+    return sum(
+        _update(
+            connection,
+            [ident for ident, _ in its],
+            MESSAGES.c.state.in_(before),
+            **values,
+            reason=reason,
+        )
+        for reason, its in _grouped(reasons.items(), lambda pair: pair[1])
     )
-    rows = [{"of": ident, "why": reason} for ident, reason in reasons.items()]
-    return connection.execute(statement, rows).rowcount

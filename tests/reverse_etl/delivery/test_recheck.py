@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from reverse_etl.delivery.recheck import Rules, Verdicts, recheck
 from tests.reverse_etl.delivery.outboxes import NOW, key, message, rules
-from workspace.ledger import Ledger, approvals, consent, messages, open_ledger, outbox, schema
+from workspace.ledger import (
+    Ledger,
+    approvals,
+    consent,
+    messages,
+    open_ledger,
+    outstanding,
+    schema,
+)
 from workspace.ledger.consent import ConsentEvent
 
 CAPS = {
@@ -36,7 +44,7 @@ def ask(ledger: Ledger, given_rules: Rules | None = None, at: datetime = NOW) ->
         due = [
             row
             for channel in ("email", "sms", "push")
-            for row in outbox.due(connection, channel, at, 1000, ())
+            for row in outstanding.due(connection, channel, at, 1000, ())
         ]
         return recheck(connection, due, given_rules or rules(), at)
 
@@ -227,7 +235,7 @@ def test_test_sends_pass_the_caps_and_not_the_suppressions(ledger: Ledger) -> No
     suppress(ledger, key(2), "email", "hard_bounce")
     queue(ledger, 2, is_test=True)
     with ledger.writing() as connection:
-        due = outbox.due(connection, "email", NOW, 10, (), only=[id_of(1), id_of(2)])
+        due = outstanding.due(connection, "email", NOW, 10, (), only=[id_of(1), id_of(2)])
         found = recheck(connection, due, rules(**CAPS), NOW)
     assert [row.message_id for row in found.open] == [id_of(1)]
     assert found.blocked == {id_of(2): "bounced"}

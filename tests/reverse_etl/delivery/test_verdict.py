@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,7 +13,9 @@ from reverse_etl.delivery.protocol import Kind, Outcome
 from reverse_etl.delivery.routing import Routes
 from reverse_etl.delivery.verdict import LADDER, LONGEST_WAIT, settle
 from workspace.definitions.providers import Place
-from workspace.ledger.outbox import Due, Settled
+from workspace.ledger.outbox import Settled
+from workspace.ledger.outstanding import Due
+from workspace.paths import PROJECT
 
 NOW = datetime(2026, 10, 1, 10)
 DAY = timedelta(days=1)
@@ -58,6 +61,7 @@ ENDS = {
     Kind.UNREACHABLE: "pending",
     Kind.DENIED: "pending",
     Kind.SENDER: "pending",
+    Kind.RELEASED: "pending",
 }
 
 
@@ -135,3 +139,24 @@ def test_a_pinned_message_is_never_given_to_another_nor_called_failed(kind: Kind
     assert found.provider == "sendgrid"
     assert found.state in ("pending", "unknown")
     assert found.is_pinned or found.state == "unknown"
+
+
+def test_what_was_never_asked_for_is_as_it_was() -> None:
+    """Its provider became busy while it waited: no rung is lost, and no pin."""
+    for message in (replace(MESSAGE, rung=2), replace(MESSAGE, rung=2, is_pinned=True)):
+        found = end(Kind.RELEASED, message, retry_after=40.0)
+        assert (found.provider, found.rung, waits(found)) == ("sendgrid", 2, 40)
+        assert found.is_pinned == message.is_pinned
+        assert (found.result, found.code) == ("throttled", "released")
+
+
+def test_marts_know_every_result_an_attempt_can_have() -> None:
+    text = (PROJECT / "dbt/models/marts/delivery/delivery_logs.yml").read_text()
+    listed = {
+        value
+        for found in re.findall(r"values: \[(accepted, [^]]*)]", text)
+        for value in found.split(", ")
+    }
+    for kind in Kind:
+        for message in (MESSAGE, replace(MESSAGE, is_pinned=True)):
+            assert end(kind, message, idempotent_for=DAY).result in listed, kind
