@@ -429,6 +429,7 @@ erasure_forwards = sa.Table(
     _one_of("state", FORWARD_STATES),
 )
 
+#: Append-only, as consent events are; `workspace.ledger.audit` writes it.
 audit_chain = sa.Table(
     "audit_chain",
     metadata,
