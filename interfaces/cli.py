@@ -16,6 +16,7 @@ from interfaces import (
     audiences,
     campaigns,
     experiments,
+    exporting,
     identity,
     journeys,
     plan,
@@ -371,6 +372,7 @@ app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
+app.command("export")(exporting.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 

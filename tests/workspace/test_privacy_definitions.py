@@ -16,6 +16,8 @@ from workspace.definitions.providers import CHANNELS
 from workspace.paths import PROJECT
 
 SHIPPED = definitions.load(PROJECT / "marketing")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "marketing"
