@@ -93,6 +93,10 @@ class Keyring:
         """A signature of what a link says, which no identifier's key can be taken for."""
         return hmac.new(self.pepper, f"link:{text}".encode(), hashlib.sha256).hexdigest()
 
+    def seal(self, text: str) -> str:
+        """64 hex digits of a text that could be guessed, which no key and no signature equals."""
+        return hmac.new(self.pepper, f"seal:{text}".encode(), hashlib.sha256).hexdigest()
+
     def sql(self, kind: str, expression: str) -> str:
         """The same key as a DuckDB expression. It holds key material: never log or store it."""
         inner, outer = map(_blob, self._pads)

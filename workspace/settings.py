@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from workspace import clock, durable
-from workspace.identifiers import Keyring
+from workspace.identifiers import Keyring, normalise_email
 from workspace.paths import PROJECT, Paths
 
 PEPPER_FILE = "pepper.key"
@@ -99,6 +100,22 @@ def witness_root() -> Path:
         return Path(given).expanduser().absolute()
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "marketing-witness"
+
+
+def actor() -> str:
+    """Who decides, for every record of it: ``MARKETING_ACTOR``, else this system's user.
+
+    Raises :class:`SettingsError` for an address, which no record may hold.
+    """
+    given = os.environ.get("MARKETING_ACTOR", "").strip()
+    if given:
+        if normalise_email(given) is not None or len(given) > 200:
+            raise SettingsError("MARKETING_ACTOR is a name or a number of staff, not an address")
+        return given
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        return f"user {os.getuid()}"
 
 
 def view_root() -> Path | None:

@@ -364,6 +364,7 @@ tombstones = sa.Table(
     sa.Column("erased_at", sa.DateTime, nullable=False),
 )
 
+#: Append-only, as consent events are; `workspace.ledger.audit` writes it.
 audit_chain = sa.Table(
     "audit_chain",
     metadata,
