@@ -120,6 +120,15 @@ class Keyring:
         return hashlib.sha256(inner), hashlib.sha256(outer)
 
 
+def domain_key(domain: str) -> str:
+    """The key of an organisation's domain (:func:`normalise_domain`).
+
+    Without the pepper: a domain names an organisation, which the marts name anyway, and dbt makes
+    the same key of the domains of companies and addresses (macro ``domain_key``).
+    """
+    return hashlib.md5(f"domain:{domain}".encode(), usedforsecurity=False).hexdigest()
+
+
 def _kind(kind: str) -> str:
     if kind not in KINDS:
         raise ValueError(f"unknown kind of identifier: {kind}")
