@@ -110,10 +110,28 @@ def _advisory_lock(ledger: Ledger) -> Iterator[None]:
             connection.execute(sa.text(f"select pg_advisory_unlock({_SENDING})"))
 
 
+def workspace_id_of(connection: sa.Connection) -> str | None:
+    """What this ledger and its copies are called in the witness folder; None until it is named."""
+    query = sa.select(_TABLE.c.workspace_id).where(_TABLE.c.lane == LANE)
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
+def workspace_id(ledger: Ledger, at: datetime) -> str:
+    """:func:`workspace_id_of`; a ledger that never sent is named."""
+    with ledger.writing() as connection:
+        found = workspace_id_of(connection)
+        if found is None:
+            found = uuid.uuid4().hex
+            row = {"workspace_id": found, "epoch": 0, "claims": 0, "holder": "", "taken_at": at}
+            connection.execute(_TABLE.insert().values(lane=LANE, **row))
+    return found
+
+
 def _acquire(
     ledger: Ledger, root: Path, witnesses: Path, holder: str, at: datetime, take: bool
 ) -> Lease:
-    place, marks = str(root), _marks(root)
+    place, marks = str(root), marks_of(root)
     with ledger.writing() as connection:
         row = connection.execute(sa.select(_TABLE).where(_TABLE.c.lane == LANE)).mappings().first()
         workspace_id = row["workspace_id"] if row else uuid.uuid4().hex
@@ -202,7 +220,7 @@ def _is_elsewhere(known: State, place: str, marks: str) -> bool:
     return inode_then != inode or (known.marks != marks and known.place != place)
 
 
-def _marks(root: Path) -> str:
+def marks_of(root: Path) -> str:
     """What tells a folder from its copy: a move within a file system keeps both."""
     found = os.stat(root)
     return f"{found.st_dev}:{found.st_ino}"

@@ -82,6 +82,9 @@ CONSENT_IDENTIFIERS = (
     "anonymous_id",
     "crm_contact",
     "external_id",
+    # An organisation's, for everybody who belongs to it; it can only be refused.
+    "crm_company",
+    "domain",
 )
 
 #: Append-only: triggers refuse updates and deletes. `workspace.ledger.consent` writes it.

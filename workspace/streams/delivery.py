@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workspace.streams.shapes import BOOL, TEXT, TIME, Stream, stream
+from workspace.streams.shapes import BOOL, INT, TEXT, TIME, Stream, stream
 
 STREAMS: list[Stream] = [
     stream(
@@ -112,5 +112,27 @@ STREAMS: list[Stream] = [
         "What the ledger recorded about consent: one row per event, as its owner stated it.",
         occurred="occurred_at",
         lineage=False,
+    ),
+    stream(
+        "privacy",
+        "audit_chain",
+        "digest",
+        [
+            ("position", INT),
+            ("entered_at", TIME),
+            ("actor", TEXT),
+            ("action", TEXT),
+            ("object", TEXT),
+            ("subject_key", TEXT),
+            ("before_hash", TEXT),
+            ("after_hash", TEXT),
+            ("reason", TEXT),
+            ("previous", TEXT),
+            ("digest", TEXT),
+            ("sequence", INT),
+        ],
+        "Who decided or read what, and why: one row per entry of the ledger's audit chain. "
+        "known_at never goes back along the chain; sequence is the export that brought it.",
+        decided=True,
     ),
 ]
