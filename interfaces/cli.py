@@ -20,6 +20,7 @@ from interfaces import (
     identity,
     journeys,
     plan,
+    rectifying,
     report,
     segments,
     sending,
@@ -373,6 +374,7 @@ app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
 app.command("export")(exporting.command(out, _settings, _refuse))
+app.command("rectify")(rectifying.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 

@@ -53,15 +53,16 @@ def command(
             return refuse("--language is fr or en")
         settings = settings_of(workspace)
         at = settings.present()
-        asked_at = _asked_at(requested_at, at, refuse)
+        asked = asked_at(requested_at, at, refuse)
         if not yes:
             typer.confirm(f"Write personal data to {to}?", abort=True)
-        return _export(out, settings, refuse, subject, to, language, at, asked_at, reason)
+        return _export(out, settings, refuse, subject, to, language, at, asked, reason)
 
     return export
 
 
-def _asked_at(text: str | None, at: datetime, refuse: Callable[[str], None]) -> datetime:
+def asked_at(text: str | None, at: datetime, refuse: Callable[[str], None]) -> datetime:
+    """When the person asked: what ``--requested-at`` says, else the present."""
     from workspace.clock import parse_time
 
     try:
@@ -82,7 +83,7 @@ def _export(
     to: Path,
     language: Any,
     at: datetime,
-    asked_at: datetime,
+    asked: datetime,
     reason: str | None,
 ) -> None:
     from reverse_etl.privacy import exporting, subjects, writing
@@ -104,7 +105,7 @@ def _export(
             room = exporting.Room(
                 settings.paths, lake, ledger, settings.keyring, given, _originals(settings, lake)
             )
-            order = exporting.Order(to, language, at, asked_at, actor(), reason)
+            order = exporting.Order(to, language, at, asked, actor(), reason)
             done = exporting.export(room, subject, order)
     except (subjects.SubjectError, writing.FolderError, RunInProgress) as error:
         refuse(str(error))

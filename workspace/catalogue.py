@@ -246,6 +246,13 @@ _LAKE = [
         owners={"identifier_key": "key"},
         cleared=("identifier",),
     ),
+    Holding(
+        "lake",
+        "rectifications",
+        "contact_details",
+        owners={"contact_id": "key", "record_key": "key", "value_key": "key"},
+        cleared=("value",),
+    ),
     Holding("lake", "consent_events", "consent", owners={"identifier_key": "key"}, stays="keyed"),
     *(
         Holding(

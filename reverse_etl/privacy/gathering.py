@@ -117,7 +117,10 @@ def _condition(holding: Holding) -> str:
     tests = [
         _names(column, kind) for column, kind in {**holding.owners, **holding.mentions}.items()
     ]
-    if "contact_crm_id" in holding.mentions and "associations" in STREAMS[holding.name].schema.names:
+    if (
+        "contact_crm_id" in holding.mentions
+        and "associations" in STREAMS[holding.name].schema.names
+    ):
         tests.append(_ASSOCIATED)  # the column names the first of them only
     named = " or ".join(tests)
     limits = " and ".join(
