@@ -1,4 +1,4 @@
-"""`marketing export` on a workspace that the pipeline has run over."""
+"""`marketing export` and `rectify` on a workspace that the pipeline has run over."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def opened(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> sett
     return made
 
 
-def marketing(opened: settings.Settings, *words: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["export", *words, "--workspace", str(opened.paths.root)])
+def marketing(opened: settings.Settings, *words: str, command: str = "export") -> tuple[int, str]:
+    result = CliRunner().invoke(app, [command, *words, "--workspace", str(opened.paths.root)])
     return result.exit_code, " ".join(result.output.split())
 
 
@@ -105,3 +105,33 @@ def test_what_cannot_be_done_is_said(opened: settings.Settings, tmp_path: Path) 
     code, told = marketing(opened, planted.EMAIL, "--to", str(tmp_path), "--yes")
     assert code == 2 and "is there already" in told
     assert not Path(folder).exists()
+
+
+def test_after_a_correction_the_new_address_is_the_person_s(
+    opened: settings.Settings, tmp_path: Path
+) -> None:
+    """Behind the tests above, whose workspace it changes."""
+    new = "carla@nouveau.example"
+    code, told = marketing(
+        opened, planted.PHONE, "--set", f"email={new}", "--set", "city=Nice", command="rectify"
+    )
+    assert code == 0 and "email, city corrected in 2 records" in told, told
+    with settings.exported(MARKETING_PEPPER="a pepper for tests only"):
+        run(opened)
+    for number, who in enumerate((new, planted.EMAIL)):
+        folder = tmp_path / str(number)
+        code, told = marketing(opened, who, "--to", str(folder), "--yes")
+        assert code == 0, told
+        (own,) = rows(folder, "pii/contacts")
+        assert (own["email"], own["city"]) == (new, "Nice")
+        states = {row["field"]: row["status"] for row in rows(folder, "pii/rectifications")}
+        assert states == {"email": "holds", "city": "holds"}
+    states = {
+        row["identifier_key"]: row["contact_id"]
+        for row in rows(tmp_path / "0", "marts/identity_map")
+        if row["identifier_type"] == "email"
+    }
+    keys = {opened.keyring.key("email", text.lower()) for text in (new, planted.EMAIL)}
+    assert keys <= states.keys(), "the former address stays an alias"
+    code, told = marketing(opened, new, "--set", "email=nonsense", command="rectify")
+    assert code == 2 and "no address" in told and "nonsense" not in told

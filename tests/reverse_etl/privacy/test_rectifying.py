@@ -114,17 +114,8 @@ def message(world: World, contact: str, address: str, number: int) -> Message:
         channel="email",
         message_class="marketing",
         purpose="newsletter",
-        priority=0,
         scheduled_at=AT,
-        not_after=None,
-        template="t",
-        template_version="1",
         payload=b"{}",
-        consent_evidence_id=None,
-        approval=None,
-        country=None,
-        time_zone=None,
-        aliases=(),
     )
 
 
@@ -142,9 +133,7 @@ def test_what_waits_for_the_wrong_address_is_blocked(world: World) -> None:
 
 def test_a_name_blocks_nothing(world: World) -> None:
     assert world.subject.contact_id
-    enqueue(
-        world.ledger, [message(world, world.subject.contact_id, planted.EMAIL.lower(), 1)], AT
-    )
+    enqueue(world.ledger, [message(world, world.subject.contact_id, planted.EMAIL.lower(), 1)], AT)
     assert world.rectify("first_name=Charlotte").blocked == 0
 
 
@@ -197,9 +186,7 @@ def test_who_has_no_record_is_told_of(world: World) -> None:
         world.rectify("city=Nice")
 
 
-def test_a_correction_that_broke_off_goes_on(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_correction_that_broke_off_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> int:
         raise KeyboardInterrupt
 
