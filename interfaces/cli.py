@@ -19,6 +19,7 @@ from interfaces import (
     exporting,
     identity,
     journeys,
+    paperwork,
     plan,
     rectifying,
     report,
@@ -374,6 +375,7 @@ app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
 app.command("export")(exporting.command(out, _settings, _refuse))
+app.command("paperwork")(paperwork.command(out, _settings, _refuse))
 app.command("rectify")(rectifying.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
