@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -29,6 +29,7 @@ from workspace.clock import iso
 from workspace.streams import STREAMS, Stream
 
 MANIFEST = "manifest.json"
+BURIED = ".buried"
 #: Rows of a Parquet row group: what is read to get at one row.
 ROW_GROUP_ROWS = 122_880
 
@@ -274,6 +275,21 @@ class Lake:
             after = [change(entry) for entry in before]
             if after != before:
                 self._swap(stream, after)
+
+    def bury(self, identifier_keys: Iterable[str]) -> None:
+        """Remember the keyed hashes of erased people: a load lets none of them in again."""
+        known = self.buried()
+        new = sorted(set(identifier_keys) - known)
+        if new:
+            text = "".join(f"{key}\n" for key in sorted({*known, *new}))
+            durable.write(self.root / BURIED, text.encode(), mode=0o600)
+
+    def buried(self) -> frozenset[str]:
+        """The keyed hashes of erased people."""
+        try:
+            return frozenset((self.root / BURIED).read_text().split())
+        except FileNotFoundError:
+            return frozenset()
 
     def sweep(self) -> list[Path]:
         """Remove files that no manifest lists. Call it with the run lock held."""

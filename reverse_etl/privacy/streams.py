@@ -32,7 +32,8 @@ _LINEAGE = frozenset(name for name, _ in LINEAGE)
 
 @dataclass(frozen=True)
 class Lines:
-    """Rows of erased people by where they landed: ``landing_file`` -> line numbers."""
+    """Rows that are erased people's or name them, by where they landed: ``landing_file`` -> line
+    numbers."""
 
     of: Mapping[str, frozenset[int]]
 
@@ -43,7 +44,8 @@ def streams() -> list[str]:
 
 
 def landed_lines(lake: Lake, stand_ins: StandIns) -> Lines:
-    """The landed lines that gave these people's rows. To be asked before :func:`erase`."""
+    """The landed lines that gave rows of these people or naming them. To be asked before
+    :func:`erase`."""
     found: dict[str, set[int]] = defaultdict(set)
     with _search(stand_ins) as connection:
         for stream in streams():
@@ -51,7 +53,7 @@ def landed_lines(lake: Lake, stand_ins: StandIns) -> Lines:
                 continue
             query = (
                 f"select distinct landing_file, landing_line from {_files(lake, stream)} "
-                f"where {_touches(stream, owned_only=True)}"
+                f"where {_touches(stream)} or {_owns(stream)}"
             )
             for file, line in connection.execute(query).fetchall():
                 found[file].add(line)
@@ -85,7 +87,9 @@ def remaining(lake: Lake, stand_ins: StandIns) -> Counter[str]:
     with _search(stand_ins) as connection:
         for stream in streams():
             if lake.files(stream):
-                counts[stream] = sum(len(rows) for rows in _find(connection, lake, stream).values())
+                counts[stream] = sum(
+                    len(rows) for rows in _find(connection, lake, stream, stand_ins).values()
+                )
     return +counts
 
 
@@ -104,14 +108,16 @@ def _search(stand_ins: StandIns) -> duckdb.DuckDBPyConnection:
         "insert into erased_value select unnest($1), unnest($2)",
         [[kind for kind, _ in pairs], [value for _, value in pairs]],
     )
-    connection.execute("create macro is_erased_text(t) as false")
-    if stand_ins.spellings:
-        any_of = "|".join(map(_re2, stand_ins.spellings))
-        # RE2 does not look behind; what stands beside a hit is taken in.
-        pattern = f"(?i)(?:^|[^a-z0-9._+-])(?:{any_of})(?:$|[^a-z0-9_-])"
-        connection.execute(
-            f"create or replace macro is_erased_text(t) as regexp_matches(t, '{_quoted(pattern)}')"
-        )
+    any_of = "|".join(map(_re2, stand_ins.spellings))
+    # RE2 does not look behind: what stands beside a hit is taken in.
+    alone = f"(?i)(?:^|[^a-z0-9._+-])(?:{any_of})(?:$|[^a-z0-9_-])"
+    # Bytes as text have escapes beside a hit; what stands there is looked at afterwards.
+    anywhere = f"regexp_matches(cast(t as varchar), '{_quoted(f'(?i){any_of}')}')"
+    if not any_of.isascii():
+        anywhere = "t is not null"
+    in_text = f"regexp_matches(t, '{_quoted(alone)}')"
+    for name, test in (("text", in_text), ("bytes", anywhere)):
+        connection.execute(f"create macro is_erased_{name}(t) as {test if any_of else 'false'}")
     return connection
 
 
@@ -128,22 +134,25 @@ def _files(lake: Lake, stream: str, extra: str = "") -> str:
     return f"read_parquet([{listed}]{extra})"
 
 
-def _touches(stream: str, owned_only: bool = False) -> str:
-    """Whether a row is somebody's who is erased, or (else) names them."""
+def _owns(stream: str) -> str:
+    """Whether a row is somebody's who is erased."""
+    holdings = catalogue.of("lake", stream)
+    return " or ".join(_condition(h, h.owners) for h in holdings if h.owners) or "false"
+
+
+def _touches(stream: str) -> str:
+    """Whether a row is somebody's who is erased, or names them, where it should not any more."""
     found = []
     for holding in catalogue.of("lake", stream):
-        columns = {**holding.owners, **({} if owned_only else holding.mentions)}
+        columns = {**holding.owners, **holding.mentions}
         if holding.stays == "keyed":  # its keys stay
-            if owned_only:
-                found.append(_condition(holding, columns))
-            else:
-                texts = " or ".join(f"{name} is not null" for name in holding.cleared)
-                if texts:
-                    found.append(f"({_condition(holding, columns)} and ({texts}))")
+            texts = " or ".join(f"{name} is not null" for name in holding.cleared)
+            if texts:
+                found.append(f"({_condition(holding, columns)} and ({texts}))")
         elif columns:
             found.append(_condition(holding, columns))
-        if not owned_only or not (holding.owners or holding.mentions):
-            found += [f"is_erased_text({name})" for name in _texts(stream, holding)]
+        found += [f"is_erased_text({name})" for name in _texts(stream, holding)]
+        found += [f"is_erased_bytes({name})" for name in _binaries(stream)]
     return " or ".join(found) or "false"
 
 
@@ -173,23 +182,28 @@ def _texts(stream: str, holding: Holding) -> list[str]:
         if column.name in _LINEAGE or named.get(column.name) in ("key", "keys"):
             continue
         if pa.types.is_binary(column.type):
-            found.append(f"cast({column.name} as varchar)")
-        elif column.name in holding.cleared or column.name in holding.kept:
+            continue
+        if column.name in holding.cleared or column.name in holding.kept:
             found.append(column.name)
     return found
 
 
+def _binaries(stream: str) -> list[str]:
+    return [column.name for column in STREAMS[stream].schema if pa.types.is_binary(column.type)]
+
+
 def _find(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, stream: str
-) -> dict[str, dict[int, None]]:
+    connection: duckdb.DuckDBPyConnection, lake: Lake, stream: str, stand_ins: StandIns
+) -> dict[str, set[int]]:
     """By file: the numbers of the rows that are theirs or name them."""
     source = _files(lake, stream, ", filename = true, file_row_number = true")
-    rows = connection.execute(
-        f"select filename, file_row_number from {source} where {_touches(stream)}"
-    ).fetchall()
-    found: dict[str, dict[int, None]] = defaultdict(dict)
-    for file, number in rows:
-        found[Path(file).name][number] = None
+    columns = ", ".join(["filename", "file_row_number", *_binaries(stream)])
+    rows = connection.execute(f"select {columns} from {source} where {_touches(stream)}").fetchall()
+    found: dict[str, set[int]] = defaultdict(set)
+    for file, number, *originals in rows:
+        texts = [(data or b"").decode("utf-8", "replace") for data in originals]
+        if not texts or any(map(stand_ins.stands_in, texts)):
+            found[Path(file).name].add(number)
     return found
 
 
@@ -206,7 +220,7 @@ def _erase(
     paths = {path.name: path for path in lake.files(stream)}
     if not paths:
         return 0
-    found = _find(connection, lake, stream)
+    found = _find(connection, lake, stream, stand_ins)
     if not found:
         return 0
     merged = lake.merged(stream)
