@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion import accounts, redaction
-from reverse_etl.privacy.erasing import Desk
+from reverse_etl.privacy import erasing
+from reverse_etl.privacy import replay as replaying
+from reverse_etl.privacy.erasing import Desk, Outcome
 from reverse_etl.privacy.stand_ins import StandIns
 from workspace import settings as environment
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import open_ledger
+from workspace.locks import run_lock
 from workspace.settings import Settings
 
 
@@ -57,3 +60,26 @@ def desk(
         )
     finally:
         ledger.close()
+
+
+def replay(settings: Settings) -> int:
+    """Go on with erasures that were begun, and erase again whom an older copy brought back; how
+    many batches. Nothing runs, sends or is served before. Costs little where there is nothing."""
+    if not settings.paths.ledger.exists() and settings.ledger_url.startswith("sqlite"):
+        return 0
+    with desk(settings) as opened:
+        begun = erasing.unfinished(opened)
+        if not begun and not replaying.due(opened):
+            return 0
+        with run_lock(settings.paths.run_lock, 600.0, "erase"):
+            return len(replaying.replay(opened))
+
+
+def conclude(settings: Settings) -> list[Outcome]:
+    """After a run: prove that those who were to be erased are gone, and sign it."""
+    with desk(settings) as opened:
+        begun = erasing.unfinished(opened)
+        if not begun:
+            return []
+        with run_lock(settings.paths.run_lock, 600.0, "erase"):
+            return [erasing.finish(opened, work) for work in begun]

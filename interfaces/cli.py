@@ -15,6 +15,7 @@ from interfaces import (
     attribution,
     audiences,
     campaigns,
+    erasing,
     experiments,
     identity,
     journeys,
@@ -371,6 +372,7 @@ app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
+app.command("erase")(erasing.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 

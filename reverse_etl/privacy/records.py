@@ -6,6 +6,7 @@ what somebody refused and that it is respected. Everything else is deleted or ge
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -136,13 +137,10 @@ def _stop(connection: sa.Connection, ids: Sequence[str], at: datetime) -> int:
     """Nothing of these messages leaves any more, and what a provider was given of them goes."""
     deleted = 0
     for some in _some(ids):
-        states = dict(
-            connection.execute(
-                sa.select(_MESSAGES.c.message_id, _MESSAGES.c.state).where(
-                    _MESSAGES.c.message_id.in_(some)
-                )
-            ).tuples()
+        query = sa.select(_MESSAGES.c.message_id, _MESSAGES.c.state).where(
+            _MESSAGES.c.message_id.in_(some)
         )
+        states = {ident: state for ident, state in connection.execute(query)}
         stopped = [i for i, state in states.items() if state in _STOPPED]
         outbox.block(connection, dict.fromkeys(stopped, "erased"), at)
         lost = [i for i, state in states.items() if state == "sending"]
@@ -155,6 +153,12 @@ def _stop(connection: sa.Connection, ids: Sequence[str], at: datetime) -> int:
             .where(_ATTEMPTS.c.message_id.in_(some))
             .values(provider_message_id=None)
         )
+        for ident in some:  # made of the address's key
+            connection.execute(
+                sa.update(_MESSAGES)
+                .where(_MESSAGES.c.message_id == ident)
+                .values(dedup_key=secrets.token_hex(32))
+            )
     return deleted
 
 
@@ -181,7 +185,7 @@ def _table(
         if gone:
             changed += connection.execute(sa.delete(table).where(key.in_(some_rows))).rowcount
             continue
-        for row in connection.execute(sa.select(key, *columns).where(key.in_(some_rows))).tuples():
+        for row in connection.execute(sa.select(key, *columns).where(key.in_(some_rows))):
             ident, values = row[0], row[1:]
             new = {
                 column.name: stand_ins.of(holding.owners[column.name], value)

@@ -222,6 +222,13 @@ def witness_of(connection: sa.Connection, witnesses: Path, at: datetime) -> Witn
     return Witness.of(witnesses, workspace_id)
 
 
+def known_witness(connection: sa.Connection, witnesses: Path) -> Witness | None:
+    """The witness of a ledger, None of one that never had any."""
+    query = sa.select(_TABLE.c.workspace_id).where(_TABLE.c.lane == LANE)
+    workspace_id = connection.execute(query).scalar()
+    return None if workspace_id is None else Witness.of(witnesses, workspace_id)
+
+
 @contextmanager
 def no_sender(ledger: Ledger, root: Path, wait_seconds: float = 60.0) -> Iterator[None]:
     """Nobody sends from this ledger during the block.
