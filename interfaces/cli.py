@@ -15,6 +15,7 @@ from interfaces import (
     attribution,
     audiences,
     campaigns,
+    erasing,
     experiments,
     exporting,
     identity,
@@ -377,6 +378,7 @@ app.command("attribution")(attribution.command(out, _settings, _refuse))
 app.command("export")(exporting.command(out, _settings, _refuse))
 app.command("paperwork")(paperwork.command(out, _settings, _refuse))
 app.command("rectify")(rectifying.command(out, _settings, _refuse))
+app.command("erase")(erasing.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 

@@ -320,6 +320,9 @@ _LEDGER = [
     ),
     Holding("ledger", "crm_actions", "audiences", owners=_CONTACT, cleared=("message",)),
     Holding("ledger", "tombstones", "consent", owners={"identifier_key": "key"}, stays="keyed"),
+    Holding(
+        "ledger", "privacy_requests", "operations", owners={"subject_key": "key"}, stays="keyed"
+    ),
     Holding("ledger", "audit_chain", "operations", owners={"subject_key": "key"}, stays="keyed"),
 ]
 
@@ -365,6 +368,8 @@ NOT_PERSONAL: Mapping[Store, Mapping[str, str]] = {
         "approvals": "decisions of our own people",
         "pauses": "decisions of our own people",
         "sending_lease": "who sends",
+        "privacy_steps": "counts",
+        "erasure_forwards": "of a request, by its request_id",
     },
 }
 
