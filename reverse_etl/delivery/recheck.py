@@ -23,8 +23,6 @@ from workspace.ledger import approvals, consent, outbox, pauses, schema
 from workspace.ledger.outbox import MESSAGES
 from workspace.ledger.outstanding import Due
 
-#: A cap that is full is looked at again so much later where it does not say when it has room.
-_LATER = timedelta(hours=1)
 _WEEK = timedelta(days=7)
 #: When messages of a channel, country, class and zone may go out next.
 Calendar = dict[tuple[str, str | None, str, str], datetime | None]

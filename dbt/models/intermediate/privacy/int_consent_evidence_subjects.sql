@@ -6,7 +6,19 @@ with evidence as (
 
 subjects as (
 
-    select * from {{ ref('int_consent_subjects') }}
+    select
+        identifier_type,
+        identifier_key,
+        contact_id,
+        cast(null as varchar) as account_id
+    from {{ ref('int_consent_subjects') }}
+    union all
+    select
+        identifier_type,
+        identifier_key,
+        contact_id,
+        account_id
+    from {{ ref('int_consent_organisations') }}
 
 ),
 
@@ -29,20 +41,26 @@ named as (
 
 resolved as (
 
-    select distinct
+    select
         named.evidence_id,
-        subjects.contact_id
+        subjects.contact_id,
+        min(subjects.account_id) as account_id
     from named
     inner join subjects
         on
             named.identifier_type = subjects.identifier_type
             and named.identifier_key = subjects.identifier_key
+    group by named.evidence_id, subjects.contact_id
 
 )
 
 select
     evidence.evidence_id,
     coalesce(resolved.contact_id, evidence.identifier_key) as subject_id,
-    resolved.contact_id
+    resolved.contact_id,
+    coalesce(
+        resolved.account_id,
+        case when evidence.identifier_type = 'crm_company' then evidence.identifier_key end
+    ) as account_id
 from evidence
 left join resolved on evidence.evidence_id = resolved.evidence_id
