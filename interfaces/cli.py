@@ -14,6 +14,7 @@ from rich.markup import escape
 from interfaces import (
     attribution,
     audiences,
+    auditing,
     campaigns,
     experiments,
     identity,
@@ -380,6 +381,7 @@ app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
+app.command("audit")(auditing.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 
