@@ -22,7 +22,7 @@ Option = Annotated[
 ]
 CHECK_FAILED = 1
 #: Details that a table leaves to --json: long, or told by others.
-_LONG = ("_hash", "_version", "digest", "_id", "_key", "known_at", "recorded_at")
+_LONG = ("_hash", "_version", "digest", "_id", "_key", "_reference", "known_at", "recorded_at")
 
 
 def command(

@@ -79,11 +79,12 @@ def trail(
         pass
     with ledger.reading() as connection:
         keys, erased_at = _with_tombstones(connection, keys)
-        late = trail_ledger.events(connection, keys, published.evidence_ids, published.attempts)
+        late = trail_ledger.events(connection, keys, published)
     found = [*published.events, *late]
     if not found and contact_id is None and erased_at is None:
         return None
-    known = sorted(one for one in found if since is None or one.at >= since)
+    recent = [one for one in found if since is None or one.at >= since]
+    known = sorted(recent, key=lambda one: one.order)
     return Trail(Whom(contact_id, tuple(keys), erased_at), known, version)
 
 

@@ -34,15 +34,13 @@ class Event:
     source: str
     detail: Mapping[str, Any] = field(default_factory=dict)
 
-    def __lt__(self, other: Event) -> bool:
-        return self._order < other._order
-
     @property
-    def _order(self) -> tuple[datetime, int, str]:
-        return (self.at, AREAS.index(self.area), self.what)
+    def order(self) -> tuple[datetime, int]:
+        """Lines of one moment and area stay as they were told."""
+        return (self.at, AREAS.index(self.area))
 
 
-def event(at: datetime, area: str, what: str, source: str, **detail: Any) -> Event:
+def event(at: datetime, area: str, what: str, source: str, /, **detail: Any) -> Event:
     """An event with what is known of ``detail``: nothing empty."""
     told = {name: value for name, value in detail.items() if value not in (None, "")}
     return Event(at, area, what, source, told)

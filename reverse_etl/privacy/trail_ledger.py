@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from reverse_etl.privacy.trail_event import Event, event
+from reverse_etl.privacy.trail_published import Found
 from workspace.ledger import audit, schema
 
 #: The request that a restored ledger's tombstones name (`workspace.ledger.lease`).
@@ -16,13 +17,8 @@ _MESSAGES, _ATTEMPTS = schema.messages, schema.message_attempts
 _KEYS_A_QUERY = 10_000  # SQLite takes 32,766 parameters
 
 
-def events(
-    connection: sa.Connection,
-    keys: Sequence[str],
-    evidence_ids: Collection[str] = (),
-    attempts: Collection[tuple[str, int]] = (),
-) -> list[Event]:
-    """Everything that any of the keys names, without the consent events and attempts given."""
+def events(connection: sa.Connection, keys: Sequence[str], told: Found) -> list[Event]:
+    """Everything that any of the keys names, but for what was ``told``."""
     found: list[Event] = []
     messages = [
         *_rows(connection, _MESSAGES, _MESSAGES.c.contact_id, keys),
@@ -30,9 +26,9 @@ def events(
     ]
     once = {row["message_id"]: row for row in messages}
     for row in once.values():
-        found += _message(row)
+        found += _message(row, told.statuses.get(row["message_id"]))
     for row in _rows(connection, _ATTEMPTS, _ATTEMPTS.c.message_id, list(once)):
-        if (row["message_id"], row["attempt"]) not in attempts:
+        if (row["message_id"], row["attempt"]) not in told.attempts:
             found += _attempt(row)
     tables: list[tuple[sa.Column[Any], Callable[[Any], Iterable[Event]]]] = [
         (schema.consent_events.c.identifier_key, _consent),
@@ -44,7 +40,7 @@ def events(
     ]
     for column, tell in tables:
         for row in _rows(connection, column.table, column, keys):
-            if row.get("event_id") not in evidence_ids:
+            if row.get("event_id") not in told.evidence_ids:
                 found += tell(row)
     for link in audit.of_subject(connection, keys):
         found += _link(link)
@@ -62,22 +58,23 @@ def _rows(
         yield from connection.execute(sa.select(table).where(column.in_(some))).mappings()
 
 
-def _message(row: Any) -> Iterator[Event]:
+def _message(row: Any, status: str | None) -> Iterator[Event]:
     name = f"{row['source_kind']} {row['source_key']}, {row['channel']}"
     test = " (test)" if row["is_test"] else ""
     because = f" ({row['reason']})" if row["reason"] else ""
     common = {"message_id": row["message_id"], "template_version": row["template_version"]}
-    yield event(
-        row["planned_at"],
-        "message",
-        f"queued{test}: {name}",
-        "ledger.messages",
-        **common,
-        scheduled_at=row["scheduled_at"],
-        consent_evidence_id=row["consent_evidence_id"],
-        approval=row["approval"],
-    )
-    if row["state"] != "pending":
+    if status is None:
+        yield event(
+            row["planned_at"],
+            "message",
+            f"queued{test}: {name}",
+            "ledger.messages",
+            **common,
+            scheduled_at=row["scheduled_at"],
+            consent_evidence_id=row["consent_evidence_id"],
+            approval=row["approval"],
+        )
+    if row["state"] not in ("pending", status):
         yield event(
             row["updated_at"],
             "message",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +18,12 @@ _Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Found:
-    """``evidence_ids`` are those of consent, ``attempts`` message ids with the attempt's number:
-    what the ledger need not tell again."""
+    """What was told, which the ledger need not tell again: ``evidence_ids`` of consent, the status
+    of each message by its id, and ``attempts``, message ids with a number."""
 
     events: list[Event] = field(default_factory=list)
     evidence_ids: frozenset[str] = frozenset()
+    statuses: Mapping[str, str] = field(default_factory=dict)
     attempts: frozenset[tuple[str, int]] = frozenset()
 
 
@@ -66,6 +67,7 @@ def events(connection: duckdb.DuckDBPyConnection, contact_id: str, keys: Iterabl
     return Found(
         [one for tell, its in told for row in its for one in tell(row)],
         frozenset(row["evidence_id"] for row in consents),
+        {row["intent_id"]: row["status"] for row in messages},
         frozenset((row["message_id"], row["attempt"]) for row in logs if row["attempt"]),
     )
 
