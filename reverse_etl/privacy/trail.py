@@ -18,7 +18,7 @@ from reverse_etl.identity.questions import candidates
 from reverse_etl.privacy import trail_ledger, trail_published
 from reverse_etl.privacy.trail_event import Event
 from reverse_etl.publish import NothingPublished, is_published, reader
-from workspace.identifiers import Keyring
+from workspace.identifiers import Keyring, normalise_email, normalise_phone
 from workspace.ledger import Ledger, schema
 from workspace.paths import Paths
 
@@ -65,7 +65,7 @@ def trail(
     ``since``: only what happened from then on. Raises :class:`NotOnePerson`,
     :class:`~reverse_etl.publish.TookTooLong`.
     """
-    asked = candidates(keyring, subject)
+    asked = _candidates(keyring, subject)
     version, published = None, trail_published.Found()
     contact_id, keys = None, asked
     try:
@@ -86,6 +86,14 @@ def trail(
     recent = [one for one in found if since is None or one.at >= since]
     known = sorted(recent, key=lambda one: one.order)
     return Trail(Whom(contact_id, tuple(keys), erased_at), known, version)
+
+
+def _candidates(keyring: Keyring, subject: str) -> list[str]:
+    """The keys that a subject may stand for, the likeliest first: few user ids are addresses."""
+    email = keyring.key("email", normalise_email(subject))
+    phone = keyring.key("phone", normalise_phone(subject))
+    found = candidates(keyring, subject)
+    return sorted(found, key=lambda key: (key != email, key != phone))
 
 
 def _resolve(connection: Any, asked: list[str]) -> tuple[str | None, list[str]]:
