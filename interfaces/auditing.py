@@ -166,6 +166,7 @@ def _verify(out: Console, settings: Settings, as_json: bool) -> None:
             out.print(
                 f"[red]the audit chain is broken[/] at {escape(str(found.broken))}", highlight=False
             )
+            out.print("after a restore: marketing audit --accept-restored (docs/audit.md)")
         raise typer.Exit(CHECK_FAILED)
 
 

@@ -322,7 +322,7 @@ def audit_chain(workspace: WorkspaceResource) -> MaterializeResult:
             AssetCheckResult(
                 check_name=HOLDS,
                 passed=verdict.broken is None,
-                description=None if verdict.broken is None else f"{verdict.broken}",
+                description=str(verdict.broken) if verdict.broken is not None else None,
                 metadata={"entries": verdict.entries, "digest": verdict.tail.digest},
             )
         ],
