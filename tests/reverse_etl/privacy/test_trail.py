@@ -217,10 +217,10 @@ def test_an_erased_person_s_address_still_answers(paths: Paths, ledger: Ledger) 
         {"identifier_key": key, "request_id": "r1", "erased_at": hour(8)} for key in (ANNE, EMAIL)
     ]
     ledger.append(schema.tombstones, buried)
-    audit.record(ledger, Entry(hour(7), "dpo", "contact.erase", "request:r1", subject_key=ANNE))
+    audit.record(ledger, Entry(hour(7), "dpo", "subject.erase", "request:r1", subject_key=ANNE))
     found = trail(paths, ledger, RING, "anne@x.example")
     assert found is not None and found.whom.erased_at == hour(8)
-    assert told(found)[0] == "audit: contact.erase: request:r1"
+    assert told(found)[0] == "audit: subject.erase: request:r1"
     assert all(line.startswith("request: erased") for line in told(found)[1:])
 
 
