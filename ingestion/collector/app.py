@@ -12,27 +12,23 @@ import binascii
 import contextlib
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
 from ingestion.collector import envelope
+from ingestion.collector.bodies import Bodies, Receive, Scope, Send
 from ingestion.collector.clicks import Clicks, Recipients
 from ingestion.collector.deliveries import PATH
-from ingestion.collector.envelope import MAX_BODY_BYTES, Header, Refused
+from ingestion.collector.envelope import Header, Refused
 from ingestion.collector.segments import Record, frame, seal_abandoned
 from ingestion.collector.signatures import Request, Verifier, subscribe_url
 from ingestion.collector.writer import Limits, Metrics, Unavailable, Writer
 from workspace import links
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _SUCCESS = b'{"success":true}'
 
@@ -77,7 +73,7 @@ class Collector:
         self._metrics = Metrics(registry or CollectorRegistry())
         self._webhooks, self._public_url = webhooks or {}, public_url
         self._confirm = confirm
-        self._receiving = 0  # bytes of unfinished bodies, of all connections together
+        self._bodies = Bodies(self._limits)
         self._writer, self._webhook_writer = (
             Writer(landing, kind, self._limits, self._metrics) for kind in (EVENTS, DELIVERIES)
         )
@@ -147,7 +143,7 @@ class Collector:
             raise Refused(405, "method", "send POST")
         envelope.check_type(headers.get(b"content-type"))
         source = self._by_authorization(headers.get(b"authorization"))
-        body = await self._body(headers, receive)
+        body = await self._bodies.read(headers, receive)
         since = time.perf_counter()
         unpacked = envelope.unpacked(body, headers.get(b"content-encoding"))
         count, key = envelope.check(call, unpacked)
@@ -175,7 +171,7 @@ class Collector:
         if getattr(verify, "needs_no_body", False):
             verify(Request("POST", "", headers, b"", 0.0))
         limit = MAX_FORM_BYTES if provider == "twilio" else MAX_WEBHOOK_BYTES
-        body = await self._body(headers, receive, limit)
+        body = await self._bodies.read(headers, receive, limit)
         since = time.perf_counter()
         query = scope["query_string"].decode("latin-1")
         path = scope["path"] + (f"?{query}" if query else "")
@@ -195,33 +191,6 @@ class Collector:
                 except OSError:
                     raise Unavailable from None  # SNS asks again
         return 200, _SUCCESS
-
-    async def _body(
-        self, headers: Mapping[bytes, bytes], receive: Receive, limit: int = MAX_BODY_BYTES
-    ) -> bytes:
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > limit:
-            raise Refused(413, "too_large", f"at most {limit:,} bytes")
-        parts, size, more = [], 0, True
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Refused(400, "disconnected", "the sender went away")
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-                    self._receiving += len(parts[-1])
-                    if self._receiving > self._limits.waiting_bytes:
-                        raise Unavailable
-                    if size > limit:
-                        raise Refused(413, "too_large", f"at most {limit:,} bytes")
-                    more = message.get("more_body", False)
-        except TimeoutError:
-            raise Refused(408, "slow", "the body took too long") from None
-        finally:
-            self._receiving -= size
-        return b"".join(parts)
 
     async def _probe(self, path: str) -> tuple[int, bytes]:
         if path == "/health":
