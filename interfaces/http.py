@@ -51,6 +51,7 @@ def create_app() -> ASGI:
 
     from ingestion.collector.app import Collector
     from ingestion.collector.webhooks import confirm
+    from ingestion.consent.requests import Desk
 
     chosen = settings.load()
     registry = CollectorRegistry()
@@ -65,6 +66,7 @@ def create_app() -> ASGI:
         public_url=settings.public_url(),
         confirm=confirm,
         recipients=recipients,
+        consents=Desk(_policy(chosen), chosen.keyring, ledger),
     )
 
     @asynccontextmanager
