@@ -34,22 +34,23 @@ def addresses(
     """What templates call ``message.…_url``, of one intended message that passed the gates.
 
     ``site`` is the vertical's website, without a slash at the end. A request for consent
-    (``row["given"]`` holds its ``request``) has a page to confirm it instead of the others.
+    (``row["given"]`` holds ``request_…``, `reverse_etl.confirming`) has a page to confirm it
+    instead of the others.
     """
-    request = json.loads(row.get("given") or "{}").get("request")
-    if request:
+    given = json.loads(row.get("given") or "{}")
+    if "request_key" in given:
         token = Token(
             what="confirm",
             reference=row["occurrence"],
-            identifier_type=request["identifier_type"],
-            identifier_key=request["identifier_key"],
+            identifier_type=given["request_type"],
+            identifier_key=given["request_key"],
             channel=row["channel"],
-            at=datetime.fromisoformat(request["requested_at"]),
+            at=datetime.fromisoformat(given["request_at"]),
             purpose=row["purpose"],
-            brand=request["brand"],
+            brand=given["request_brand"],
             vertical=vertical,
             language=language,
-            text_version=request["text_version"],
+            text_version=given["request_text"],
         )
         return {CONFIRM: _address(keyring, site, token)}
     kind, key = _identifier(row)

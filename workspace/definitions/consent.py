@@ -48,12 +48,12 @@ def text_hash(wording: str) -> str:
 
 class DoubleOptIn(Strict):
     """How a request is confirmed: the link holds for so many days from the request on; the message
-    is made from ``template``, is sent once a request, and once in ``again_hours`` to one person
-    for one purpose."""
+    is made from the template of the person's vertical (the first where none is known), is sent once
+    a request, and once in ``again_hours`` to one person for one purpose."""
 
     valid_days: Annotated[int, Field(gt=0, le=365)] = 30
-    template: Key = "confirm_subscription"
     again_hours: Annotated[int, Field(ge=0, le=24 * 365)] = 24
+    templates: dict[Key, Key] = {}
 
 
 class Purpose(Strict):
