@@ -15,6 +15,7 @@ from interfaces import (
     attribution,
     audiences,
     campaigns,
+    consents,
     experiments,
     identity,
     journeys,
@@ -363,6 +364,10 @@ app.add_typer(journeys.commands(out, _settings, _refuse), name="journeys")
 app.add_typer(
     campaigns.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
     name="campaigns",
+)
+app.add_typer(
+    consents.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
+    name="consents",
 )
 app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")

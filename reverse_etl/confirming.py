@@ -8,6 +8,8 @@ with the gates and the outbox of any other; what it asks is confirmed on `ingest
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,7 +35,8 @@ def ask(connection: duckdb.DuckDBPyConnection, lake: Lake, policy: Consent, as_o
 
     ``connection`` sees the schema ``marts``.
     """
-    rows = [_intent(row, policy, as_of) for row in waiting(connection, lake, policy, as_of)]
+    found = waiting(connection, asked_before(lake), policy, as_of)
+    rows = [_intent(row, policy, as_of) for row in found]
     if not rows:
         return 0
     schema = STREAMS[intents.INTENTS].schema
@@ -43,8 +46,34 @@ def ask(connection: duckdb.DuckDBPyConnection, lake: Lake, policy: Consent, as_o
     return len(rows)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What was asked before: requests (purpose, channel and evidence), and when somebody (contact,
+    purpose and channel) was asked last."""
+
+    requests: frozenset[tuple[str, str, str]]
+    people: Mapping[tuple[str, str, str], datetime]
+
+
+def asked_before(lake: Lake) -> Asked:
+    with duckdb.connect() as connection:
+        rows = dicts(
+            connection,
+            f"""
+            select contact_id, step, channel, occurrence, max(known_at) as asked_at
+            from ({lake.relation_sql(intents.INTENTS)})
+            where source_kind = 'campaign' and source_key = '{SOURCE}'
+            group by all order by asked_at
+            """,
+        )
+    return Asked(
+        frozenset((row["step"], row["channel"], row["occurrence"]) for row in rows),
+        {(row["contact_id"], row["step"], row["channel"]): row["asked_at"] for row in rows},
+    )
+
+
 def waiting(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, policy: Consent, as_of: datetime
+    connection: duckdb.DuckDBPyConnection, asked: Asked, policy: Consent, as_of: datetime
 ) -> list[dict[str, Any]]:
     """Requests to be asked about now: by whom, for what, and when they were made.
 
@@ -56,13 +85,7 @@ def waiting(
     again = as_of - timedelta(hours=policy.double_opt_in.again_hours)
     rows = dicts(
         connection,
-        f"""
-        with asked as (
-            select contact_id, step as purpose, channel, occurrence, max(known_at) as asked_at
-            from ({lake.relation_sql(intents.INTENTS)})
-            where source_kind = 'campaign' and source_key = '{SOURCE}'
-            group by all
-        )
+        """
         select distinct
             s.contact_id, s.purpose, s.channel, s.brand, s.evidence_id, r.identifier_type,
             r.identifier_key, r.text_version, r.decided_at, c.account_id, c.vertical, c.email_key,
@@ -71,25 +94,22 @@ def waiting(
         inner join marts.consent_records as r
             on s.evidence_id = r.evidence_id and s.subject_id = r.subject_id
         inner join marts.dim_contacts as c on s.contact_id = c.contact_id
-        where s.state = 'pending' and s.authority = 'own'
-            and s.channel in ('email', 'sms')
-            and r.decided_at > $1 and r.decided_at <= $3
-            and not exists (
-                select 1 from asked
-                where asked.purpose = s.purpose and asked.channel = s.channel
-                    and (asked.occurrence = s.evidence_id
-                        or (asked.contact_id = s.contact_id and asked.asked_at > $2))
-            )
+        where s.state = 'pending' and s.authority = 'own' and s.channel in ('email', 'sms')
+            and r.decided_at > $1 and r.decided_at <= $2
         order by s.contact_id, s.purpose, s.channel, r.decided_at desc, s.brand
         """,
-        [since, again, as_of],
+        [since, as_of],
     )
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
+        who = (row["contact_id"], row["purpose"], row["channel"])
+        request = (row["purpose"], row["channel"], row["evidence_id"])
+        last = asked.people.get(who)
         purpose = policy.purposes.get(row["purpose"])
         text = purpose.text(row["channel"], row["text_version"]) if purpose else None
-        if text is not None and _reaches(row):
-            found.setdefault((row["contact_id"], row["purpose"], row["channel"]), row)
+        is_new = request not in asked.requests and (last is None or last <= again)
+        if is_new and text is not None and _reaches(row):
+            found.setdefault(who, row)
     return list(found.values())
 
 

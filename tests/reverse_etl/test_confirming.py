@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from reverse_etl import confirming
+from reverse_etl import confirming, queueing
+from reverse_etl.content import sms
+from reverse_etl.content.library import Library
 from reverse_etl.content.own_pages import CONFIRM, addresses
+from reverse_etl.content.people import Person
 from workspace import tokens
+from workspace.definitions import load
 from workspace.definitions.consent import Consent
 from workspace.definitions.reading import read
 from workspace.identifiers import Keyring
@@ -103,8 +109,8 @@ def test_its_link_confirms_just_that(connection: duckdb.DuckDBPyConnection, lake
     evidence = request(connection, kind="user_id", key=OTHER)
     confirming.ask(connection, lake, POLICY, AT)
     (row,) = asked(lake)
-    made = addresses(KEYRING, "https://www.example.com", row, "medical", "en")
-    assert list(made) == [CONFIRM]
+    known = {**row, "sent_from": AT, "phone_key": PHONE}
+    made = addresses(KEYRING, "https://www.example.com", known, "medical", "en")
     site, _, text = made[CONFIRM].partition("/o/")
     assert site == "https://www.example.com"
     assert tokens.read(KEYRING, "confirm", text) == Token(
@@ -167,3 +173,50 @@ def test_the_template_is_the_verticals() -> None:
     assert confirming.template_of(POLICY, "public") == "public_confirm_subscription"
     assert confirming.template_of(POLICY, None) == "medical_confirm_subscription"
     assert confirming.template_of(Consent(), "public") == confirming.SOURCE
+
+
+@pytest.fixture(scope="module")
+def library() -> Iterator[Library]:
+    with Library.load(PROJECT / "marketing") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("channel", ["email", "sms"])
+@pytest.mark.parametrize("language", ["fr", "en", None])
+@pytest.mark.parametrize("vertical", ["medical", "public"])
+def test_the_message_is_written(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    library: Library,
+    channel: str,
+    language: str | None,
+    vertical: str,
+) -> None:
+    """As it is queued: the wording that was shown, and the link that confirms it."""
+    kind, key = ("email", MAIL) if channel == "email" else ("phone", PHONE)
+    purpose = "newsletter" if channel == "email" else "sms_reminders"
+    given = {"purpose": purpose, "channel": channel, "kind": kind, "key": key, "text": None}
+    request(connection, vertical=vertical, **given)
+    confirming.ask(connection, lake, POLICY, AT)
+    (row,) = asked(lake)
+    row |= {"sent_from": AT, "email_key": MAIL, "phone_key": PHONE, "email": "zoe@example.com"}
+    row |= {"phone": "+33612345678", "country": "FR", "time_zone": None, "aliases": []}
+    row |= {"is_tracked": True, "consent_evidence_id": None}
+    values = json.loads(row["given"])
+    said = {row["intent_id"]: {f"event.{name}": value for name, value in values.items()}}
+    caps = load(PROJECT / "marketing").caps
+    outgoing = queueing._Outgoing(library, KEYRING, caps, 0, {}, {})
+    person = Person("c1", values={"contact.language": language} if language else {})
+    (made,), blocked = queueing._render(outgoing, [row], {"c1": person}, said)
+    assert not blocked and made.message_class == "confirmation"
+    content = json.loads(made.payload or b"")["content"]
+    text = content["text"]
+    (link,) = [word for word in text.split() if "/o/" in word]
+    token = tokens.read(KEYRING, "confirm", link.partition("/o/")[2])
+    assert token is not None and (token.identifier_key, token.vertical) == (key, vertical)
+    if channel == "email":
+        wording = POLICY.purposes[purpose].texts[0].wording(language or "fr")
+        assert wording in text and "/c/" not in content["html"].partition("/o/")[2][:200]
+        assert link in unescape(content["html"])
+    else:
+        assert sms.size(text).segments <= 2
