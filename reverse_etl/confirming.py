@@ -23,8 +23,8 @@ from workspace.definitions.consent import Consent
 from workspace.lake import Lake
 from workspace.streams import STREAMS
 
-#: What the messages are called among campaigns, and their class in `caps.yml`.
-SOURCE = "confirm_subscription"
+#: What the messages are called beside those of campaigns and journeys, and their class in caps.yml.
+KIND, SOURCE = "consent", "confirm_subscription"
 MESSAGE_CLASS = "confirmation"
 
 _ADDRESSES = {"email": ("email", "email_key"), "sms": ("phone", "phone_key")}
@@ -62,7 +62,7 @@ def asked_before(lake: Lake) -> Asked:
             f"""
             select contact_id, step, channel, occurrence, max(known_at) as asked_at
             from ({lake.relation_sql(intents.INTENTS)})
-            where source_kind = 'campaign' and source_key = '{SOURCE}'
+            where source_kind = '{KIND}' and source_key = '{SOURCE}'
             group by all order by asked_at
             """,
         )
@@ -136,12 +136,10 @@ def _intent(row: dict[str, Any], policy: Consent, as_of: datetime) -> dict[str, 
         "wording_en": text.en,
     }
     return {
-        "intent_id": intents.intent_id(
-            "campaign", SOURCE, step, row["evidence_id"], channel, contact_id
-        ),
-        "source_kind": "campaign",
+        "intent_id": intents.intent_id(KIND, SOURCE, step, row["evidence_id"], channel, contact_id),
+        "source_kind": KIND,
         "source_key": SOURCE,
-        "source_version": text.version,
+        "source_version": "1",
         "step": step,
         "occurrence": row["evidence_id"],
         "contact_id": contact_id,
