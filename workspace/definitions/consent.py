@@ -7,8 +7,8 @@ can never be granted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -202,6 +202,20 @@ class Consent(Strict):
                 yield ("forms", n, "purpose"), text
             elif form.channel not in purpose_of.channels:
                 yield ("forms", n, "channel"), f"{form.purpose} has no {form.channel}"
+
+    def template_faults(
+        self, verticals: Collection[str], templates: Mapping[str, Any]
+    ) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What is wrong with ``double_opt_in.templates``, with its place."""
+        for vertical, name in self.double_opt_in.templates.items():
+            place = ("double_opt_in", "templates", vertical)
+            if vertical not in verticals:
+                yield place, f"no vertical {vertical!r}{nearest(vertical, verticals)}"
+            template = templates.get(name)
+            if template is None:
+                yield place, f"no template {name!r}{nearest(name, templates)}"
+            elif not any(f.from_ == "message.confirm_url" for f in template.fields.values()):
+                yield place, f"the template {name} has no field from message.confirm_url"
 
     def rows(self) -> Iterator[Row]:
         for key, purpose in self.purposes.items():
