@@ -21,10 +21,11 @@ from reverse_etl.publish import dicts
 from workspace.clock import iso
 from workspace.definitions.consent import Consent
 from workspace.lake import Lake
+from workspace.ledger import consent
 from workspace.streams import STREAMS
 
 #: What the messages are called beside those of campaigns and journeys, and their class in caps.yml.
-KIND, SOURCE = "consent", "confirm_subscription"
+KIND, SOURCE = consent.SOURCE_KIND, "confirm_subscription"
 MESSAGE_CLASS = "confirmation"
 
 _ADDRESSES = {"email": ("email", "email_key"), "sms": ("phone", "phone_key")}

@@ -26,6 +26,8 @@ from workspace.streams import STREAMS
 STREAM = "consent_events"
 #: Every purpose, or every channel.
 ALL = "all"
+#: Whose messages ask for the confirmation of a request, where others are a campaign's or journey's.
+SOURCE_KIND = "consent"
 
 _TABLE = schema.consent_events
 _KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
