@@ -40,6 +40,14 @@ CAMPAIGNS = " or ".join(
         *(f'group:"{name}"' for name in _GROUPS),
     ]
 )
+_MESSAGES = ("experiment_assignments", "message_intents", "message_decisions", "message_states")
+#: What asks for confirmations: messages are decided and queued, and nothing is launched.
+CONFIRMATIONS = " or ".join(
+    [
+        *(f'key:"lake/{name}"' for name in _MESSAGES),
+        *(f'group:"{name}"' for name in ("activation", "published")),
+    ]
+)
 
 _CAMPAIGNS = (
     AssetSelection.assets(*(["lake", name] for name in _VERSIONS), *_OF_VERSIONS)

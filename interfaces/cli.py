@@ -16,6 +16,7 @@ from interfaces import (
     audiences,
     auditing,
     campaigns,
+    consents,
     erasing,
     experiments,
     exporting,
@@ -377,6 +378,10 @@ app.add_typer(journeys.commands(out, _settings, _refuse), name="journeys")
 app.add_typer(
     campaigns.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
     name="campaigns",
+)
+app.add_typer(
+    consents.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
+    name="consents",
 )
 app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")

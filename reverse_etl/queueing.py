@@ -31,7 +31,7 @@ from reverse_etl.gates.deciding import DECISIONS, decide
 from reverse_etl.publish import dicts
 from workspace.definitions.campaigns import Ramp
 from workspace.definitions.caps import Caps, MessageClass
-from workspace.identifiers import Keyring
+from workspace.identifiers import Keyring, normalise_phone
 from workspace.lake import Lake
 from workspace.ledger import Ledger, approvals, consent, messages
 from workspace.ledger.messages import Message
@@ -354,7 +354,10 @@ def _ramp_step(row: dict[str, Any], ramps: Mapping[str, Ramp]) -> int | None:
 def _destination(outgoing: _Outgoing, row: dict[str, Any]) -> str:
     if row["channel"] == "push":
         return outgoing.addressed[row["user_id"] or row["contact_id"]]
-    return row["email" if row["channel"] == "email" else "phone"] or ""
+    if row["channel"] == "email":
+        return row["email"] or ""
+    # As it was stated perhaps: providers want it with its country code.
+    return normalise_phone(row["phone"]) or row["phone"] or ""
 
 
 def _blocked(rows: Iterable[tuple[str, str]]) -> pa.Table:

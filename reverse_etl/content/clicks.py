@@ -1,7 +1,7 @@
 """The links of a mail's HTML, led through an address of ours that tells us of a click.
 
 Only for people who agreed to it (`queueing`). The text part keeps its links as they are, and so do
-pages about the message itself: where it ends, its settings, its view in a browser, its confirmation.
+pages about the message itself (`own_pages`).
 """
 
 from __future__ import annotations

@@ -153,6 +153,8 @@ def test_the_shipped_definitions_load() -> None:
         "persona_rules",
         "audiences",
         "audience_cases",
+        "consent_texts",
+        "consent_double_opt_in",
     }
 
 

@@ -6,7 +6,7 @@ become the lake stream ``parameters`` (`store`), which is how thresholds and nam
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -43,7 +43,7 @@ from workspace.definitions.segments import Segments
 from workspace.definitions.store import in_force, store
 from workspace.definitions.target_accounts import TargetAccounts, read_csv
 from workspace.definitions.targets import COMPANY, Targets
-from workspace.definitions.templates import load_templates
+from workspace.definitions.templates import Template, load_templates
 from workspace.definitions.touchpoints import Touchpoints
 from workspace.definitions.verticals import Verticals
 from workspace.paths import PROJECT
@@ -172,6 +172,7 @@ def load(folder: Path) -> Definitions:
     scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     caps = _caps(folder, scoring)
     templates = load_templates(folder, verticals.verticals, consent)
+    _check_confirmations(folder / "consent.yml", verticals, templates)
     journeys = load_journeys(
         folder, fields, segments.segments, verticals.verticals, consent, templates
     )
@@ -263,6 +264,14 @@ def _audiences(
     if faults:
         raise DefinitionError(faults)
     return found
+
+
+def _check_confirmations(
+    path: Path, verticals: Verticals, templates: Mapping[str, Template]
+) -> None:
+    """Requests for consent are confirmed by templates that there are, and that have the link."""
+    if path.exists():
+        read(path, Consent, lambda found: found.template_faults(verticals.verticals, templates))
 
 
 def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:

@@ -28,6 +28,8 @@ STREAM = "consent_events"
 ALL = "all"
 #: Identifiers of organisations.
 ORGANISATIONS = ("crm_company", "domain")
+#: Whose messages ask for the confirmation of a request, where others are a campaign's or journey's.
+SOURCE_KIND = "consent"
 
 _TABLE = schema.consent_events
 _KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")

@@ -180,7 +180,7 @@ messages = sa.Table(
     sa.Index("ix_messages_contact", "contact_id", "channel"),
     sa.Index("ix_messages_updated", "updated_at"),
     sa.Index("ix_messages_source", "source_key", "occurrence", "ramp_step"),
-    _one_of("source_kind", ("campaign", "journey")),
+    _one_of("source_kind", ("campaign", "journey", "consent")),
     _one_of("state", MESSAGE_STATES),
 )
 

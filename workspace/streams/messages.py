@@ -11,7 +11,7 @@ STREAMS: list[Stream] = [
         "intent_id",
         [
             ("intent_id", TEXT),
-            ("source_kind", TEXT),  # campaign | journey
+            ("source_kind", TEXT),  # campaign | journey | consent
             ("source_key", TEXT),
             ("source_version", TEXT),
             ("step", TEXT),
