@@ -16,10 +16,14 @@ from interfaces import (
     audiences,
     auditing,
     campaigns,
+    erasing,
     experiments,
+    exporting,
     identity,
     journeys,
+    paperwork,
     plan,
+    rectifying,
     report,
     segments,
     sending,
@@ -381,6 +385,10 @@ app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
+app.command("export")(exporting.command(out, _settings, _refuse))
+app.command("paperwork")(paperwork.command(out, _settings, _refuse))
+app.command("rectify")(rectifying.command(out, _settings, _refuse))
+app.command("erase")(erasing.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
 app.command("audit")(auditing.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 

@@ -246,6 +246,13 @@ _LAKE = [
         owners={"identifier_key": "key"},
         cleared=("identifier",),
     ),
+    Holding(
+        "lake",
+        "rectifications",
+        "contact_details",
+        owners={"contact_id": "key", "record_key": "key", "value_key": "key"},
+        cleared=("value",),
+    ),
     Holding("lake", "consent_events", "consent", owners={"identifier_key": "key"}, stays="keyed"),
     *(
         Holding(
@@ -314,6 +321,9 @@ _LEDGER = [
     ),
     Holding("ledger", "crm_actions", "audiences", owners=_CONTACT, cleared=("message",)),
     Holding("ledger", "tombstones", "consent", owners={"identifier_key": "key"}, stays="keyed"),
+    Holding(
+        "ledger", "privacy_requests", "operations", owners={"subject_key": "key"}, stays="keyed"
+    ),
     Holding("ledger", "audit_chain", "operations", owners={"subject_key": "key"}, stays="keyed"),
 ]
 
@@ -359,6 +369,8 @@ NOT_PERSONAL: Mapping[Store, Mapping[str, str]] = {
         "approvals": "decisions of our own people",
         "pauses": "decisions of our own people",
         "sending_lease": "who sends",
+        "privacy_steps": "counts",
+        "erasure_forwards": "of a request, by its request_id",
     },
 }
 

@@ -70,6 +70,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         _look_at("segment_acceptances", []),
         _look_at("segment_snapshots", []),
         _look_at("journey_enrolments", []),
+        _look_at("rectifications", []),
         _stored(
             "parameters",
             _store_parameters,

@@ -164,7 +164,6 @@ class World:
         found = {name: [r for r in rows if seen(r)] for name, rows in self.streams.items()}
         return {**found, "parameters": parameters()}
 
-
     def shuffled(self, as_of: datetime, seed: int) -> dict[str, list[dict[str, Any]]]:
         """What a run at ``as_of`` sees, had it come in another order and at other times.
 

@@ -75,6 +75,7 @@ def test_the_shipped_definitions_load() -> None:
         "privacy_category_recipients",
         "privacy_recipients",
         "privacy_places",
+        "personal_data",
         "experiments",
         "experiment_defaults",
         "experiment_variants",

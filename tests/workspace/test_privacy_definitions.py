@@ -16,6 +16,8 @@ from workspace.definitions.providers import CHANNELS
 from workspace.paths import PROJECT
 
 SHIPPED = definitions.load(PROJECT / "marketing")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "marketing"
@@ -70,6 +72,10 @@ def test_rows_carry_what_sql_asks_for() -> None:
     assert rows["privacy_purposes", "profiling"]["is_profiling"]
     assert rows["privacy_category_recipients", "scores/hubspot"]["recipient"] == "hubspot"
     assert rows["privacy_settings", "settings"] == {"residual": True}
+    deals = rows["personal_data", "lake/crm_deals"]
+    assert (deals["category"], deals["mentioning_columns"]) == ("sales", "contact_crm_id")
+    held = {key for collection, key in rows if collection == "personal_data"}
+    assert held == {f"{its.store}/{its.name}" for its in HOLDINGS}
 
 
 def test_without_the_file_nothing_is_kept_or_deleted_by_it(folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
+from workspace import catalogue
 from workspace.definitions.audiences import DESTINATIONS
 from workspace.definitions.providers import CHANNELS
 from workspace.definitions.reading import Key, Row, Strict, nearest, no_repeats
@@ -244,8 +245,31 @@ class Privacy(Strict):
             value = {"recipient": key, "name": its.name, "role": its.role, "country": its.country}
             value |= {**_both("what", its.what), **_both("safeguard", its.safeguard)}
             yield Row("privacy_recipients", key, n, value)
+        yield from _held()
         for n, (place, days) in enumerate(self.places.items(), 1):
             yield Row("privacy_places", place, n, {"place": place, "days": days})
+
+
+def _held() -> Iterator[Row]:
+    """Each stream and table that holds something of people, as the catalogue says."""
+    merged: dict[tuple[str, str], list[catalogue.Holding]] = {}
+    for holding in catalogue.HOLDINGS:
+        merged.setdefault((holding.store, holding.name), []).append(holding)
+    for n, ((store, name), holdings) in enumerate(merged.items(), 1):
+        owners = {column for its in holdings for column in its.owners}
+        mentions = {column for its in holdings for column in its.mentions}
+        value = {
+            "store": store,
+            "name": name,
+            "category": holdings[0].category,
+            "identifying_columns": ", ".join(sorted(owners)) or None,
+            "mentioning_columns": ", ".join(sorted(mentions - owners)) or None,
+            "personal_columns": ", ".join(
+                dict.fromkeys(column for its in holdings for column in its.columns)
+            ),
+            "after_erasure": holdings[0].stays,
+        }
+        yield Row("personal_data", f"{store}/{name}", n, value)
 
 
 def _both(name: str, words: Words | None) -> dict[str, str | None]:

@@ -237,3 +237,37 @@ def marks_of(root: Path) -> str:
     """What tells a folder from its copy: a move within a file system keeps both."""
     found = os.stat(root)
     return f"{found.st_dev}:{found.st_ino}"
+
+
+def witness_of(connection: sa.Connection, witnesses: Path, at: datetime) -> Witness:
+    """The witness of a ledger, within a write transaction; one that never sent gets its id here."""
+    query = sa.select(_TABLE.c.workspace_id).where(_TABLE.c.lane == LANE)
+    workspace_id = connection.execute(query).scalar()
+    if workspace_id is None:
+        workspace_id = uuid.uuid4().hex
+        connection.execute(
+            _TABLE.insert().values(
+                lane=LANE, workspace_id=workspace_id, epoch=0, holder="", taken_at=at
+            )
+        )
+    return Witness.of(witnesses, workspace_id)
+
+
+def known_witness(connection: sa.Connection, witnesses: Path) -> Witness | None:
+    """The witness of a ledger, None of one that never had any."""
+    query = sa.select(_TABLE.c.workspace_id).where(_TABLE.c.lane == LANE)
+    workspace_id = connection.execute(query).scalar()
+    return None if workspace_id is None else Witness.of(witnesses, workspace_id)
+
+
+@contextmanager
+def no_sender(ledger: Ledger, root: Path, wait_seconds: float = 60.0) -> Iterator[None]:
+    """Nobody sends from this ledger during the block.
+
+    Raises :class:`~workspace.locks.RunInProgress` where a sender goes on for longer.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(run_lock(root / LOCK, wait_seconds, "erase"))
+        if ledger.engine.dialect.name == "postgresql":
+            stack.enter_context(_advisory_lock(ledger))
+        yield

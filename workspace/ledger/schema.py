@@ -322,7 +322,7 @@ crm_actions = sa.Table(
     sa.Index("ix_crm_actions_updated", "updated_at"),
     sa.Index("ix_crm_actions_contact", "contact_id", "source_key"),
     _one_of("kind", ("task", "ticket", "update")),
-    _one_of("source_kind", ("journey", "campaign", "route")),
+    _one_of("source_kind", ("journey", "campaign", "route", "rectification")),
     _one_of("state", CRM_ACTION_STATES),
 )
 

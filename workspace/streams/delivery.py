@@ -87,6 +87,24 @@ STREAMS: list[Stream] = [
     ),
     stream(
         "privacy",
+        "rectifications",
+        "rectification_id",
+        [
+            ("rectification_id", TEXT),
+            ("request_id", TEXT),
+            ("contact_id", TEXT),
+            ("record_type", TEXT),  # crm_contact | external_id
+            ("record_key", TEXT),
+            ("field", TEXT),
+            ("value", TEXT),
+            ("value_key", TEXT),
+            ("sequence", INT),
+        ],
+        "What a person had corrected: one row per record of a source, field and correction.",
+        lineage=False,
+    ),
+    stream(
+        "privacy",
         "consent_events",
         "event_id",
         [

@@ -22,16 +22,24 @@ subjects as (
 
 ),
 
+given_up as (
+
+    select * from {{ ref('int_rectified_identifiers') }}
+
+),
+
 named as (
 
     select
         evidence_id,
+        state,
         identifier_type,
         identifier_key
     from evidence
     union all
     select
         evidence_id,
+        state,
         other_identifier_type as identifier_type,
         other_identifier_key as identifier_key
     from evidence
@@ -50,6 +58,13 @@ resolved as (
         on
             named.identifier_type = subjects.identifier_type
             and named.identifier_key = subjects.identifier_key
+    left join given_up
+        on
+            subjects.contact_id = given_up.contact_id
+            and named.identifier_type = given_up.identifier_type
+            and named.identifier_key = given_up.identifier_key
+    -- A grant was given for the address that it names; a refusal is the person's.
+    where given_up.identifier_key is null or named.state not in ('granted', 'pending')
     group by named.evidence_id, subjects.contact_id
 
 )
