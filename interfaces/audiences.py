@@ -70,7 +70,6 @@ def _sync(
     from reverse_etl.audiences import people, registry, running
     from reverse_etl.publish import NothingPublished
     from workspace.definitions import DefinitionError, nearest
-    from workspace.ledger import open_ledger
     from workspace.locks import RunInProgress, run_lock
 
     given = loaded(settings, refuse)
@@ -86,9 +85,10 @@ def _sync(
     except DefinitionError as error:
         refuse(str(error))
     order = running.Order(not dry_run and _may_ask(settings), accept, *said)
-    ledger, at = open_ledger(settings.ledger_url), settings.present()
+    at = settings.present()
     try:
         with (
+            recording.ledger_of(settings) as ledger,
             run_lock(settings.paths.run_lock, 600.0, "audiences"),
             people.desk(settings.paths, ledger) as connection,
         ):
@@ -98,8 +98,6 @@ def _sync(
     except (NothingPublished, RunInProgress) as error:
         refuse(str(error))
         return
-    finally:
-        ledger.close()
     _show(out, reports)
     if crm is not None:
         states = ", ".join(f"{n:,} {state}" for state, n in sorted(crm.states.items()))
