@@ -1,7 +1,8 @@
-"""Whether a click on a link of a message may still be kept.
+"""Whether a click on a link of a message, or that it was opened, may still be kept.
 
-A link is led past us only where the person agreed when the message was queued; who took that back
-since, objected or was erased is not seen any more, in mails that left before too.
+Links are led past us, and messages have a pixel, only where the person agreed when the message was
+queued; who took that back since, objected or was erased is not seen any more, in mails that left
+before too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import sqlalchemy as sa
 
 from workspace.ledger import Ledger, consent, schema
-from workspace.links import Link
+from workspace.links import Link, Pixel
 
 #: The purpose without which neither opens nor clicks are seen.
 TRACKING = "email_tracking"
@@ -19,7 +20,7 @@ TRACKING = "email_tracking"
 _REFUSED = ("withdrawn", "objection")
 
 
-def may_be_seen(ledger: Ledger, link: Link) -> bool:
+def may_be_seen(ledger: Ledger, link: Link | Pixel) -> bool:
     """By what was said last with any of the recipient's keys: a refusal counts until a grant."""
     messages, events = schema.messages, schema.consent_events
     tombstones = schema.tombstones

@@ -24,7 +24,6 @@ CAPABILITIES = Capabilities(
     reports=True,
     headers=True,
     reply_to=True,
-    track_opens=True,
 )
 SECRETS = ("MARKETING_SENDGRID_KEY",)
 VARIABLES = ("MARKETING_SENDGRID_URL",)
@@ -66,7 +65,7 @@ class SendGrid:
             "custom_args": {"outbox_id": message.message_id},
             "tracking_settings": {
                 "click_tracking": {"enable": False, "enable_text": False},
-                "open_tracking": {"enable": message.track_opens},
+                "open_tracking": {"enable": False},
                 "subscription_tracking": {"enable": False},
                 "ganalytics": {"enable": False},
             },

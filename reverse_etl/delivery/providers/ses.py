@@ -26,7 +26,6 @@ CAPABILITIES = Capabilities(
     reports=True,
     headers=True,
     reply_to=True,
-    track_opens=True,
 )
 SECRETS = ("MARKETING_SES_ACCESS_KEY", "MARKETING_SES_SECRET_KEY", "MARKETING_SES_REGION")
 VARIABLES = ("MARKETING_SES_SESSION_TOKEN", "MARKETING_SES_URL")
@@ -102,7 +101,7 @@ class Ses:
             ],
             "ConfigurationOverrides": {
                 "Tracking": {
-                    "OpenTrackingEnabled": "ENABLED" if message.track_opens else "DISABLED",
+                    "OpenTrackingEnabled": "DISABLED",
                     "ClickTrackingEnabled": "DISABLED",
                 }
             },

@@ -22,7 +22,7 @@ from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import Ledger, messages
 from workspace.ledger.messages import Message
-from workspace.links import Link
+from workspace.links import Link, Pixel
 
 AT = datetime(2026, 3, 3)
 KEYRING = Keyring(b"a pepper for tests")
@@ -91,10 +91,16 @@ def test_links_are_led_where_the_person_agreed(library: Library) -> None:
     assert queued(library) == message
 
 
+def test_opens_are_seen_where_the_person_agreed(library: Library) -> None:
+    html = content(queued(library))["html"]
+    (token,) = {part.partition('"')[0] for part in html.split(f"{SITE}/i/")[1:]}
+    assert links.read_pixel(KEYRING, token) == Pixel("ab" * 32, "cd" * 16)
+
+
 def test_without_consent_no_link_names_anybody(library: Library) -> None:
     message = queued(library, is_tracked=False)
     html = content(message)["html"]
-    assert "/c/" not in html and URL.replace("&", "&amp;") in html
+    assert "/c/" not in html and "/i/" not in html and URL.replace("&", "&amp;") in html
     assert b"clicks" not in (message.inputs or b"")
 
 
