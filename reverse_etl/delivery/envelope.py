@@ -98,6 +98,12 @@ def _said(rendered: Rendered, leading: Leading | None) -> dict[str, Any]:
     return kept
 
 
+def content_of(payload: bytes) -> dict[str, str]:
+    """What a message says, of its payload: ``subject``, ``html``, ``text`` of an e-mail."""
+    content: dict[str, str] = _DECODE(payload)["content"]
+    return content
+
+
 def open_for(message: Due, capabilities: Capabilities) -> Outgoing:
     """A queued message for one provider.
 

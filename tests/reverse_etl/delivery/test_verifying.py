@@ -61,9 +61,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 
 def queued(library: Library, **more: Any) -> Message:
+    return queued_by(KEYRING, library, **more)
+
+
+def queued_by(keyring: Keyring, library: Library, **more: Any) -> Message:
+    """What the queue makes of :data:`ROW` and ``more``, its links signed by ``keyring``."""
     row = {**ROW, **more}
     person = Person(row["contact_id"], values={"event.link": URL})
-    outgoing = queueing._Outgoing(library, KEYRING, Caps(), 0, {}, {})
+    outgoing = queueing._Outgoing(library, keyring, Caps(), 0, {}, {})
     made, blocked = queueing._render(outgoing, [row], {row["contact_id"]: person}, {})
     assert not blocked
     return made[0]
