@@ -1,8 +1,8 @@
 """SendGrid's v3 Mail Send: one message a request.
 
 Our id travels in ``custom_args``, which come back with every event; nothing personal may be put
-there, since SendGrid cannot delete it. Its own lists are never bypassed, its click tracking and
-its own unsubscribe headers are off whatever the account's settings say.
+there, since SendGrid cannot delete it. Its own lists are never bypassed, its tracking and its own
+unsubscribe headers are off whatever the account's settings say.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Amazon SES, API v2: one message a request, signed with AWS's Signature Version 4.
 
 SES says most of what goes wrong with status 400, so answers are told apart by the error's name
-and, for throttling, by its text. Our id travels as the tag ``outbox_id``. Opens are tracked as
-the message says, clicks never: both override the account's and the configuration set's settings.
+and, for throttling, by its text. Our id travels as the tag ``outbox_id``. Opens and
+clicks are never tracked, over the account's and the configuration set's settings.
 SES calls no webhook without a configuration set that publishes to an SNS topic.
 """
 
