@@ -52,6 +52,8 @@ def create_app() -> ASGI:
     from ingestion.collector.app import Collector
     from ingestion.collector.webhooks import confirm
     from ingestion.consent.requests import Desk
+    from reverse_etl.delivery import online
+    from workspace.definitions.templates import load_senders
 
     chosen = settings.load()
     registry = CollectorRegistry()
@@ -86,9 +88,12 @@ def create_app() -> ASGI:
         return Response(generate_latest(shown), media_type=CONTENT_TYPE_LATEST)
 
     consents = _consent_pages(chosen, ledger)
+    senders = load_senders(chosen.definitions).senders
+    messages = online.Online(chosen.keyring, ledger, senders.values())
     routes = [
         Route("/metrics", metrics),
         *(Route(f"{path}{{token:path}}", consents) for path in _consent_paths()),
+        Route(f"{online.PATH}{{token:path}}", messages),
         Mount("/", collector),
     ]
     pages = Starlette(routes=routes, lifespan=lifespan)

@@ -312,10 +312,10 @@ def _site(library: Library, row: dict[str, Any]) -> str:
 
 
 def _clicks(library: Library, row: dict[str, Any]) -> Clicks | None:
-    """How clicks are seen, where the person lets us."""
+    """How clicks and opens are seen, where the person lets us."""
     if row["channel"] != "email" or not row["is_tracked"]:
         return None
-    return Clicks(row["intent_id"], row["email_key"], _site(library, row))
+    return Clicks(row["intent_id"], row["email_key"], _site(library, row), has_pixel=True)
 
 
 def _sealed(
@@ -332,7 +332,6 @@ def _sealed(
         answer,
         library.senders[library.entries[row["template"]].template.vertical],
         str(request.values["message.unsubscribe_url"]) if may_leave else None,
-        row["is_tracked"],
         {"template": row["template"], "source": f"{row['source_kind']}:{row['source_key']}"},
         row["sent_from"],
         partial(clicks.lead, outgoing.keyring) if clicks else None,

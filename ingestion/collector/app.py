@@ -104,7 +104,7 @@ class Collector:
         pairs = tuple(scope["headers"])
         headers: dict[bytes, bytes] = dict(pairs)
         scope = {**scope, "headers": pairs}
-        is_link = scope["path"].startswith(links.PATH)
+        is_link = scope["path"].startswith((links.PATH, links.PIXEL_PATH))
         more: list[Header] = [] if is_link else self._cors(headers.get(b"origin"))
         reason = ""
         try:
@@ -123,11 +123,9 @@ class Collector:
             body = b""
         if status >= 400:  # the rest of a body is not waited for
             more = [*more, (b"connection", b"close")]
-        answer = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            *more,
-        ]
+        if not any(name == b"content-type" for name, _ in more):
+            more = [(b"content-type", b"application/json"), *more]
+        answer = [(b"content-length", str(len(body)).encode()), *more]
         # The sender may be gone by now; what it sent is kept all the same.
         with contextlib.suppress(RuntimeError):
             await send({"type": "http.response.start", "status": status, "headers": answer})
