@@ -15,7 +15,7 @@ from tests.dbt import consent_histories as histories
 from tests.dbt import consent_oracle as oracle
 from tests.dbt.lakehouse import Lakehouse
 
-MARTS = ("+consent_conflicts", "+consent_records", "+unsubscribes")
+MARTS = ("+consent_conflicts", "+consent_records", "+unsubscribes", "+consent_report")
 
 
 @pytest.fixture(scope="module")

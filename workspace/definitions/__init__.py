@@ -22,6 +22,7 @@ from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
 from workspace.definitions.content import Content
 from workspace.definitions.content_calendar import ContentCalendar
+from workspace.definitions.controls import Controls
 from workspace.definitions.experiment_files import load_experiments
 from workspace.definitions.experiments import Experiments
 from workspace.definitions.freshness import DEFAULT, Freshness
@@ -61,6 +62,7 @@ class Definitions:
     targets: Targets
     freshness: Freshness
     consent: Consent
+    controls: Controls
     identity: Identity
     performance: Performance
     partners: Partners
@@ -120,6 +122,7 @@ class Definitions:
             "personas": list(self.personas.rows()),
             "attribution": list(self.attribution.rows(self.verticals)),
             "consent": list(self.consent.rows()),
+            "controls": list(self.controls.rows()),
             "fields": list(self.fields.rows()),
             "caps": list(self.caps.rows()),
             "providers": list(self.providers.rows()),
@@ -182,6 +185,7 @@ def load(folder: Path) -> Definitions:
         targets=targets,
         freshness=_given(folder / FRESHNESS, Freshness),
         consent=consent,
+        controls=_given(folder / "controls.yml", Controls),
         identity=_given(folder / "identity.yml", Identity),
         performance=performance,
         partners=partners,

@@ -27,13 +27,14 @@ OTHER = "other"
 
 class Purpose(Strict):
     """``marketing``: an unsubscribe from its channel ends it. ``ends_on_objection``: an objection
-    does; as ``marketing`` where nothing is said. Months without a sign of life: null is never."""
+    does; as ``marketing`` where nothing is said. ``profiling``: who refuses it is not scored. Months without a sign of life: null is never."""
 
     name: str
     channels: Annotated[list[Channel], Field(min_length=1)]
     marketing: bool
     ends_on_objection: bool | None = None
     double_opt_in: bool = False
+    profiling: bool = False
     expires_after_months: Annotated[int, Field(gt=0, le=240)] | None = 24
     legal_bases: Annotated[list[Key], Field(min_length=1)]
     also_called: list[Key] = []

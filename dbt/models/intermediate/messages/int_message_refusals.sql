@@ -1,4 +1,4 @@
--- What stood against a message when the gates decided: refusals about the very identifier that its
+-- What stood against a message when a provider took it: refusals about the very identifier that its
 -- proof is about, or the address it went to, so that no later change of identities moves them. The
 -- latest statement of an authority about an identifier counts, and a lasting one beside it.
 with sent as (
@@ -58,6 +58,7 @@ standing as (
     select
         sent.intent_id,
         sent.decided_at as passed_at,
+        sent.sent_at,
         statements.*
     from sent
     inner join identifiers on sent.intent_id = identifiers.intent_id
@@ -66,7 +67,7 @@ standing as (
             identifiers.identifier_key = statements.identifier_key
             and sent.purpose = statements.purpose
             and sent.channel = statements.channel
-            and statements.decided_at < sent.decided_at
+            and statements.decided_at < sent.sent_at
     qualify
         statements.is_lasting
         or row_number() over (
@@ -89,6 +90,7 @@ select
     standing.said_state,
     standing.decided_at as refused_at,
     evidence.known_at,
+    {{ seconds_between('standing.decided_at', 'standing.sent_at') }} / 3600e0 as hours_after,
     -- Ours to know: what a source told later could not be heeded.
     coalesce(recorded.recorded_at <= standing.passed_at, false) as is_recorded
 from standing

@@ -103,6 +103,7 @@ joined as (
         end as shortcoming,
         refusals.evidence_id as refusal_evidence_id,
         refusals.refused_at,
+        refusals.hours_after as hours_after_refusal,
         coalesce(refusals.is_recorded, false) as is_refusal_recorded
     from messages
     cross join policy
@@ -171,7 +172,8 @@ final as (
         coalesce(consent_decided_at, consented_at) as consented_at,
         proof_known_at,
         refusal_evidence_id,
-        refused_at
+        refused_at,
+        hours_after_refusal
     from joined
 
 )
