@@ -15,6 +15,7 @@ from interfaces import (
     attribution,
     audiences,
     campaigns,
+    consents,
     experiments,
     identity,
     journeys,
@@ -357,6 +358,7 @@ def _refuse(message: str) -> None:
     raise typer.Exit(BAD_INPUT)
 
 
+app.add_typer(consents.commands(out, _settings, _refuse), name="consents")
 app.add_typer(identity.commands(out, _settings, _refuse), name="identity")
 app.add_typer(segments.commands(out, _settings, _refuse), name="segments")
 app.add_typer(journeys.commands(out, _settings, _refuse), name="journeys")

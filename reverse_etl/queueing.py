@@ -82,7 +82,8 @@ def queue(
         connection,
         f"""
         select i.*, d.scheduled_at as sent_from, {", ".join(f"d.{name}" for name in PROOF)},
-            c.email_key, c.phone_key, c.push_key, c.country, c.time_zone, p.email, p.phone, p.user_id,
+            c.email_key, c.phone_key, c.push_key, c.country, c.time_zone,
+            p.email, p.phone, p.user_id,
             coalesce(t.state = 'granted', false) and u.contact_id is null as is_tracked,
             list_concat(
                 coalesce(a.keys, []), coalesce(o.keys, []),

@@ -164,7 +164,6 @@ class World:
         found = {name: [r for r in rows if seen(r)] for name, rows in self.streams.items()}
         return {**found, "parameters": parameters()}
 
-
     def shuffled(self, as_of: datetime, seed: int) -> dict[str, list[dict[str, Any]]]:
         """What a run at ``as_of`` sees, had it come in another order and at other times.
 
@@ -455,7 +454,7 @@ class _Teller:
             if later < AS_OF:
                 steps.append(("granted", "double_opt_in", later, max(known, later)))
         purpose, channel, identifier, identifier_type = asked
-        for state, mechanism, at, heard in steps:
+        for said, mechanism, at, heard in steps:
             self.world.streams["consent_events"].append(
                 {
                     "event_id": self._id(),
@@ -464,7 +463,7 @@ class _Teller:
                     "purpose": purpose,
                     "channel": channel,
                     "brand": "",
-                    "state": state,
+                    "state": said,
                     "source_class": "form",
                     "source": "sign-up",
                     "mechanism": mechanism,
@@ -476,7 +475,7 @@ class _Teller:
             )
             self._say(
                 Statement(
-                    identifier, "own", state, "purpose", channel, at, heard, True,
+                    identifier, "own", said, "purpose", channel, at, heard, True,
                     purpose=purpose, basis="consent", notice="v1",
                     confirmed=mechanism == "double_opt_in",
                 )
@@ -487,8 +486,9 @@ class _Teller:
         rng = self.rng
         by_phone = rng.random() < 0.3
         identifier = self.phone if by_phone else rng.choice(self.emails)
-        purpose = rng.choice(["news", "old_news", "reminders", "tracking", "profiling"])
-        channel = rng.choice(["email", "sms", "all"])
+        purpose = rng.choice(["news", "news", "old_news", "reminders", "profiling", "unheard_of"])
+        channel = rng.choice(["email", "email", "sms", "all"])
+        file = rng.choice(["first.csv", "first.csv", "second.csv"])
         status = rng.choice(["granted", "granted", "withdrawn"])
         basis = rng.choice(["consent", "consent", "soft_opt_in", "contract", None])
         source = rng.choice(["double_opt_in", "form", None])
@@ -508,13 +508,15 @@ class _Teller:
                 "source": source,
                 "decided_at": decided,
                 "known_at": known,
+                "landing_file": file,
             }
         )
+        widest = purpose == "unheard_of" and status == "withdrawn"
         self._say(
             Statement(
-                identifier, "import", status, "purpose", channel, decided, known, True,
-                purpose="news" if purpose == "old_news" else purpose, basis=basis,
-                confirmed=source == "double_opt_in",
+                identifier, "import", status, "marketing" if widest else "purpose", channel,
+                decided, known, True, purpose="news" if purpose == "old_news" else purpose,
+                basis=basis, confirmed=source == "double_opt_in", file=file, name=purpose,
             )
         )  # fmt: skip
 

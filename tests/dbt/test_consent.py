@@ -118,9 +118,7 @@ def test_what_an_organisation_says_holds_for_whom_it_has(
         )
     }
     wanted = {
-        (key, person.name)
-        for person in world.persons(as_of)
-        for key in person.identifiers & spoken
+        (key, person.name) for person in world.persons(as_of) for key in person.identifiers & spoken
     }
     assert set(found) == wanted and len(wanted) > 100
     nameless = house.one(
@@ -151,9 +149,7 @@ def test_no_order_of_arrival_changes_a_state(
     """The same statements, told in another order at other times: no withdrawal becomes a grant,
     and nothing else changes either."""
     told_so = "select subject_id, purpose, channel, brand, state from marts.consent_states"
-    other = build(
-        tmp_path_factory.mktemp("shuffled"), target, as_of, world.shuffled(as_of, seed=4)
-    )
+    other = build(tmp_path_factory.mktemp("shuffled"), target, as_of, world.shuffled(as_of, seed=4))
     assert sorted(other.rows(told_so)) == sorted(house.rows(told_so))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -347,7 +348,7 @@ def test_a_message_without_a_grant_stops_the_run(tmp_path: Path, target: Path) -
     left |= {"occurred_at": datetime(2026, 3, 4), "known_at": datetime(2026, 3, 4)}
     other = {**consented, "event_id": "e3", "identifier_key": "k2"}
 
-    def fill(*messages: Row, also: list[Row] = []) -> None:
+    def fill(*messages: Row, also: Sequence[Row] = ()) -> None:
         streams = lake(list(messages), [], consent_events=[consented, other, *also])
         house.fill(as_of=AS_OF, **{**streams, "parameters": parameters})
 

@@ -27,7 +27,8 @@ OTHER = "other"
 
 class Purpose(Strict):
     """``marketing``: an unsubscribe from its channel ends it. ``ends_on_objection``: an objection
-    does; as ``marketing`` where nothing is said. ``profiling``: who refuses it is not scored. Months without a sign of life: null is never."""
+    does; as ``marketing`` where nothing is said. ``profiling``: who refuses it is not scored.
+    Months without a sign of life: null is never."""
 
     name: str
     channels: Annotated[list[Channel], Field(min_length=1)]

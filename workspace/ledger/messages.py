@@ -45,12 +45,12 @@ class Message:
 
     ``destination`` is the address, number or device it goes to, ``destination_key`` the keyed hash
     of its normal form; ``aliases`` are all keys by which the person is or was known
-    (`identity_map`), contact ids and addresses, and the keys of the organisations they belong to. ``payload`` holds the exact bytes that will be
-    sent, ``inputs`` what they were rendered from. ``time_zone`` (IANA) and ``country`` are the
-    person's; ``ramp_step`` is its place in a ramp, from 1; ``consent_seen`` the last consent event
-    of the ledger that the decision to queue it had seen, ``consent_…`` the consent it rests on: the
-    evidence, when that was decided, on which legal basis and by which text, and the policy's
-    version then. ``is_test``: a test send, which counts
+    (`identity_map`), contact ids and addresses, and the keys of the organisations they belong to.
+    ``payload`` holds the exact bytes that will be sent, ``inputs`` what they were rendered from.
+    ``time_zone`` (IANA) and ``country`` are the person's; ``ramp_step`` is its place in a ramp,
+    from 1; ``consent_seen`` the last consent event of the ledger that the decision to queue it had
+    seen, ``consent_…`` the consent it rests on: the evidence, when that was decided, on which legal
+    basis and by which text, and the policy's version then. ``is_test``: a test send, which counts
     nowhere. Times are naive UTC. Raises ``ValueError`` for what does not fit.
     """
 

@@ -74,7 +74,8 @@ CONSENT_SOURCE_CLASSES = (
     "provider",
     "import",
 )
-CONSENT_STATES = ("granted", "pending", "withdrawn", "objection")
+#: ``lifted``: an organisation takes its refusal back, which grants nothing.
+CONSENT_STATES = ("granted", "pending", "withdrawn", "objection", "lifted")
 CONSENT_IDENTIFIERS = (
     "email",
     "phone",

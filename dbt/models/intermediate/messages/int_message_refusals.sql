@@ -67,7 +67,7 @@ standing as (
             identifiers.identifier_key = statements.identifier_key
             and sent.purpose = statements.purpose
             and sent.channel = statements.channel
-            and statements.decided_at < sent.sent_at
+            and sent.sent_at > statements.decided_at
     qualify
         statements.is_lasting
         or row_number() over (

@@ -1,5 +1,5 @@
--- Who must not be evaluated: profiling withdrawn or objected to, for whichever brand. Who never said
--- anything about it is not here.
+-- Who must not be evaluated: profiling withdrawn or objected to, for whichever brand. Who never
+-- said anything about it is not here.
 with states as (
 
     select * from {{ ref('consent_states') }}

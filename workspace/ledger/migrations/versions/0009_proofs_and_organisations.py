@@ -8,11 +8,12 @@ down_revision = "0005"
 
 EVENTS = "consent_events"
 REFUSAL = "consent events are append-only"
-CHECK = "ck_consent_events_identifier_type"
-IDENTIFIERS = (
-    "identifier_type in ('email', 'phone', 'user_id', 'anonymous_id', 'crm_contact', "
-    "'external_id', 'crm_company', 'domain')"
-)
+CHECKS = {
+    "ck_consent_events_identifier_type": "identifier_type in ('email', 'phone', 'user_id', "
+    "'anonymous_id', 'crm_contact', 'external_id', 'crm_company', 'domain')",
+    "ck_consent_events_state": "state in ('granted', 'pending', 'withdrawn', 'objection', "
+    "'lifted')",
+}
 
 
 def upgrade() -> None:
@@ -22,8 +23,9 @@ def upgrade() -> None:
         batch.add_column(sa.Column("consent_text_hash", sa.String(length=64), nullable=True))
         batch.add_column(sa.Column("consent_policy_version", sa.String(length=64), nullable=True))
     with op.batch_alter_table(EVENTS) as batch:
-        batch.drop_constraint(op.f(CHECK), type_="check")
-        batch.create_check_constraint(op.f(CHECK), IDENTIFIERS)
+        for name, condition in CHECKS.items():
+            batch.drop_constraint(op.f(name), type_="check")
+            batch.create_check_constraint(op.f(name), condition)
     if op.get_bind().dialect.name == "sqlite":
         # The table was remade, and its triggers went with the old one.
         for verb in ("update", "delete"):
