@@ -825,6 +825,22 @@ def expected(world: World, as_of: datetime) -> dict[tuple[str, str, str, str], s
     return found
 
 
+def told_by(world: World, as_of: datetime) -> dict[str, set[Statement]]:
+    """Subject -> what it is known to have said by then: people, and identifiers that nobody has."""
+    people = world.persons(as_of)
+    known = {name for person in people for name in person.identifiers}
+    nobody = [Person(name, {name}) for name in world.statements if name not in {*known, CLICKS}]
+    return {
+        person.name: {
+            s
+            for name in person.identifiers
+            for s in world.statements.get(name, [])
+            if s.known <= as_of and (s.decided < as_of or not s.timed)
+        }
+        for person in [*people, *nobody]
+    }
+
+
 def _unlisted(unheard: set[Statement]) -> list[Cell]:
     """A purpose and channel that the policy does not have: nothing can be granted for it."""
     names = {_names(s) for s in unheard}

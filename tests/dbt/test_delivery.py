@@ -384,6 +384,22 @@ def test_a_message_without_a_grant_stops_the_run(tmp_path: Path, target: Path) -
         ("granted", datetime(2026, 3, 4))
     ]
 
+    house.build("+compliance_report", tests="cautious")
+    report = {
+        row[0]: row[1:]
+        for row in house.rows(
+            "select control, measured, counted_of, status from marts.compliance_report "
+            "where month = date '2026-03-01'"
+        )
+    }
+    assert report["messages_sent"] == (1, None, "no_limit")
+    assert report["messages_with_proof"] == (1, 1, "no_limit")
+    assert report["messages_without_proof"] == (0, 1, "met")
+    assert report["messages_after_known_refusal"] == (0, 1, "met")
+    assert report["messages_after_refusal"] == (1, 1, "no_limit")
+    assert report["hours_to_honour_refusal"] == (33, 1, "met")
+    assert report["refusals"] == (1, None, "no_limit")
+
     # Somebody else's grant stops the run of its time; identities that change later do not.
     fill({**proven, "consent_evidence_id": "e3"})
     house.build("+message_proofs", tests="cautious")
