@@ -45,6 +45,7 @@ from workspace.definitions.target_accounts import TargetAccounts, read_csv
 from workspace.definitions.targets import COMPANY, Targets
 from workspace.definitions.templates import load_templates
 from workspace.definitions.touchpoints import Touchpoints
+from workspace.definitions.unprofiled import unprofiled
 from workspace.definitions.verticals import Verticals
 from workspace.paths import PROJECT
 
@@ -167,8 +168,8 @@ def load(folder: Path) -> Definitions:
     _check_steps(folder / "paths.yml", paths, verticals)
     personas = _of_verticals(folder / "personas.yml", Personas, verticals)
     fields = _given(folder / "fields.yml", Fields)
-    segments = load_segments(folder, fields, verticals.verticals)
     consent = _given(folder / "consent.yml", Consent)
+    segments = unprofiled(load_segments(folder, fields, verticals.verticals), consent)
     scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     caps = _caps(folder, scoring)
     templates = load_templates(folder, verticals.verticals, consent)
