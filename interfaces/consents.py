@@ -1,4 +1,4 @@
-"""`marketing consents`: requests that wait for their confirmation."""
+"""`marketing consents`: requests that wait for their confirmation, and what organisations say."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from interfaces.loading import loaded
+from interfaces.recording import By, Reason, ledger_of, recorded, said
 from interfaces.tables import number, table
 from workspace.settings import Settings
 
@@ -27,11 +28,13 @@ def commands(
     run_job: Callable[[Settings, str], None],
 ) -> typer.Typer:
     """The sub-commands, printing to ``out``; ``run_job`` runs the assets of a selection."""
-    app = typer.Typer(no_args_is_help=True, help="Consent that must be confirmed.")
+    app = typer.Typer(
+        no_args_is_help=True, help="Consent to be confirmed, and organisations' objections."
+    )
 
     @app.callback()
     def group() -> None:
-        """Consent that must be confirmed (docs/consent.md)."""
+        """Consent to be confirmed, and organisations' objections (docs/consent.md)."""
 
     @app.command()
     def ask(
@@ -55,6 +58,50 @@ def commands(
         except (NoWarehouse, RunInProgress) as error:
             return refuse(str(error))
         return run_job(settings, CONFIRMATIONS)
+
+    @app.command("object")
+    def object_(
+        account: Annotated[
+            str,
+            typer.Option("--account", help="An account id, the CRM's id of it, or a domain."),
+        ],
+        workspace: Option = None,
+        lift: Annotated[
+            bool, typer.Option("--lift", help="The organisation takes its objection back.")
+        ] = False,
+        evidence: Annotated[
+            str | None, typer.Option(help="Where the statement is kept, such as a letter's number.")
+        ] = None,
+        by: By = None,
+        reason: Reason = None,
+    ) -> None:
+        """Record that an organisation objects to marketing, for everybody who belongs to it."""
+        from reverse_etl import objections
+        from reverse_etl.publish import NothingPublished, TookTooLong
+        from workspace import clock
+
+        settings = chosen(workspace)
+        try:
+            found = objections.find(settings.paths, settings.keyring, account)
+        except (NothingPublished, TookTooLong) as error:
+            return refuse(str(error))
+        if found is None:
+            return refuse(f"no account {account!r}")
+        at, who = clock.now(), said(by, reason, refuse)
+        key = found.identifier_key
+        try:
+            with (
+                recorded(settings, refuse, "consent.object", f"account:{key}", by, reason) as change,
+                ledger_of(settings) as ledger,
+            ):
+                event = objections.record(ledger, found, at, who.actor, lift, evidence)
+                change.after = {"lifted": lift, "event": event}
+        except ValueError as error:
+            return refuse(str(error))
+        name = escape(found.name or account)
+        said = "no longer objects" if lift else "objects"
+        out.print(f"{name} {said}: {found.contacts:,} contacts known, {event}", highlight=False)
+        return None
 
     return app
 

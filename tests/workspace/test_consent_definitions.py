@@ -186,6 +186,7 @@ def test_the_shipped_policy_tells_measuring_and_profiling_apart() -> None:
         purpose = policy.purposes[name]
         assert not purpose.marketing and purpose.ends_on_objection
     assert policy.purposes["email_tracking"].legal_bases == ["consent"]
-    # Existing customers need a sale, a legitimate interest needs a notice.
+    # Existing customers need a sale, a legitimate interest a notice and an address of one's own.
     assert policy.legal_bases["soft_opt_in"].needs == ["sale"]
-    assert policy.legal_bases["legitimate_interest"].needs == ["notice"]
+    assert policy.legal_bases["legitimate_interest"].needs == ["notice", "professional"]
+    assert {"contact", "info", "mairie"} <= set(policy.generic_addresses)

@@ -58,14 +58,16 @@ class DoubleOptIn(Strict):
 
 class Purpose(Strict):
     """``marketing``: an unsubscribe from its channel ends it. ``ends_on_objection``: an objection
-    does; as ``marketing`` where nothing is said. Months without a sign of life: null is never.
-    ``texts``: every wording that is or was shown; of a channel the last one is shown now."""
+    does; as ``marketing`` where nothing is said. ``profiling``: who refuses it is not scored.
+    Months without a sign of life: null is never. ``texts``: every wording that is or was shown; of
+    a channel the last one is shown now."""
 
     name: str
     channels: Annotated[list[Channel], Field(min_length=1)]
     marketing: bool
     ends_on_objection: bool | None = None
     double_opt_in: bool = False
+    profiling: bool = False
     expires_after_months: Annotated[int, Field(gt=0, le=240)] | None = 24
     legal_bases: Annotated[list[Key], Field(min_length=1)]
     also_called: list[Key] = []
