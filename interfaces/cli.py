@@ -18,6 +18,7 @@ from interfaces import (
     experiments,
     identity,
     journeys,
+    packing,
     plan,
     report,
     segments,
@@ -369,6 +370,7 @@ app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
+app.command("pack")(packing.command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
