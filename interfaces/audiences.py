@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from interfaces.loading import loaded
 from interfaces.tables import number, table
+from workspace import restored
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -78,6 +79,10 @@ def _sync(
     except DefinitionError as error:
         refuse(str(error))
     order = running.Order(not dry_run and _may_ask(settings), accept)
+    try:
+        restored.check(settings.paths.root)
+    except restored.NotReplayed as error:
+        refuse(str(error))
     ledger, at = open_ledger(settings.ledger_url), settings.present()
     try:
         with (

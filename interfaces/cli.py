@@ -14,6 +14,7 @@ from rich.markup import escape
 from interfaces import (
     attribution,
     audiences,
+    backups,
     campaigns,
     experiments,
     identity,
@@ -26,7 +27,7 @@ from interfaces import (
     stopping,
     templates,
 )
-from workspace import definitions, settings
+from workspace import definitions, restored, settings
 from workspace.settings import Settings, SettingsError
 
 app = typer.Typer(
@@ -322,6 +323,7 @@ def _run(
     from ingestion.sources import registry
 
     try:
+        restored.check(chosen.paths.root)
         definitions.load(chosen.definitions).check_sources(registry.MODULES)
         with report.steps(out) as progress:
             resources.listeners.append(progress.done)
@@ -331,7 +333,12 @@ def _run(
             finally:
                 resources.listeners.remove(progress.done)
                 resources.tellers.remove(progress.tell)
-    except (definitions.DefinitionError, DbtError, runs.SelectionError) as error:
+    except (
+        definitions.DefinitionError,
+        DbtError,
+        runs.SelectionError,
+        restored.NotReplayed,
+    ) as error:
         _refuse(str(error))
     progress.summary()
     for fault in outcome.faults:
@@ -370,6 +377,8 @@ app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
+app.command("backup")(backups.backup_command(out, _settings, _refuse))
+app.command("restore")(backups.restore_command(out, _refuse))
 app.command("pack")(packing.command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
