@@ -48,7 +48,7 @@ def build_definitions(
         ],
         jobs=[
             *(jobs.refresh, jobs.nightly, jobs.campaigns),
-            *(jobs.send, jobs.due_campaigns, jobs.audiences, jobs.backup),
+            *(jobs.send, jobs.due_campaigns, jobs.audiences, jobs.daily_backup),
         ],
         schedules=schedules.schedules,
         sensors=[sensors.build_landing_sensor(), sensors.build_alert_sensor()],

@@ -70,8 +70,8 @@ due_campaigns = define_asset_job(
     tags={"dagster/max_retries": "0"},
 )
 
-backup = define_asset_job(
-    "backup",
+daily_backup = define_asset_job(
+    "daily_backup",
     selection=AssetSelection.groups(BACKUPS),
     description="Backs the workspace up to MARKETING_BACKUPS, and restores the backup to prove it.",
     tags={"dagster/max_retries": "0"},

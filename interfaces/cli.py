@@ -293,6 +293,19 @@ def publish(
         _refuse(str(error))
 
 
+@app.command("bi-settings")
+def bi_settings(workspace: WorkspaceOption = None) -> None:
+    """Print the SQL that locks a BI tool's connection (docs/bi-connections.md)."""
+    from reverse_etl.publish import NothingPublished
+    from reverse_etl.publish import bi_settings as statements
+
+    try:
+        for statement in statements(_settings(workspace).paths):
+            print(f"{statement};")
+    except NothingPublished as error:
+        _refuse(str(error))
+
+
 @app.command()
 def doctor(workspace: WorkspaceOption = None) -> None:
     """Look at the workspace, the definitions and the published version; say what is wrong."""
