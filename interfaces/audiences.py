@@ -14,6 +14,7 @@ from interfaces import recording
 from interfaces.loading import loaded
 from interfaces.recording import By, Reason, Said
 from interfaces.tables import number, table
+from workspace import restored
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -85,6 +86,10 @@ def _sync(
     except DefinitionError as error:
         refuse(str(error))
     order = running.Order(not dry_run and _may_ask(settings), accept, *said)
+    try:
+        restored.check(settings.paths.root)
+    except restored.NotReplayed as error:
+        refuse(str(error))
     at = settings.present()
     try:
         with (

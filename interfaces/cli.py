@@ -15,6 +15,7 @@ from interfaces import (
     attribution,
     audiences,
     auditing,
+    backups,
     campaigns,
     consents,
     erasing,
@@ -22,6 +23,7 @@ from interfaces import (
     exporting,
     identity,
     journeys,
+    packing,
     paperwork,
     plan,
     rectifying,
@@ -32,7 +34,7 @@ from interfaces import (
     templates,
 )
 from interfaces.recording import By, Reason, recorded
-from workspace import definitions, settings
+from workspace import definitions, restored, settings
 from workspace.settings import Settings, SettingsError
 
 app = typer.Typer(
@@ -306,6 +308,19 @@ def publish(
         _refuse(str(error))
 
 
+@app.command("bi-settings")
+def bi_settings(workspace: WorkspaceOption = None) -> None:
+    """Print the SQL that locks a BI tool's connection (docs/bi-connections.md)."""
+    from reverse_etl.publish import NothingPublished
+    from reverse_etl.publish import bi_settings as statements
+
+    try:
+        for statement in statements(_settings(workspace).paths):
+            print(f"{statement};")
+    except NothingPublished as error:
+        _refuse(str(error))
+
+
 @app.command()
 def doctor(workspace: WorkspaceOption = None) -> None:
     """Look at the workspace, the definitions and the published version; say what is wrong."""
@@ -336,6 +351,7 @@ def _run(
     from ingestion.sources import registry
 
     try:
+        restored.check(chosen.paths.root)
         definitions.load(chosen.definitions).check_sources(registry.MODULES)
         with report.steps(out) as progress:
             resources.listeners.append(progress.done)
@@ -345,7 +361,12 @@ def _run(
             finally:
                 resources.listeners.remove(progress.done)
                 resources.tellers.remove(progress.tell)
-    except (definitions.DefinitionError, DbtError, runs.SelectionError) as error:
+    except (
+        definitions.DefinitionError,
+        DbtError,
+        runs.SelectionError,
+        restored.NotReplayed,
+    ) as error:
         _refuse(str(error))
     progress.summary()
     for fault in outcome.faults:
@@ -388,6 +409,9 @@ app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
+app.command("backup")(backups.backup_command(out, _settings, _refuse))
+app.command("restore")(backups.restore_command(out, _refuse))
+app.command("pack")(packing.command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
 app.command("export")(exporting.command(out, _settings, _refuse))

@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from interfaces import recording
 from interfaces.loading import loaded
-from interfaces.recording import By, Reason, ledger_of, recorded, said
+from interfaces.recording import By, Reason
 from interfaces.tables import number, table
 from workspace.settings import Settings
 
@@ -87,12 +88,14 @@ def commands(
             return refuse(str(error))
         if found is None:
             return refuse(f"no account {account!r}")
-        at, who = clock.now(), said(by, reason, refuse)
+        at, who = clock.now(), recording.said(by, reason, refuse)
         key = found.identifier_key
         try:
             with (
-                recorded(settings, refuse, "consent.object", f"account:{key}", by, reason) as change,
-                ledger_of(settings) as ledger,
+                recording.recorded(
+                    settings, refuse, "consent.object", f"account:{key}", by, reason
+                ) as change,
+                recording.ledger_of(settings) as ledger,
             ):
                 event = objections.record(ledger, found, at, who.actor, lift, evidence)
                 change.after = {"lifted": lift, "event": event}
