@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion import accounts, redaction
+from reverse_etl.audiences import registry
+from reverse_etl.audiences.crm import open_hub
+from reverse_etl.audiences.hubspot_client import TOKEN, Hub
 from reverse_etl.privacy import erasing
 from reverse_etl.privacy import replay as replaying
 from reverse_etl.privacy.erasing import Desk, Outcome
@@ -56,10 +59,20 @@ def desk(
             now=settings.present,
             actor=environment.actor(),
             residual=residual,
+            hub=_hub(settings),
             told=told,
         )
     finally:
         ledger.close()
+
+
+def _hub(settings: Settings) -> Hub | None:
+    """The CRM, where it is connected; a demo workspace asks stand-ins alone."""
+    here = environment.sources_are_stand_ins()
+    values = environment.variables(registry.variables())
+    if TOKEN not in values or (settings.paths.default_as_of.exists() and not here):
+        return None
+    return open_hub(registry.Desk(values, here))
 
 
 def replay(settings: Settings) -> int:
