@@ -118,7 +118,7 @@ class StandIns:
         return known.get((normalise(value) if normalise else None) or value, value)
 
     def token(self, text: str) -> str:
-        """What stands for a text that tells rows apart and names somebody: for equal ones the same."""
+        """What stands for a text that tells rows apart and names somebody: equal for equal ones."""
         digest = hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
         return f"erased-{digest[:16]}"
 
