@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from interfaces import recording
 from interfaces.loading import loaded
+from interfaces.recording import By, Reason, Said
 from interfaces.tables import number, table
 from workspace.settings import Settings
 
@@ -33,7 +35,8 @@ def commands(
     @app.command("plan")
     def plan(workspace: Option = None, destination: Destinations = None) -> None:
         """Count what a sync would add, change and remove. Nobody is asked."""
-        _sync(out, settings_of(workspace), refuse, destination, frozenset(), True)
+        said = recording.said(None, None, refuse)
+        _sync(out, settings_of(workspace), refuse, destination, frozenset(), True, said)
 
     @app.command("sync")
     def sync(
@@ -44,9 +47,13 @@ def commands(
             list[str] | None,
             typer.Option("--accept", help="Let a large change of this audience through, once."),
         ] = None,
+        by: By = None,
+        reason: Reason = None,
     ) -> None:
         """Bring destinations to what was last published, and deliver what the CRM was asked for."""
-        _sync(out, settings_of(workspace), refuse, destination, frozenset(accept or ()), dry_run)
+        said = recording.said(by, reason, refuse)
+        accepted = frozenset(accept or ())
+        _sync(out, settings_of(workspace), refuse, destination, accepted, dry_run, said)
 
     return app
 
@@ -58,6 +65,7 @@ def _sync(
     destinations: list[str] | None,
     accept: frozenset[str],
     dry_run: bool,
+    said: Said,
 ) -> None:
     from reverse_etl.audiences import people, registry, running
     from reverse_etl.publish import NothingPublished
@@ -77,7 +85,7 @@ def _sync(
         registry.check(settings.definitions)
     except DefinitionError as error:
         refuse(str(error))
-    order = running.Order(not dry_run and _may_ask(settings), accept)
+    order = running.Order(not dry_run and _may_ask(settings), accept, *said)
     ledger, at = open_ledger(settings.ledger_url), settings.present()
     try:
         with (

@@ -14,18 +14,23 @@ from rich.markup import escape
 from interfaces import (
     attribution,
     audiences,
+    auditing,
     campaigns,
     erasing,
     experiments,
+    exporting,
     identity,
     journeys,
+    paperwork,
     plan,
+    rectifying,
     report,
     segments,
     sending,
     stopping,
     templates,
 )
+from interfaces.recording import By, Reason, recorded
 from workspace import definitions, settings
 from workspace.settings import Settings, SettingsError
 
@@ -276,17 +281,25 @@ def publish(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Go back to the version before the current one.")
     ] = False,
+    by: By = None,
+    reason: Reason = None,
 ) -> None:
     """Say which version is published, or go back to the one before it."""
     from reverse_etl import publish as publishing
     from reverse_etl.publish.publisher import current_version
     from workspace.locks import RunInProgress, run_lock
 
-    paths = _settings(workspace).paths
+    chosen = _settings(workspace)
+    paths = chosen.paths
     try:
         if rollback:
-            with run_lock(paths.run_lock, 60.0, "rollback"):
+            with (
+                recorded(chosen, _refuse, "publish.rollback", "published", by, reason) as done,
+                run_lock(paths.run_lock, 60.0, "rollback"),
+            ):
+                done.before = current_version(paths)
                 publishing.rollback(paths)
+                done.after = current_version(paths)
         out.print(f"current version: {current_version(paths)}", highlight=False)
     except (publishing.NothingPublished, RunInProgress) as error:
         _refuse(str(error))
@@ -372,7 +385,11 @@ app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
+app.command("export")(exporting.command(out, _settings, _refuse))
+app.command("paperwork")(paperwork.command(out, _settings, _refuse))
+app.command("rectify")(rectifying.command(out, _settings, _refuse))
 app.command("erase")(erasing.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
+app.command("audit")(auditing.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from reverse_etl.content.clicks import Clicks
 from reverse_etl.content.library import Library, Rendered, Request
 from reverse_etl.content.occasions import occasions
+from reverse_etl.content.own_pages import addresses
 from reverse_etl.content.people import Person, people
 from reverse_etl.content.values import Primitive
 from reverse_etl.delivery import devices, envelope
@@ -294,14 +295,12 @@ def _request(
     person: Person,
     said: dict[str, Primitive],
 ) -> Request:
-    site = _site(library, row)
-    token = f"{row['intent_id']}.{keyring.signature(row['intent_id'])}"
+    template = library.entries[row["template"]].template
+    language = person.language or template.language
     values = {
         **person.values,
         **said,
-        "message.unsubscribe_url": f"{site}/u/{token}",
-        "message.preferences_url": f"{site}/p/{token}",
-        "message.view_url": f"{site}/v/{token}",
+        **addresses(keyring, _site(library, row), row, template.vertical, language),
         "message.sent_on": f"{row['sent_from']:%Y-%m-%d}",
     }
     return Request(row["template"], row["channel"], person.language, values, person.segments)

@@ -247,6 +247,13 @@ _LAKE = [
         owners={"identifier_key": "key"},
         cleared=("identifier",),
     ),
+    Holding(
+        "lake",
+        "rectifications",
+        "contact_details",
+        owners={"contact_id": "key", "record_key": "key", "value_key": "key"},
+        cleared=("value",),
+    ),
     Holding("lake", "consent_events", "consent", owners={"identifier_key": "key"}, stays="keyed"),
     *(
         Holding(
@@ -283,6 +290,7 @@ _LAKE = [
     Holding("lake", "message_attempts", "messages", owners={"destination_key": "key"}),
     Holding("lake", "audience_syncs", "audiences", owners=_CONTACT, cleared=("message",)),
     Holding("lake", "crm_action_states", "audiences", owners=_CONTACT, cleared=("message",)),
+    Holding("lake", "audit_chain", "operations", owners={"subject_key": "key"}, stays="keyed"),
     # Whose row it is, is only known by a look at its original.
     Holding("lake", "rejected_rows", "rejected", cleared=("original", "detail")),
 ]

@@ -64,9 +64,12 @@ def normalise_domain(text: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Keyring:
-    """The workspace's pepper and what is made with it."""
+    """The workspace's pepper and what is made with it. ``link_secrets`` are numbers (1 to 255) and
+    secrets of the keys that links are signed with (`workspace.tokens`), the one that signs first.
+    """
 
     pepper: bytes
+    link_secrets: tuple[tuple[int, bytes], ...] = ()
 
     def __repr__(self) -> str:
         return "Keyring(…)"
@@ -90,7 +93,7 @@ class Keyring:
         return keys
 
     def signature(self, text: str) -> str:
-        """A signature of what a link says, which no identifier's key can be taken for."""
+        """A signature of a text, which no identifier's key can be taken for."""
         return hmac.new(self.pepper, f"link:{text}".encode(), hashlib.sha256).hexdigest()
 
     def seal(self, text: str) -> str:
@@ -115,6 +118,15 @@ class Keyring:
         """Both hashes after their first block, which every key of the workspace shares."""
         inner, outer = self._pads
         return hashlib.sha256(inner), hashlib.sha256(outer)
+
+
+def domain_key(domain: str) -> str:
+    """The key of an organisation's domain (:func:`normalise_domain`).
+
+    Without the pepper: a domain names an organisation, which the marts name anyway, and dbt makes
+    the same key of the domains of companies and addresses (macro ``domain_key``).
+    """
+    return hashlib.md5(f"domain:{domain}".encode(), usedforsecurity=False).hexdigest()
 
 
 def _kind(kind: str) -> str:

@@ -1,34 +1,26 @@
 """Signed addresses of links in messages: what was clicked, in which message, by whose address.
 
-A token is base64url, without padding, of
-
-    version (1 byte) | message id (32) | keyed hash of the recipient (16) | signature (16) | URL
-
-The signature is the first half of an HMAC-SHA256 over all the rest under the workspace's pepper
-(`Keyring.signature`). The version says how it was signed: another key or layout takes another
-one, and old links stay good for as long as theirs is known. A token does not expire and holds
-nothing that identifies a person without the pepper.
+A token is sealed as all are (`workspace.tokens`); its body is the message's id (32 bytes), the
+keyed hash of the recipient (16) and the URL.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from workspace import tokens
 from workspace.identifiers import KEY_LENGTH, Keyring
 
 #: Where tokens are answered, below a vertical's website and in the collector.
 PATH = "/c/"
 LONGEST_URL = 2000
 
-_VERSION = b"\x01"
-_ID_BYTES, _KEY_BYTES, _PROOF_BYTES = 32, KEY_LENGTH // 2, 16
-_HEAD = len(_VERSION) + _ID_BYTES + _KEY_BYTES
-_LONGEST_TOKEN = (_HEAD + _PROOF_BYTES + LONGEST_URL) * 4 // 3 + 1
+_WHAT = "click"
+_ID_BYTES, _KEY_BYTES = 32, KEY_LENGTH // 2
+_HEAD = _ID_BYTES + _KEY_BYTES
+_LONGEST = _HEAD + LONGEST_URL
 #: Visible ASCII: a header can hold it, and no reader takes it for two lines or another host.
 _VISIBLE = re.compile(r"[!-~]+")
 _ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]+)?(?=[/?#]|$)", re.IGNORECASE)
@@ -65,58 +57,25 @@ def sign(keyring: Keyring, link: Link) -> str:
     message_id, key = bytes.fromhex(link.message_id), bytes.fromhex(link.recipient_key)
     if (len(message_id), len(key)) != (_ID_BYTES, _KEY_BYTES):
         raise ValueError("a message id has 64 hexadecimal digits, a recipient's key 32")
-    head = _VERSION + message_id + key
-    url = link.url.encode()
-    return _text(head + _proof(keyring, head, url) + url)
+    return tokens.seal(keyring, _WHAT, message_id + key + link.url.encode())
 
 
 def read(keyring: Keyring, token: str) -> Link | None:
     """The link of a token that this workspace signed; None for any other text."""
-    data = _data(token)
-    if data is None:
-        return None
-    head, proof, url = _parts(data)
-    if not hmac.compare_digest(proof, _proof(keyring, head, url)):
-        return None
-    link = unproven(token)
+    link = _link(tokens.unseal(keyring, _WHAT, token, _LONGEST))
     return link if link and is_destination(link.url) else None
 
 
 def unproven(token: str) -> Link | None:
     """What a token says, whoever made it: for those that :func:`read` has let pass before."""
-    data = _data(token)
-    if data is None:
+    return _link(tokens.unproven(token, _LONGEST))
+
+
+def _link(body: bytes | None) -> Link | None:
+    if body is None or len(body) <= _HEAD:
         return None
-    head, _, url = _parts(data)
-    message_id = head[len(_VERSION) : -_KEY_BYTES]
     try:
-        return Link(message_id.hex(), head[-_KEY_BYTES:].hex(), url.decode("ascii"))
+        url = body[_HEAD:].decode("ascii")
     except UnicodeDecodeError:
         return None
-
-
-def _parts(data: bytes) -> tuple[bytes, bytes, bytes]:
-    end = _HEAD + _PROOF_BYTES
-    return data[:_HEAD], data[_HEAD:end], data[end:]
-
-
-def _proof(keyring: Keyring, head: bytes, url: bytes) -> bytes:
-    return bytes.fromhex(keyring.signature("click:" + (head + url).hex()))[:_PROOF_BYTES]
-
-
-def _text(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _data(token: str) -> bytes | None:
-    """A token's bytes; None unless it is the one text for them, of this version and length."""
-    if len(token) > _LONGEST_TOKEN or not token.isascii():
-        return None
-    try:
-        padded = token + "=" * (-len(token) % 4)
-        data = base64.b64decode(padded, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    if _text(data) != token or data[:1] != _VERSION or len(data) <= _HEAD + _PROOF_BYTES:
-        return None
-    return data
+    return Link(body[:_ID_BYTES].hex(), body[_ID_BYTES:_HEAD].hex(), url)

@@ -87,7 +87,7 @@ def load(workspace: Path | str | None = None, create: bool = True) -> Settings:
         environment=environment,
         paths=paths,
         definitions=definitions,
-        keyring=Keyring(_pepper(paths, environment)),
+        keyring=Keyring(_pepper(paths, environment), link_secrets()),
         ledger_url=os.environ.get("MARKETING_LEDGER_URL") or f"sqlite:///{paths.ledger}",
     )
 
@@ -135,6 +135,22 @@ def write_keys(environment: Environment) -> dict[str, str]:
     if not keys and environment is not Environment.DEV:
         raise SettingsError(f"MARKETING_WRITE_KEYS must be set when MARKETING_ENV is {environment}")
     return keys or {"dev": "dev"}
+
+
+def link_secrets() -> tuple[tuple[int, bytes], ...]:
+    """Numbers and secrets that links are signed with: ``MARKETING_LINK_KEYS=2:SECRET,1:SECRET``.
+
+    The first signs, all verify. Raises :class:`SettingsError`.
+    """
+    found: dict[int, bytes] = {}
+    for number, secret in _pairs("MARKETING_LINK_KEYS"):
+        kid = int(number) if number.isascii() and number.isdigit() else 0
+        if not 1 <= kid <= 255 or kid in found:
+            raise SettingsError("MARKETING_LINK_KEYS: each key has a number of its own, 1 to 255")
+        if len(secret) < 16:
+            raise SettingsError(f"MARKETING_LINK_KEYS: key {kid} has less than 16 characters")
+        found[kid] = secret.encode()
+    return tuple(found.items())
 
 
 def webhook_variables() -> dict[str, str]:

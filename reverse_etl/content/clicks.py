@@ -1,7 +1,7 @@
 """The links of a mail's HTML, led through an address of ours that tells us of a click.
 
 Only for people who agreed to it (`queueing`). The text part keeps its links as they are, and so do
-pages about the message itself: where it ends, its settings, its view in a browser.
+pages about the message itself: where it ends, its settings, its view in a browser, its confirmation.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 from html import unescape
 
-from workspace import links
+from workspace import links, tokens
 from workspace.identifiers import Keyring
 from workspace.links import Link
 
 #: Below a website: pages about the message itself, and links that are led already.
-OWN = ("/u/", "/p/", "/v/", links.PATH)
+OWN = (*tokens.PATHS.values(), links.PATH)
 
 _ANCHOR = re.compile(r"""<a(?=[\s/])(?:[^"'>]|"[^"]*"|'[^']*')*+>""", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+))?""")

@@ -31,6 +31,7 @@ _MESSAGE: dict[str, str] = {
     "message.unsubscribe_url": "https://preview.invalid/unsubscribe",
     "message.preferences_url": "https://preview.invalid/preferences",
     "message.view_url": "https://preview.invalid/view",
+    "message.confirm_url": "https://preview.invalid/confirm",
     "message.sent_on": "2026-11-17",
 }
 

@@ -89,9 +89,10 @@ def need(connection: duckdb.DuckDBPyConnection, *views: str) -> None:
             )
 
 
-def is_published(connection: duckdb.DuckDBPyConnection, view: str) -> bool:
+def is_published(connection: duckdb.DuckDBPyConnection, view: str, schema: str = "marts") -> bool:
     row = connection.execute(
-        "select count(*) from duckdb_views() where schema_name = 'marts' and view_name = ?", [view]
+        "select count(*) from duckdb_views() where schema_name = ? and view_name = ?",
+        [schema, view],
     ).fetchone()
     return row is not None and row[0] > 0
 

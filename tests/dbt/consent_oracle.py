@@ -56,6 +56,7 @@ class Person:
     identifiers: set[str]
     signs: list[datetime] = field(default_factory=list)  # of life, besides decisions
     sold: datetime | None = None
+    professional: bool = False  # the address written to is one person's at work
 
 
 def state(
@@ -125,6 +126,8 @@ def amounts_to(
     if "notice" in needs and s.notice is None:
         return "unproven"
     if "sale" in needs and (person.sold is None or person.sold.date() > s.decided.date()):
+        return "unproven"
+    if "professional" in needs and not person.professional:
         return "unproven"
     if cell.double_opt_in and not s.confirmed:
         return "pending"

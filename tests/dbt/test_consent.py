@@ -76,7 +76,8 @@ def test_everything_that_was_said_is_a_record(
         for statement in statements
         if statement.known <= as_of and (statement.decided < as_of or not statement.timed)
     }.values()
-    nobody = [s for s in known if s.identifier.endswith("-nobody")]
+    people = {name for person in world.persons(as_of) for name in person.identifiers}
+    nobody = [s for s in known if s.identifier not in people and s.other not in people]
     assert len(nobody) > 50
     assert house.rows(
         "select count(distinct evidence_id), "
@@ -95,6 +96,61 @@ def test_everything_that_was_said_is_a_record(
     assert firsts == house.one(
         "select count(distinct (subject_id, channel)) from marts.unsubscribes"
     )
+
+
+def test_what_an_organisation_says_holds_for_whom_it_has(
+    house: Lakehouse, world: histories.World, as_of: datetime
+) -> None:
+    """For each contact that belongs to it by then, and named on the evidence."""
+    found = house.rows(
+        """
+        select distinct identifier_key, contact_id from marts.consent_records
+        where identifier_type in ('crm_company', 'domain') and contact_id is not null
+        """
+    )
+    spoken = {
+        key
+        for place in world.places
+        for key in place.identifiers
+        if any(
+            s.known <= as_of and (s.decided < as_of or not s.timed)
+            for s in world.statements.get(key, [])
+        )
+    }
+    wanted = {
+        (key, person.name) for person in world.persons(as_of) for key in person.identifiers & spoken
+    }
+    assert set(found) == wanted and len(wanted) > 100
+    nameless = house.one(
+        """
+        select count(*) from marts.consent_records
+        where identifier_type = 'crm_company' and account_id is distinct from identifier_key
+        """
+    )
+    assert nameless == 0
+    # Who left is not held to it any more.
+    left = {
+        name
+        for name, ties in world.ties.items()
+        for before, (since, _) in zip(ties.places, ties.places[1:], strict=False)
+        if since <= as_of and before[1] and before[1].key in spoken
+    }
+    held = {name for key, name in wanted if key.startswith("org")}
+    assert len(left - held) > 5
+
+
+def test_no_order_of_arrival_changes_a_state(
+    house: Lakehouse,
+    world: histories.World,
+    as_of: datetime,
+    tmp_path_factory: pytest.TempPathFactory,
+    target: Path,
+) -> None:
+    """The same statements, told in another order at other times: no withdrawal becomes a grant,
+    and nothing else changes either."""
+    told_so = "select subject_id, purpose, channel, brand, state from marts.consent_states"
+    other = build(tmp_path_factory.mktemp("shuffled"), target, as_of, world.shuffled(as_of, seed=4))
+    assert sorted(other.rows(told_so)) == sorted(house.rows(told_so))
 
 
 def test_states_name_the_evidence_that_decides(house: Lakehouse) -> None:

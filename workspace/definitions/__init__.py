@@ -33,6 +33,7 @@ from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.personas import Personas
+from workspace.definitions.privacy import Privacy
 from workspace.definitions.providers import Providers
 from workspace.definitions.reading import DefinitionError, Row, Strict, nearest, read
 from workspace.definitions.scoring import Scoring
@@ -84,6 +85,7 @@ class Definitions:
     caps: Caps
     providers: Providers
     audiences: Audiences
+    privacy: Privacy
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -125,6 +127,7 @@ class Definitions:
             "providers": list(self.providers.rows()),
             "experiments": list(self.experiments.rows()),
             "audiences": list(self.audiences.rows()),
+            "privacy": list(self.privacy.rows()),
         }
 
 
@@ -205,6 +208,7 @@ def load(folder: Path) -> Definitions:
         caps=caps,
         providers=_providers(folder),
         audiences=_audiences(folder, segments, verticals, consent, journeys),
+        privacy=_privacy(folder, consent, verticals),
     )
 
 
@@ -222,6 +226,13 @@ def _own_or_shipped(folder: Path, name: str) -> Path:
 def _providers(folder: Path) -> Providers:
     path = folder / "providers.yml"
     return read(path, Providers, lambda found: found.faults()) if path.exists() else Providers()
+
+
+def _privacy(folder: Path, consent: Consent, verticals: Verticals) -> Privacy:
+    path = folder / "privacy.yml"
+    if not path.exists():
+        return Privacy()
+    return read(path, Privacy, lambda its: its.faults(consent.purposes, verticals.verticals))
 
 
 def _caps(folder: Path, scoring: Scoring) -> Caps:

@@ -15,7 +15,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from workspace.definitions.reading import Key, Row, Strict, nearest, no_repeats
 
 Channel = Literal["email", "sms", "push", "ads", "all"]
-Condition = Literal["notice", "sale"]
+Condition = Literal["notice", "sale", "professional"]
 #: A field inside a form's answers: names and list positions.
 Path = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+|\[\d+\])*$")]
 EventName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -49,7 +49,8 @@ class Purpose(Strict):
 
 class LegalBasis(Strict):
     """``notice``: the statement names the version of the text shown. ``sale``: the person was a
-    customer by that day."""
+    customer by that day. ``professional``: the address written to is one person's at work, neither
+    an organisation's (``generic_addresses``) nor one of a public mail service."""
 
     needs: list[Condition] = []
 
@@ -111,6 +112,8 @@ class Consent(Strict):
     stops: dict[Key, Stop] = {}
     mail_events: dict[EventName, Key] = {}
     passive_events: list[EventName] = []
+    #: First words of addresses that are an organisation's and no person's.
+    generic_addresses: list[Annotated[str, Field(pattern=r"^[a-z]+$")]] = []
     forms: list[FormField] = []
 
     @model_validator(mode="after")
@@ -173,6 +176,7 @@ class Consent(Strict):
                     "legal_basis": basis,
                     "needs_notice": "notice" in needs,
                     "needs_sale": "sale" in needs,
+                    "needs_professional": "professional" in needs,
                 }
                 yield Row("consent_bases", f"{key}/{basis}", n, value)
         for position, (authority, classes) in enumerate(self.authorities.by_name(), 1):
@@ -185,5 +189,7 @@ class Consent(Strict):
         for n, (event, reason) in enumerate({**passive, **self.mail_events}.items(), 1):
             value = {"event": event, "reason": reason, "is_passive": event in passive}
             yield Row("consent_mail_events", event, n, value)
+        for n, name in enumerate(dict.fromkeys(self.generic_addresses), 1):
+            yield Row("consent_generic_addresses", name, n, {"name": name})
         for n, form in enumerate(self.forms, 1):
             yield Row("consent_forms", str(n), n, form.model_dump())

@@ -42,7 +42,7 @@ SOURCES: dict[str, frozenset[str]] = {
         "buyer_stage contract_ends_on"
     ),
     "recommendation": _words("title url content_type topic"),
-    "message": _words("unsubscribe_url preferences_url view_url sent_on"),
+    "message": _words("unsubscribe_url preferences_url view_url confirm_url sent_on"),
     "sender": _words("name organisation postal_address website_url app_url reply_to sms_stop"),
 }
 MOST_RECOMMENDATIONS = 5

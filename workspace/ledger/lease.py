@@ -12,13 +12,14 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from workspace.ledger import Ledger, outbox, schema
+from workspace.ledger import Ledger, audit, outbox, schema
+from workspace.ledger.audit import Entry
 from workspace.locks import RunInProgress, run_lock
 from workspace.witness import Claimed, State, Witness
 
@@ -78,9 +79,12 @@ def holding(
     holder: str,
     at: datetime,
     take: bool = False,
+    actor: str = audit.PIPELINE,
+    reason: str | None = None,
 ) -> Iterator[Lease]:
     """Hold the lease for the block. ``root`` is the workspace, ``witnesses`` the folder of
-    witnesses; ``take``: an operator says that this is the place to send from.
+    witnesses; ``take``: an operator, ``actor``, says for some ``reason`` that this is the place to
+    send from, and stands in the audit chain for it.
 
     Raises :class:`NotHere`, and :class:`~workspace.locks.RunInProgress` where another sender runs.
     """
@@ -94,7 +98,8 @@ def holding(
             if not take:
                 who = str(error).partition("(")[2].partition(")")[0] or "on another machine"
                 raise RunInProgress(f"another sender is at work here ({who})") from None
-        yield _acquire(ledger, root, witnesses, holder, at, take)
+        taken_by = Entry(at, actor, "lease.take", f"lease:{LANE}", reason=reason or None)
+        yield _acquire(ledger, root, witnesses, holder, at, taken_by if take else None)
 
 
 @contextmanager
@@ -110,10 +115,33 @@ def _advisory_lock(ledger: Ledger) -> Iterator[None]:
             connection.execute(sa.text(f"select pg_advisory_unlock({_SENDING})"))
 
 
+def workspace_id_of(connection: sa.Connection) -> str | None:
+    """What this ledger and its copies are called in the witness folder; None until it is named."""
+    query = sa.select(_TABLE.c.workspace_id).where(_TABLE.c.lane == LANE)
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
+def workspace_id(ledger: Ledger, at: datetime) -> str:
+    """:func:`workspace_id_of`; a ledger that never sent is named."""
+    with ledger.writing() as connection:
+        found = workspace_id_of(connection)
+        if found is None:
+            found = uuid.uuid4().hex
+            row = {"workspace_id": found, "epoch": 0, "claims": 0, "holder": "", "taken_at": at}
+            connection.execute(_TABLE.insert().values(lane=LANE, **row))
+    return found
+
+
 def _acquire(
-    ledger: Ledger, root: Path, witnesses: Path, holder: str, at: datetime, take: bool
+    ledger: Ledger,
+    root: Path,
+    witnesses: Path,
+    holder: str,
+    at: datetime,
+    taken_by: Entry | None,
 ) -> Lease:
-    place, marks = str(root), _marks(root)
+    place, marks = str(root), marks_of(root)
     with ledger.writing() as connection:
         row = connection.execute(sa.select(_TABLE).where(_TABLE.c.lane == LANE)).mappings().first()
         workspace_id = row["workspace_id"] if row else uuid.uuid4().hex
@@ -122,12 +150,12 @@ def _acquire(
             known = witness.read()
         except ValueError as error:
             raise NotHere(f"{error}; without it nothing is sent") from None
-        epoch, claims = (row["epoch"], row["claims"]) if row else (0, 0)
+        epoch, claims = before = (row["epoch"], row["claims"]) if row else (0, 0)
         went_back = known is not None and (known.epoch > epoch or known.claims > claims)
         # Without a claim nothing has left: the first sender may have died over its witness.
         is_lost = known is None and claims > 0
         moved = known is not None and not went_back and _is_elsewhere(known, place, marks)
-        if not take:
+        if taken_by is None:
             _refuse(known, went_back, is_lost, moved, witnesses)
         is_restored = (row is not None and row["is_restored"]) or went_back or is_lost
         epoch = max(epoch, known.epoch if known else 0) + 1
@@ -146,6 +174,9 @@ def _acquire(
             connection.execute(_TABLE.insert().values(lane=LANE, **values))
         parked = _park_all(connection, at) if went_back or is_lost else 0
         _bury_again(connection, witness, at)
+        if taken_by is not None:
+            stood, stands = audit.digest(before), audit.digest((epoch, claims))
+            audit.append(connection, replace(taken_by, before=stood, after=stands))
     state = State(epoch, claims, place, marks)
     witness.write(state)
     return Lease(epoch, claims, witness, state, witness.claimed() if is_restored else None, parked)
@@ -202,7 +233,7 @@ def _is_elsewhere(known: State, place: str, marks: str) -> bool:
     return inode_then != inode or (known.marks != marks and known.place != place)
 
 
-def _marks(root: Path) -> str:
+def marks_of(root: Path) -> str:
     """What tells a folder from its copy: a move within a file system keeps both."""
     found = os.stat(root)
     return f"{found.st_dev}:{found.st_ino}"

@@ -82,6 +82,9 @@ CONSENT_IDENTIFIERS = (
     "anonymous_id",
     "crm_contact",
     "external_id",
+    # An organisation's, for everybody who belongs to it; it can only be refused.
+    "crm_company",
+    "domain",
 )
 
 #: Append-only: triggers refuse updates and deletes. `workspace.ledger.consent` writes it.
@@ -319,7 +322,7 @@ crm_actions = sa.Table(
     sa.Index("ix_crm_actions_updated", "updated_at"),
     sa.Index("ix_crm_actions_contact", "contact_id", "source_key"),
     _one_of("kind", ("task", "ticket", "update")),
-    _one_of("source_kind", ("journey", "campaign", "route")),
+    _one_of("source_kind", ("journey", "campaign", "route", "rectification")),
     _one_of("state", CRM_ACTION_STATES),
 )
 

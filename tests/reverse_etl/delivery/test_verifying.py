@@ -16,7 +16,7 @@ from reverse_etl.content.library import Library
 from reverse_etl.content.people import Person
 from reverse_etl.delivery.verifying import DIFFERENT, SAME, verify
 from tests.reverse_etl.content.folders import folder
-from workspace import links
+from workspace import links, tokens
 from workspace.definitions.caps import Caps
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
@@ -81,9 +81,13 @@ def test_links_are_led_where_the_person_agreed(library: Library) -> None:
     assert links.read(KEYRING, token) == Link("ab" * 32, "cd" * 16, URL)
     assert URL.replace("&", "&amp;") not in html
     assert URL in text and "/c/" not in text
-    assert f'href="{SITE}/u/{"ab" * 32}.' in html and f"{SITE}/u/" in text
-    for given in ("zoe@example.com", "zoe%40example.com", "c1"):
-        assert given not in token
+    (own,) = {part.partition('"')[0] for part in html.split(f"{SITE}/u/")[1:]}
+    meant = tokens.read(KEYRING, "unsubscribe", own)
+    assert meant is not None and meant.reference == "ab" * 32 and meant.language == "fr"
+    assert (meant.identifier_type, meant.identifier_key) == ("email", "cd" * 16)
+    assert (meant.channel, meant.vertical) == ("email", "medical") and f"{SITE}/u/" in text
+    for given in ("zoe@example.com", "zoe%40example.com"):
+        assert given not in token + own
     assert queued(library) == message
 
 

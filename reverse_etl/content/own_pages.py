@@ -1,0 +1,87 @@
+"""Addresses of the pages about a message itself: where it ends, its settings, its view in a
+browser, and where a request for consent is confirmed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from workspace import tokens
+from workspace.identifiers import Keyring
+from workspace.tokens import Token
+
+#: Sources of templates (`message.…_url`) and the kind of link they are.
+LINKS = {
+    "message.unsubscribe_url": "unsubscribe",
+    "message.preferences_url": "preferences",
+    "message.view_url": "view",
+}
+CONFIRM = "message.confirm_url"
+
+_IDENTIFIERS = {
+    "email": (("email", "email_key"),),
+    "sms": (("phone", "phone_key"),),
+    # Who has no user id is known by an address, which is as good to say who leaves the channel.
+    "push": (("user_id", "push_key"), ("email", "email_key"), ("phone", "phone_key")),
+}
+
+
+def addresses(
+    keyring: Keyring, site: str, row: Mapping[str, Any], vertical: str, language: str
+) -> dict[str, str]:
+    """What templates call ``message.…_url``, of one intended message that passed the gates.
+
+    ``site`` is the vertical's website, without a slash at the end. A request for consent
+    (``row["given"]`` holds its ``request``) has a page to confirm it instead of the others.
+    """
+    request = json.loads(row.get("given") or "{}").get("request")
+    if request:
+        token = Token(
+            what="confirm",
+            reference=row["occurrence"],
+            identifier_type=request["identifier_type"],
+            identifier_key=request["identifier_key"],
+            channel=row["channel"],
+            at=datetime.fromisoformat(request["requested_at"]),
+            purpose=row["purpose"],
+            brand=request["brand"],
+            vertical=vertical,
+            language=language,
+            text_version=request["text_version"],
+        )
+        return {CONFIRM: _address(keyring, site, token)}
+    kind, key = _identifier(row)
+    return {
+        source: _address(
+            keyring,
+            site,
+            Token(
+                what=what,
+                reference=row["intent_id"],
+                identifier_type=kind,
+                identifier_key=key,
+                channel=row["channel"],
+                at=row["sent_from"],
+                purpose=row["purpose"] or "",
+                vertical=vertical,
+                language=language,
+            ),
+        )
+        for source, what in LINKS.items()
+    }
+
+
+def _address(keyring: Keyring, site: str, token: Token) -> str:
+    return f"{site}{tokens.PATHS[token.what]}{tokens.sign(keyring, token)}"
+
+
+def _identifier(row: Mapping[str, Any]) -> tuple[str, str]:
+    choices = _IDENTIFIERS[row["channel"]]
+    if row["channel"] == "push" and not row.get("user_id"):
+        choices = choices[1:]
+    for kind, column in choices:
+        if row.get(column):
+            return kind, row[column]
+    return "user_id", row["push_key"]
