@@ -25,6 +25,7 @@ from interfaces import (
     plan,
     rectifying,
     report,
+    retaining,
     segments,
     sending,
     stopping,
@@ -390,6 +391,7 @@ app.command("paperwork")(paperwork.command(out, _settings, _refuse))
 app.command("rectify")(rectifying.command(out, _settings, _refuse))
 app.command("erase")(erasing.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
 app.command("audit")(auditing.command(out, _settings, _refuse))
+app.command("retain")(retaining.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 

@@ -254,6 +254,7 @@ _LAKE = [
         owners={"contact_id": "key", "record_key": "key", "value_key": "key"},
         cleared=("value",),
     ),
+    Holding("lake", "privacy_requests", "operations", owners={"subject_key": "key"}, stays="keyed"),
     Holding("lake", "consent_events", "consent", owners={"identifier_key": "key"}, stays="keyed"),
     *(
         Holding(
