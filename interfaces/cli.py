@@ -28,6 +28,7 @@ from interfaces import (
     plan,
     rectifying,
     report,
+    retaining,
     segments,
     sending,
     stopping,
@@ -419,6 +420,7 @@ app.command("paperwork")(paperwork.command(out, _settings, _refuse))
 app.command("rectify")(rectifying.command(out, _settings, _refuse))
 app.command("erase")(erasing.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
 app.command("audit")(auditing.command(out, _settings, _refuse))
+app.command("retain")(retaining.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 

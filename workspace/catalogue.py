@@ -128,7 +128,8 @@ _LAKE = [
             **_phone(),
             **_user(),
         },
-        cleared=(*_NAMES, "city", "associations"),
+        # Without an address or a number nothing can be sent to what is left.
+        cleared=("email", "phone", *_NAMES, "city", "associations"),
         kept={"properties": ("hs_merged_object_ids", "age")},
     ),
     *(
@@ -229,7 +230,7 @@ _LAKE = [
         "imported_contacts",
         "contact_details",
         owners={"external_id": "external_id", "external_key": "key", **_email(), **_phone()},
-        cleared=(*_NAMES, "organisation"),
+        cleared=("email", "phone", *_NAMES, "organisation"),
     ),
     Holding(
         "lake",
@@ -253,6 +254,7 @@ _LAKE = [
         owners={"contact_id": "key", "record_key": "key", "value_key": "key"},
         cleared=("value",),
     ),
+    Holding("lake", "privacy_requests", "operations", owners={"subject_key": "key"}, stays="keyed"),
     Holding("lake", "consent_events", "consent", owners={"identifier_key": "key"}, stays="keyed"),
     *(
         Holding(

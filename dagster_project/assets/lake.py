@@ -29,7 +29,16 @@ from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
 from workspace.definitions import Definitions
 from workspace.lake import Lake
-from workspace.ledger import Ledger, anchors, attempts, audiences, consent, crm_actions, edits
+from workspace.ledger import (
+    Ledger,
+    anchors,
+    attempts,
+    audiences,
+    consent,
+    crm_actions,
+    edits,
+    privacy_requests,
+)
 from workspace.settings import actor, witness_root
 from workspace.streams import STREAMS
 
@@ -85,6 +94,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         templates,
         _exported(consent.STREAM, consent.export),
         _exported(attempts.STREAM, attempts.export),
+        _exported(privacy_requests.STREAM, privacy_requests.export),
         audience_states,
         audit_chain,
         run_context,

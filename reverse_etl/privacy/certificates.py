@@ -94,4 +94,7 @@ def _text(body: Mapping[str, Any]) -> str:
     for step, counts in body["steps"].items():
         told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         lines.append(f"  {step:10} {told or 'nothing'}")
+    lines += ["", "Asked to forget the person, too:"]
+    for place in body["forwards"]:
+        lines.append(f"  {place['destination']:20} {place['action']:16} {place['state']}")
     return "\n".join(lines) + "\n"

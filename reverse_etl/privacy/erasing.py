@@ -16,7 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from reverse_etl.privacy import certificates, computed, open_work, records, streams
+from reverse_etl.audiences.hubspot_client import Hub
+from reverse_etl.privacy import certificates, computed, forwards, open_work, records, streams
 from reverse_etl.privacy.forms import Identifier
 from reverse_etl.privacy.open_work import Work
 from reverse_etl.privacy.scanning import Hit, scan
@@ -47,7 +48,8 @@ class Landing(Protocol):
 @dataclass(frozen=True)
 class Desk:
     """What an erasure works with. ``witnesses`` is the folder of witnesses, ``residual`` whether
-    anonymous rows stay; ``told`` hears of each step."""
+    anonymous rows stay; ``hub`` the CRM, None where it is not connected; ``told`` hears of each
+    step."""
 
     paths: Paths
     lake: Lake
@@ -58,6 +60,7 @@ class Desk:
     now: Callable[[], datetime]
     actor: str
     residual: bool = True
+    hub: Hub | None = None
     told: Callable[[str], object] = field(default=lambda step: None)
 
 
@@ -139,6 +142,7 @@ def work_off(desk: Desk, work: Work) -> dict[str, dict[str, Any]]:
         "search": lambda: _search(desk, work),
         "landing": lambda: desk.landing.redact(work.stand_ins, work.lines),
         "lake": lambda: _lake(desk, work),
+        "forwards": lambda: {"places": forwards.plan(desk.ledger, work, desk.now())},
         "ledger": lambda: _ledger(desk, work),
         "computed": lambda: _computed(desk),
     }
@@ -196,6 +200,15 @@ def finish(desk: Desk, work: Work) -> Outcome:
     before = steps["computed"]["published"]
     if before is not None and _published(desk.paths) == before:
         return Outcome(work.batch_id, len(requests), waits_for="a run: 'marketing run'")
+    states = forwards.forward(desk.ledger, work, desk.hub, desk.now())
+    if any(state in states for state in forwards.OPEN):
+        told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        return Outcome(
+            work.batch_id,
+            len(requests),
+            waits_for=f"destinations ({told}): 'marketing audiences sync', then 'marketing erase "
+            "--resume'",
+        )
     removed = computed.remove_old_versions(desk.paths)
     desk.told("scan")
     identifiers = identifiers_of(work)
@@ -205,9 +218,11 @@ def finish(desk: Desk, work: Work) -> Outcome:
         return Outcome(work.batch_id, len(requests), hits)
     at = desk.now()
     facts = {"steps": steps, "scan": scanned, "old_versions": removed, "logs": logs}
+    places = forwards.of_batch(desk.ledger, work)
     made = []
     for request in requests:
-        certificate = certificates.write(desk.paths, desk.keyring, request, facts, at)
+        said = {**facts, "forwards": forwards.told(places, request.request_id)}
+        certificate = certificates.write(desk.paths, desk.keyring, request, said, at)
         made.append(certificate.path)
         with desk.ledger.writing() as connection:
             privacy_requests.set_state(

@@ -7,6 +7,8 @@ agrees. Nothing keeps the pairs once an erasure has ended: `docs/adr/024-residua
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 import secrets
@@ -56,11 +58,13 @@ def _letters(count: int) -> str:
 @dataclass
 class StandIns:
     """``keys``: keyed hash -> its stand-in. ``values``: by kind, normal form -> its stand-in.
-    ``spellings``: an identifier as it was written, in lower case -> its stand-in."""
+    ``spellings``: an identifier as it was written, in lower case -> its stand-in. ``secret`` makes
+    those of anything else."""
 
     keys: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     spellings: dict[str, str] = field(default_factory=dict)
+    secret: str = field(default_factory=lambda: secrets.token_hex(32))
 
     def __repr__(self) -> str:
         return f"StandIns({len(self.keys)} keys)"
@@ -113,6 +117,11 @@ class StandIns:
         normalise = _NORMALISERS.get(kind)
         return known.get((normalise(value) if normalise else None) or value, value)
 
+    def token(self, text: str) -> str:
+        """What stands for a text that tells rows apart and names somebody: equal for equal ones."""
+        digest = hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        return f"erased-{digest[:16]}"
+
     def in_text(self, text: str) -> str:
         """Free text with stand-ins for every distinct identifier in it."""
         if self._pattern is None:
@@ -136,7 +145,12 @@ class StandIns:
     # ---- on disk ----------------------------------------------------------------------------
 
     def as_json(self) -> Mapping[str, Any]:
-        return {"keys": self.keys, "values": self.values, "spellings": self.spellings}
+        return {
+            "keys": self.keys,
+            "values": self.values,
+            "spellings": self.spellings,
+            "secret": self.secret,
+        }
 
 
 def _pattern(spellings: Iterable[str]) -> re.Pattern[str] | None:

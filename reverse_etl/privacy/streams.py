@@ -283,6 +283,7 @@ class _Change:
 
     def __init__(self, stream: str, stand_ins: StandIns, residual: bool) -> None:
         self.schema = STREAMS[stream].schema
+        self._key = STREAMS[stream].key
         self._holdings = catalogue.of("lake", stream)
         self._stand_ins = stand_ins
         self._residual = residual
@@ -323,7 +324,9 @@ class _Change:
 
     def _clear(self, row: dict[str, Any], holding: Holding) -> None:
         for name in holding.cleared:
-            row[name] = None
+            # What tells rows apart goes on doing so.
+            is_key = name in self._key and row[name] is not None
+            row[name] = self._stand_ins.token(row[name]) if is_key else None
         for name, allowed in holding.kept.items():
             row[name] = self._allowed(row[name], allowed)
 
