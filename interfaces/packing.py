@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from interfaces.stopping import user
+from interfaces import recording
+from interfaces.recording import By, Reason
 from workspace import clock
 from workspace.settings import Settings
 
@@ -40,6 +41,8 @@ def command(
         verify: Annotated[
             bool, typer.Option("--verify", help="Look whether it is what it was when made.")
         ] = False,
+        by: By = None,
+        reason: Reason = None,
     ) -> None:
         """Write the published warehouse into one DuckDB file that opens in any client."""
         from reverse_etl.packing import PackError
@@ -53,19 +56,25 @@ def command(
         try:
             if verify:
                 return _verify(out, file)
-            return _pack(out, chosen(workspace), file, whole)
+            settings = chosen(workspace)
+            action = "warehouse.pack_whole" if whole else "warehouse.pack"
+            with recording.recorded(settings, refuse, action, "pack", by, reason) as change:
+                who = recording.said(by, reason, refuse).actor
+                change.after = _pack(out, settings, file, who, whole)
+            return None
         except (PackError, NothingPublished, OSError) as error:
             return refuse(str(error))
 
     return pack
 
 
-def _pack(out: Console, settings: Settings, file: Path, whole: bool) -> None:
+def _pack(out: Console, settings: Settings, file: Path, who: str, whole: bool) -> str:
+    """Write it and say so; the file's SHA-256."""
     from reverse_etl import packing
 
     with _bar(out, "packing") as advance:
         done = packing.pack(
-            settings.paths, settings.definitions, file, clock.now(), user(), whole, advance
+            settings.paths, settings.definitions, file, clock.now(), who, whole, advance
         )
     kind = "whole" if whole else f"pseudonymous, {done.left_out} columns left out"
     out.print(f"{done.path}", highlight=False, markup=False)
@@ -75,6 +84,7 @@ def _pack(out: Console, settings: Settings, file: Path, whole: bool) -> None:
         highlight=False,
     )
     out.print(f"  sha256 {done.sha256}", highlight=False)
+    return done.sha256
 
 
 def _verify(out: Console, file: Path) -> None:
