@@ -128,7 +128,8 @@ _LAKE = [
             **_phone(),
             **_user(),
         },
-        cleared=(*_NAMES, "city", "associations"),
+        # Without an address or a number nothing can be sent to what is left.
+        cleared=("email", "phone", *_NAMES, "city", "associations"),
         kept={"properties": ("hs_merged_object_ids", "age")},
     ),
     *(
@@ -229,7 +230,7 @@ _LAKE = [
         "imported_contacts",
         "contact_details",
         owners={"external_id": "external_id", "external_key": "key", **_email(), **_phone()},
-        cleared=(*_NAMES, "organisation"),
+        cleared=("email", "phone", *_NAMES, "organisation"),
     ),
     Holding(
         "lake",
@@ -253,6 +254,7 @@ _LAKE = [
         owners={"contact_id": "key", "record_key": "key", "value_key": "key"},
         cleared=("value",),
     ),
+    Holding("lake", "privacy_requests", "operations", owners={"subject_key": "key"}, stays="keyed"),
     Holding("lake", "consent_events", "consent", owners={"identifier_key": "key"}, stays="keyed"),
     *(
         Holding(
@@ -289,6 +291,7 @@ _LAKE = [
     Holding("lake", "message_attempts", "messages", owners={"destination_key": "key"}),
     Holding("lake", "audience_syncs", "audiences", owners=_CONTACT, cleared=("message",)),
     Holding("lake", "crm_action_states", "audiences", owners=_CONTACT, cleared=("message",)),
+    Holding("lake", "audit_chain", "operations", owners={"subject_key": "key"}, stays="keyed"),
     # Whose row it is, is only known by a look at its original.
     Holding("lake", "rejected_rows", "rejected", cleared=("original", "detail")),
 ]
@@ -320,6 +323,9 @@ _LEDGER = [
     ),
     Holding("ledger", "crm_actions", "audiences", owners=_CONTACT, cleared=("message",)),
     Holding("ledger", "tombstones", "consent", owners={"identifier_key": "key"}, stays="keyed"),
+    Holding(
+        "ledger", "privacy_requests", "operations", owners={"subject_key": "key"}, stays="keyed"
+    ),
     Holding("ledger", "audit_chain", "operations", owners={"subject_key": "key"}, stays="keyed"),
 ]
 
@@ -365,6 +371,8 @@ NOT_PERSONAL: Mapping[Store, Mapping[str, str]] = {
         "approvals": "decisions of our own people",
         "pauses": "decisions of our own people",
         "sending_lease": "who sends",
+        "privacy_steps": "counts",
+        "erasure_forwards": "of a request, by its request_id",
     },
 }
 

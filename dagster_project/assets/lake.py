@@ -29,8 +29,17 @@ from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
 from workspace.definitions import Definitions
 from workspace.lake import Lake
-from workspace.ledger import Ledger, anchors, attempts, audiences, consent, crm_actions
-from workspace.settings import witness_root
+from workspace.ledger import (
+    Ledger,
+    anchors,
+    attempts,
+    audiences,
+    consent,
+    crm_actions,
+    edits,
+    privacy_requests,
+)
+from workspace.settings import actor, witness_root
 from workspace.streams import STREAMS
 
 SUITE = "batches_pass_their_suite"
@@ -85,6 +94,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         templates,
         _exported(consent.STREAM, consent.export),
         _exported(attempts.STREAM, attempts.export),
+        _exported(privacy_requests.STREAM, privacy_requests.export),
         audience_states,
         audit_chain,
         run_context,
@@ -292,6 +302,7 @@ def _exported(stream: str, export: Callable[[Ledger, Lake], int]) -> AssetsDefin
 
 @asset(
     key=stream_key(anchors.STREAM),
+    deps=[stream_key(name) for name in edits.STREAMS],
     group_name="lake",
     kinds={"parquet"},
     owners=["team:data"],
@@ -312,6 +323,7 @@ def audit_chain(workspace: WorkspaceResource) -> MaterializeResult:
         step.rows = 0
         verdict = anchors.verify(places)
         if not run.is_past and verdict.broken is None:
+            edits.note(run.ledger, run.lake, run.as_of, actor())
             step.rows = anchors.export(run.ledger, run.lake)
             anchors.keep(places)
     latest = run.lake.latest(anchors.STREAM, "known_at")
@@ -321,7 +333,7 @@ def audit_chain(workspace: WorkspaceResource) -> MaterializeResult:
             AssetCheckResult(
                 check_name=HOLDS,
                 passed=verdict.broken is None,
-                description=None if verdict.broken is None else f"{verdict.broken}",
+                description=str(verdict.broken) if verdict.broken is not None else None,
                 metadata={"entries": verdict.entries, "digest": verdict.tail.digest},
             )
         ],

@@ -84,7 +84,7 @@ def resolve(
     unknown = {i: keys for i, keys in enumerate(asked) if i not in people}
     if unknown:
         people |= _unpublished(lake, ledger, unknown)
-    found = _with_values(lake, keyring, people)
+    found = with_values(lake, keyring, people)
     once: dict[frozenset[str], Subject] = {}
     for place, text in enumerate(subjects):
         subject = _with_given(found[place], text, keyring)
@@ -147,7 +147,7 @@ def _unpublished(
     """Those that no published version knows: rows that name them, and what a contact's own row
     ties to them."""
     wanted = sorted({key for keys in asked.values() for key in keys})
-    seen = _keys_in_lake(lake, wanted) | _keys_in_ledger(ledger, wanted)
+    seen = keys_in_lake(lake, wanted) | _keys_in_ledger(ledger, wanted)
     people: dict[int, tuple[str | None, set[str]]] = {}
     for place, keys in asked.items():
         named = set(keys) & seen
@@ -166,13 +166,15 @@ def _unpublished(
     return people
 
 
-def _keys_in_lake(lake: Lake, keys: Sequence[str]) -> set[str]:
+def keys_in_lake(lake: Lake, keys: Sequence[str]) -> set[str]:
+    """Which of the keys are still those of somebody's rows; refusals, which stay, are none."""
     found: set[str] = set()
     with duckdb.connect() as connection:
         connection.execute("create table asked as select unnest($1) as key", [keys])
         for holding in _lake_holdings():
-            columns = [name for name, kind in holding.owners.items() if kind == "key"]
-            for column in columns:
+            if holding.stays == "keyed":
+                continue
+            for column in (name for name, kind in holding.owners.items() if kind == "key"):
                 query = (
                     f"select distinct key from {_rows(lake, holding.name)} "
                     f"join asked on {column} = key"
@@ -224,7 +226,7 @@ def _rows(lake: Lake, stream: str) -> str:
 # ---- raw values ----------------------------------------------------------------------------------
 
 
-def _with_values(
+def with_values(
     lake: Lake, keyring: Keyring, people: Mapping[int, tuple[str | None, set[str]]]
 ) -> dict[int, Subject]:
     """The people by their place, with what their keys were made of."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workspace.identifiers import Keyring
@@ -69,8 +71,6 @@ def test_a_digest_is_written_down(ledger: Ledger) -> None:
     """Somebody else's program must come to the same: the form of the text is a promise."""
     audit.record(ledger, Entry(NOW, "ana", "lease.take", "lease:outbox"))
     text = "1\x002026-01-01T09:30:00.123456\0ana\0lease.take\0lease:outbox\0\0\0\0\0" + "0" * 64
-    import hashlib
-
     assert audit.tail(ledger).digest == hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -168,6 +168,7 @@ def test_what_looks_whole_alone_is_held_against_what_others_remember(ledger: Led
 TAMPERS = st.sampled_from(["actor", "at", "reason", "subject_key", "delete", "swap", "shift"])
 
 
+@settings(deadline=None, max_examples=1_500 if os.environ.get("MARKETING_TORTURE") else 60)
 @given(
     length=st.integers(1, 12),
     pick=st.integers(0, 10_000),

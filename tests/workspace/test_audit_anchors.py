@@ -51,6 +51,16 @@ def test_the_witness_knows_of_a_cut(places: Places) -> None:
     assert anchors.verify(places).broken == found
 
 
+def test_the_witness_does_not_learn_a_chain_that_was_written_anew(places: Places) -> None:
+    write(places, 0, 1)
+    anchors.keep(places)
+    unlock(places.ledger)
+    cut(places, 1)
+    write(places, 5, 6, 7)
+    anchors.keep(places)
+    assert anchors.verify(places).broken == (2, "rewritten: the witness knows another")
+
+
 def test_the_lake_knows_of_a_cut(places: Places) -> None:
     write(places, 0, 1, 2)
     assert anchors.export(places.ledger, places.lake) == 3

@@ -64,11 +64,17 @@ def known(places: Places) -> list[Anchor]:
 
 
 def keep(places: Places) -> None:
-    """Remember in the witness folder how far the chain goes, unless it knows of more."""
+    """Remember in the witness folder how far the chain goes, unless it knows of more, or of
+    another chain: what was written anew must not pass for what was."""
     with places.ledger.reading() as connection:
         last = next(audit.links(connection, audit.tail_of(connection).position - 1), None)
-    if last is not None:
-        _write(places, Tail(last.position, last.digest), last.at, False)
+        workspace_id = lease.workspace_id_of(connection)
+        told = _read(places.witnesses / workspace_id / _FILE) if workspace_id else []
+        before = [Tail(one["position"], one["digest"]) for one in _own(told, places.root)]
+        is_same = all(_holds(connection, end) for end in before)
+    end = Tail(last.position, last.digest) if last is not None else None
+    if end is not None and last is not None and is_same and end not in before:
+        _write(places, end, last.at)
 
 
 def accept(places: Places, at: datetime, actor: str, reason: str) -> Tail:
@@ -89,7 +95,7 @@ def accept(places: Places, at: datetime, actor: str, reason: str) -> Tail:
     batches = len(places.lake.entries(STREAM))
     entry = Entry(at, actor, ACCEPT, f"chain:{whole}:{batches}", before=lost.digest, reason=reason)
     end = audit.record(places.ledger, entry)
-    _write(places, end, at, True)
+    _write(places, end, at, even_back=True)
     return end
 
 
@@ -151,7 +157,7 @@ def _accepted(ledger: Ledger) -> list[tuple[int, int]]:
         ]
 
 
-def _write(places: Places, end: Tail, at: datetime, even_back: bool) -> None:
+def _write(places: Places, end: Tail, at: datetime, even_back: bool = False) -> None:
     workspace_id = lease.workspace_id(places.ledger, at)
     path = places.witnesses / workspace_id / _FILE
     durable.make_folder(path.parent, mode=0o700)

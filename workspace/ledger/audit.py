@@ -24,6 +24,8 @@ from workspace.ledger import CHUNK_ROWS, Ledger, schema
 
 #: What the first entry follows.
 GENESIS = "0" * 64
+#: Who did what no person decided.
+PIPELINE = "pipeline"
 
 _TABLE = schema.audit_chain
 _APPENDING = 7_201_987  # Postgres advisory lock: any fixed number
@@ -39,6 +41,10 @@ _LENGTHS = {
 }
 
 
+class Refused(ValueError):
+    """What does not belong in the chain; the message names the field."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One decision or reading.
@@ -48,8 +54,8 @@ class Entry:
     (``campaign:spring``). ``subject_key`` is the contact id or the keyed hash of an identifier
     (`workspace.identifiers`) where it is about one person. ``before`` and ``after`` are
     :func:`digest` of what stood before and after, None where there was or is nothing.
-    ``reason`` is what a person gave. Raises ``ValueError`` for what does not fit, an address above
-    all.
+    ``reason`` is what a person gave. Raises :class:`Refused` for what does not fit, an address
+    above all.
     """
 
     at: datetime
@@ -63,29 +69,33 @@ class Entry:
 
     def __post_init__(self) -> None:
         if self.at.tzinfo is not None:
-            raise ValueError("at: naive UTC is wanted")
+            raise Refused("at: naive UTC is wanted")
         for name in ("before", "after"):
             value = getattr(self, name)
             if value is not None and not _DIGEST.fullmatch(value):
-                raise ValueError(f"{name}: a digest is wanted, not what it is of")
+                raise Refused(f"{name}: a digest is wanted, not what it is of")
         if self.subject_key is not None and not _SUBJECT.fullmatch(self.subject_key):
-            raise ValueError("subject_key: a keyed hash is wanted, not the identifier")
+            raise Refused("subject_key: a keyed hash is wanted, not the identifier")
         if not _ACTION.fullmatch(self.action):
-            raise ValueError(f"action: {self.action!r} is not like campaign.approve")
-        for name in ("actor", "action", "object", "reason"):
-            value = getattr(self, name)
-            if value is not None:
-                _check_text(name, value)
+            raise Refused(f"action: {self.action!r} is not like campaign.approve")
+        names = ("actor", "action", "object", "reason")
+        check(**{name: getattr(self, name) for name in names})
+
+
+def check(**texts: str | None) -> None:
+    """Raises :class:`Refused` for a text that no entry may hold in the field of its name."""
+    for name, value in texts.items():
+        if value is not None:
+            _check_text(name, value)
 
 
 def _check_text(name: str, value: str) -> None:
-    if not value or "\0" in value:
-        raise ValueError(f"{name}: text is wanted")
-    value.encode()  # a lone surrogate is no text: UnicodeEncodeError is a ValueError
+    if not value or "\0" in value or any("\ud800" <= one <= "\udfff" for one in value):
+        raise Refused(f"{name}: text is wanted")
     if len(value) > _LENGTHS.get(name, 2_000):
-        raise ValueError(f"{name}: longer than {_LENGTHS.get(name, 2_000)} characters")
+        raise Refused(f"{name}: longer than {_LENGTHS.get(name, 2_000)} characters")
     if _ADDRESS.search(value):
-        raise ValueError(f"{name}: an address does not belong here")
+        raise Refused(f"{name}: an address does not belong here")
 
 
 class Link(NamedTuple):

@@ -17,8 +17,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from workspace.ledger import schema
+from workspace.lake import Lake
+from workspace.ledger import Ledger, schema
+from workspace.ledger.exporting import columns_of, export_rows
 
+STREAM = "privacy_requests"
 _TABLE = schema.privacy_requests
 _STEPS = schema.privacy_steps
 OPEN, WORKING, DONE, REFUSED = schema.REQUEST_STATES
@@ -147,3 +150,34 @@ def steps(connection: sa.Connection, batch_id: str) -> dict[str, dict[str, Any]]
         .order_by(_STEPS.c.finished_at)
     )
     return {step: json.loads(counts or "{}") for step, counts in connection.execute(query)}
+
+
+def export(ledger: Ledger, lake: Lake) -> int:
+    """Commit the requests that changed since the lake last knew them; how many."""
+
+    def query(since: datetime | None) -> sa.Select[Any]:
+        forwards = schema.erasure_forwards
+        done = (
+            sa.select(sa.func.count())
+            .where(_STEPS.c.batch_id == _TABLE.c.batch_id)
+            .scalar_subquery()
+        )
+        open_ = (
+            sa.select(sa.func.count())
+            .where(
+                forwards.c.request_id == _TABLE.c.request_id,
+                forwards.c.state.not_in(("confirmed", "not_held")),
+            )
+            .scalar_subquery()
+        )
+        names = [n for n in columns_of(STREAM) if n not in ("steps", "forwards")]
+        found = sa.select(
+            *(_TABLE.c[name] for name in names),
+            done.label("steps"),
+            open_.label("forwards"),
+            _TABLE.c.updated_at.label("known_at"),
+        ).order_by(_TABLE.c.updated_at, _TABLE.c.request_id)
+        return found if since is None else found.where(_TABLE.c.updated_at >= since)
+
+    told = ("request_id", "state", "steps", "forwards", "updated_at")
+    return export_rows(ledger, lake, STREAM, query, told, "updated_at")

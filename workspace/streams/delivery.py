@@ -133,6 +133,27 @@ STREAMS: list[Stream] = [
     ),
     stream(
         "privacy",
+        "privacy_requests",
+        "request_id sequence",
+        [
+            ("request_id", TEXT),
+            ("kind", TEXT),
+            ("subject_key", TEXT),
+            ("state", TEXT),
+            ("requested_at", TIME),
+            ("due_at", TIME),
+            ("finished_at", TIME),
+            ("proof_hash", TEXT),
+            ("steps", INT),  # done
+            ("forwards", INT),  # not confirmed
+            ("updated_at", TIME),
+            ("sequence", INT),
+        ],
+        "Requests about personal data: one row per request and state that an export found.",
+        decided=True,
+    ),
+    stream(
+        "privacy",
         "audit_chain",
         "digest",
         [

@@ -150,13 +150,16 @@ def ingest(paths: Paths, folder: Path) -> Lake:
     return lake
 
 
-def publish_identities(paths: Paths, shared: str = SHARED) -> str:
-    """Publish an identity map of both people; Anne's contact id."""
+def publish_identities(
+    paths: Paths, shared: str = SHARED, at: datetime = NOW, erased: bool = False
+) -> str:
+    """Publish an identity map of both people, or of one where Anne is erased; her contact id."""
     anne, joan = (RING.key("crm_contact", ident) for ident in ("9001001", "9001002"))
     rows = [
         (kind, key, key, anne, "attached")
         for kind, values in IDENTIFIERS.items()
         for key in RING.keys(kind, values)
+        if not erased
     ]
     rows += [
         ("crm_contact", joan, joan, joan, "alone"),
@@ -164,6 +167,7 @@ def publish_identities(paths: Paths, shared: str = SHARED) -> str:
         ("user_id", RING.key("user_id", "usr_joan_78"), "", joan, "attached"),
         ("email", RING.key("email", shared), "", None, "shared"),
     ]
+    paths.warehouse.unlink(missing_ok=True)
     with duckdb.connect(str(paths.warehouse)) as connection:
         connection.execute("create schema marts; create schema pii")
         connection.execute(
@@ -171,13 +175,15 @@ def publish_identities(paths: Paths, shared: str = SHARED) -> str:
             "group_key text, contact_id text, verdict text)"
         )
         connection.executemany("insert into marts.identity_map values (?, ?, ?, ?, ?)", rows)
-        connection.execute(f"create table pii.contacts as select '{anne}' id, '{ANNE}' as email")
+        connection.execute(
+            f"create table pii.contacts as select '{JOAN if erased else ANNE}' as email"
+        )
     catalogue = Catalogue(
         [
             Relation("marts", "identity_map", "One row per identifier."),
             Relation("pii", "contacts", "One row per contact."),
         ]
     )
-    publish(paths.warehouse, paths, catalogue, NOW, {"as_of": "2026-10-01T08:00:00Z"})
+    publish(paths.warehouse, paths, catalogue, at, {"as_of": "2026-10-01T08:00:00Z"})
     assert anne is not None
     return anne
