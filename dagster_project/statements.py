@@ -26,6 +26,7 @@ from dagster_project.relations import Relations, Text
 from dagster_project.slices import CAME, CHANGES, Spec
 from dagster_project.standing import Built, hashed
 from workspace import warehouse
+from workspace.faults import said
 from workspace.warehouse import DATABASE
 
 #: Status of a node that stands as it would be built, or of a test that would pass again.
@@ -191,7 +192,7 @@ class _Build:
                 status, message = self._model(cursor, node)
         except duckdb.Error as error:
             self.built.pop(unique_id, None)
-            status, message = "error", f"{type(error).__name__}: {error}"
+            status, message = "error", f"{type(error).__name__}: {said(error)}"
         ended = datetime.now()
         self.spans.append((started, ended))
         seconds = (ended - started).total_seconds()

@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -130,8 +131,9 @@ def test_check_25_nothing_leaks(tmp_path: Path) -> None:
             MARKETING_LEDGER_URL="postgresql+psycopg://u:Kanarie-ledger-9f3aQ7@127.0.0.1:1/x",
         )  # fmt: skip
         # Every source is asked and refuses, and a file of the lake is broken.
-        broken_lake(world)
-        world.marketing("run", code=1)
+        with broken_lake(world):
+            world.marketing("run", code=1)
+        world.marketing("run", **off)
         broken_definitions(world, tmp_path / "definitions", off)
     world.secrets.append(Identifier(TEXT, "Kanarie-ledger-9f3aQ7"))
 
@@ -211,9 +213,14 @@ def collect(world: World, off: Mapping[str, str | None]) -> None:
         kill(process, signal.SIGTERM)
 
 
-def broken_lake(world: World) -> None:
-    files = sorted((world.folder / "lake" / "events" / "events").glob("*.parquet"))
-    files[0].write_bytes(b"PAR1" + files[0].read_bytes()[4:-200])
+@contextmanager
+def broken_lake(world: World) -> Iterator[None]:
+    """A file of the lake is cut short."""
+    path = min((world.folder / "lake" / "events" / "events").glob("*.parquet"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-200])
+    yield
+    path.write_bytes(whole)
 
 
 def broken_definitions(world: World, folder: Path, off: Mapping[str, str | None]) -> None:
