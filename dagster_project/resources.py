@@ -12,7 +12,7 @@ from pathlib import Path
 from dagster import ConfigurableResource, InitResourceContext
 from pydantic import Field, PrivateAttr
 
-from workspace import clock, definitions
+from workspace import clock, definitions, restored
 from workspace import settings as settings_module
 from workspace.definitions import Definitions
 from workspace.faults import without_values
@@ -110,6 +110,7 @@ class WorkspaceResource(ConfigurableResource):
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[WorkspaceResource]:
         settings = settings_module.load(self.workspace)
+        restored.check(settings.paths.root)
         run_id = context.run_id or "unknown"
         created = clock.now()
         if context.instance is not None and context.run_id:

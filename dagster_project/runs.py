@@ -90,9 +90,11 @@ def run(
 
     from dagster_project.build import build_definitions
     from dagster_project.dbt import Dbt
+    from dagster_project.erasing import replay
     from dagster_project.jobs import refresh
     from dagster_project.resources import WorkspaceResource
 
+    replay(settings)
     prepare(settings)
     dbt = Dbt(settings.paths, settings.environment, settings.paths.warehouse)
     resource = WorkspaceResource(

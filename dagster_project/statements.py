@@ -107,6 +107,8 @@ class _Build:
         self.local = threading.local()
         self.lock = threading.Lock()
         self.results: list[NodeResult] = []
+        #: What had no memory left beside others, and goes again by itself.
+        self.crowded: list[str] = []
         self.spans: list[Span] = []
         self.kinds: dict[str, str] = {}
         self.built: dict[str, Built] = {}
@@ -138,8 +140,10 @@ class _Build:
             ready.extend(sorter.get_ready())
 
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="sql") as pool:
-            while ready or running:
-                if ready and len(running) < WORKERS:
+            while ready or running or self.crowded:
+                if self.crowded and not running:
+                    end(self._execute(self.crowded.pop(), alone=True))
+                elif ready and len(running) < WORKERS and not self.crowded:
                     ready.sort(key=lambda name: weight[name])
                     unique_id = ready.pop()
                     if stopped.isdisjoint(self.before[unique_id]):
@@ -149,7 +153,9 @@ class _Build:
                 else:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
-                        end(future.result())
+                        result = future.result()
+                        if result.unique_id not in self.crowded:
+                            end(result)
 
     def _prepare(self) -> None:
         """The schemas, what stands in them (a view does not replace a table), and from what."""
@@ -174,7 +180,7 @@ class _Build:
         for schema in sorted(schemas):
             self.connection.execute(f'create schema if not exists "{schema}"')
 
-    def _execute(self, unique_id: str) -> NodeResult:
+    def _execute(self, unique_id: str, alone: bool = False) -> NodeResult:
         cursor = getattr(self.local, "cursor", None)
         if cursor is None:
             cursor = self.local.cursor = self.connection.cursor()
@@ -192,6 +198,8 @@ class _Build:
                 status, message = self._model(cursor, node)
         except duckdb.Error as error:
             self.built.pop(unique_id, None)
+            if isinstance(error, duckdb.OutOfMemoryException) and not alone:
+                self.crowded.append(unique_id)
             status, message = "error", f"{type(error).__name__}: {said(error)}"
         ended = datetime.now()
         self.spans.append((started, ended))

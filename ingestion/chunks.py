@@ -139,7 +139,7 @@ def read_table_rows(rows: Iterable[SourceRow], origin: Origin, keys: KeyCache) -
 def read_crm_rows(rows: Iterable[SourceRow], origin: Origin, keys: KeyCache) -> Chunk:
     """CRM objects, one a line or in pages. Every object of a page is a row of the page's line."""
     builder = Builder(origin)
-    for row in _crm_objects(rows):
+    for row in crm_objects(rows):
         builder.received += 1
         try:
             if isinstance(row.value, RowError):
@@ -162,7 +162,8 @@ class _Page(msgspec.Struct):
 _page = msgspec.json.Decoder(_Page)
 
 
-def _crm_objects(rows: Iterable[SourceRow]) -> Iterator[SourceRow]:
+def crm_objects(rows: Iterable[SourceRow]) -> Iterator[SourceRow]:
+    """Each object of the pages, and the rows that are no pages."""
     for row in rows:
         value = row.value
         if not isinstance(value, dict) or "results" not in value or "id" in value:

@@ -9,7 +9,7 @@ loaded, and loading it again ends the same. So a load may be killed at any momen
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -36,10 +36,16 @@ from ingestion.landing import (
     counting_stream,
     read_unchanged,
 )
+from ingestion.landing import (
+    landed as file_in_landing,
+)
+from ingestion.redaction import redact_buried
 from ingestion.sources import lines as pulled
 from ingestion.unpack import Plain, plain
 from ingestion.workers import Task, read_ndjson
+from workspace import catalogue
 from workspace.clock import iso, parse_time
+from workspace.definitions.reading import nearest
 from workspace.identifiers import Keyring
 from workspace.lake import ROW_GROUP_ROWS, Entry, Lake, parquet_options
 from workspace.streams import STREAMS
@@ -61,6 +67,7 @@ RECEIPTS = pa.schema(
         ("bad", pa.int64()),
         ("duplicate", pa.int64()),
         ("quarantined", pa.int64()),
+        ("erased", pa.int64()),
         ("size_bytes", pa.int64()),
     ]
 )
@@ -68,7 +75,7 @@ RECEIPTS = pa.schema(
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What became of one landed file. received = good + bad + duplicate + quarantined.
+    """What became of one landed file. received = good + bad + duplicate + quarantined + erased.
 
     ``suites`` are the batch suites' results by stream; ``ignored_columns`` CSV columns that no
     contract names; ``same_as`` the landed file with the same bytes, when there was one;
@@ -86,6 +93,7 @@ class LoadResult:
     bad: int = 0
     duplicate: int = 0
     quarantined: int = 0
+    erased: int = 0
     suites: list[dict[str, Any]] = field(default_factory=list)
     ignored_columns: list[str] = field(default_factory=list)
     column_map: dict[str, str] = field(default_factory=dict)
@@ -97,7 +105,8 @@ class LoadResult:
     @property
     def balanced(self) -> bool:
         """Every row ended in exactly one way."""
-        return self.received == self.good + self.bad + self.duplicate + self.quarantined
+        rejected = self.bad + self.quarantined
+        return self.received == self.good + rejected + self.duplicate + self.erased
 
     @property
     def suite_failures(self) -> list[str]:
@@ -110,6 +119,21 @@ class LoadResult:
     @classmethod
     def from_meta(cls, meta: dict[str, Any]) -> LoadResult:
         return cls(**{**meta, "landed_at": parse_time(meta["landed_at"])})
+
+
+def _check_map(kind: str, landed: LandedFile, column_map: Mapping[str, str]) -> None:
+    """A column that goes nowhere could be a refusal that nobody hears."""
+    if not column_map:
+        return
+    known = {name.lower() for field in TABLES[kind].all_fields for name in field.sources}
+    for given, ours in column_map.items():
+        if ours.lower() not in known:
+            raise IngestError(
+                landed.path,
+                f"the mapping gives {given!r} to {ours!r}, which {kind} do not have"
+                f"{nearest(ours, known)}",
+                field=ours,
+            )
 
 
 def load(
@@ -130,6 +154,7 @@ def load(
     column_map = column_map or column_map_of(landed.path)
     if column_map and not (kind in TABLES and TABLES[kind].column_map):
         raise IngestError(landed.path, f"files of kind {kind} take no column mapping")
+    _check_map(kind, landed, column_map or {})
     main = counting_stream(kind)
     for entry in lake.entries(main):
         if entry.batch == landed.batch and not again:
@@ -153,8 +178,63 @@ def load(
         result = replace(result, received=rows, duplicate=rows, same_as=twin["landing_file"])
         lake.commit(main, landed.batch, None, result.meta())
         return result
+    before = [e.meta.get("erased", 0) for e in lake.entries(main) if e.batch == landed.batch]
+    erased = sum(before)
+    try:
+        return _load(result, landed, lake, keyring, guard, again, erased)
+    except _Buried as found:
+        # What came of somebody who was erased leaves a count, in landing, too.
+        redact_buried(landed, lake, keyring, found.lines)
+        root = landed.path.parents[len(Path(landed.landing_file).parts) - 1]
+        landed = replace(file_in_landing(kind, landed.path, root), sha256=None)
+        digest = _digest(landed.path)
+        result = replace(result, sha256=digest, size_bytes=landed.size_bytes)
+        return _load(result, landed, lake, keyring, guard, again, erased + found.rows)
+
+
+class _Buried(Exception):
+    """Rows of people who were erased: how many, and the lines they are on."""
+
+    def __init__(self, rows: int, lines: frozenset[int]) -> None:
+        self.rows, self.lines = rows, lines
+
+
+def _load(
+    result: LoadResult,
+    landed: LandedFile,
+    lake: Lake,
+    keyring: Keyring,
+    guard: bool,
+    again: bool,
+    erased: int,
+) -> LoadResult:
     with plain(landed.path, landed.file_name, lake.staging()) as source:
-        return _Load(result, landed, lake, keyring, source).run(guard, again)
+        return _Load(replace(result, erased=erased), landed, lake, keyring, source).run(
+            guard, again
+        )
+
+
+def _refuse_buried(chunks: Sequence[Chunk], buried: frozenset[str]) -> None:
+    """Raises :class:`_Buried` where a row is that of somebody who was erased."""
+    if not buried:
+        return
+    wanted = pa.array(sorted(buried))
+    rows, lines = 0, set()
+    for chunk in chunks:
+        for stream, table in chunk.tables.items():
+            columns = {
+                name
+                for holding in catalogue.of("lake", stream)
+                for name, kind in holding.owners.items()
+                if kind == "key"
+            }
+            mask = np.zeros(table.num_rows, dtype=bool)
+            for name in columns:
+                mask |= pc.is_in(table[name], wanted).to_numpy(zero_copy_only=False)
+            rows += int(mask.sum())
+            lines.update(table["landing_line"].to_numpy()[mask].tolist())
+    if rows:
+        raise _Buried(rows, frozenset(lines))
 
 
 def receipts(lake: Lake) -> pa.Table:
@@ -164,7 +244,7 @@ def receipts(lake: Lake) -> pa.Table:
         for entry in lake.entries(counting_stream(kind)):
             if "landing_file" in entry.meta:
                 meta = entry.meta | {"landed_at": parse_time(entry.meta["landed_at"])}
-                rows.append({name: meta[name] for name in RECEIPTS.names})
+                rows.append({"erased": 0} | {n: meta[n] for n in RECEIPTS.names if n in meta})
     return pa.Table.from_pylist(rows, RECEIPTS)
 
 
@@ -210,6 +290,7 @@ class _Load:
 
     def run(self, guard: bool, again: bool) -> LoadResult:
         chunks = self._read()
+        _refuse_buried(chunks, self.lake.buried())
         kept: dict[str, list[_Kept]] = {}
         duplicates = 0
         for stream in STREAMS_OF[self.result.kind]:
@@ -221,7 +302,7 @@ class _Load:
         bad = pc.sum(pc.equal(rejected["verdict"], "bad")).as_py() or 0
         result = replace(
             self.result,
-            received=sum(chunk.received for chunk in chunks),
+            received=sum(chunk.received for chunk in chunks) + self.result.erased,
             good=sum(part.num_rows for parts in kept.values() for part in parts),
             bad=bad,
             duplicate=duplicates,

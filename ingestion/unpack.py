@@ -81,13 +81,22 @@ def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
 
 def _segment_lines(handle: BinaryIO, path: Path) -> Iterator[bytes]:
     for record in segments.records(handle):
-        try:
-            lines = list(_reader(record.path)(record))
-        except pulled.UnknownSource as error:
-            raise IngestError(path, f"no source {error} to read its pages with") from None
-        except Exception:  # whatever one request does, the others land
-            lines = [record.body.replace(b"\n", b" ").replace(b"\r", b" ") or b"null"]
-        yield from lines
+        yield from segment_record_lines(record, path)
+
+
+def segment_record_lines(record: Record, path: Path) -> list[bytes]:
+    """The lines of one record of the segment at ``path``.
+
+    Raises :class:`IngestError` for a page of a source that is not there any more.
+    """
+    if record.path == pulled.KEPT_LINES:
+        return record.body.split(b"\n") if record.body else []
+    try:
+        return list(_reader(record.path)(record))
+    except pulled.UnknownSource as error:
+        raise IngestError(path, f"no source {error} to read its pages with") from None
+    except Exception:  # whatever one request does, the others land
+        return [record.body.replace(b"\n", b" ").replace(b"\r", b" ") or b"null"]
 
 
 def _reader(path: str) -> Callable[[Record], Iterator[bytes]]:

@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from interfaces.stopping import user
+from interfaces import recording
 from workspace.settings import Settings
 
 Reject = Annotated[bool, typer.Option("--reject", help="Nothing of it goes out.")]
 Withdraw = Annotated[bool, typer.Option("--withdraw", help="As if never asked.")]
-Note = Annotated[str | None, typer.Option(help="For the record.")]
+Note = Annotated[str | None, typer.Option("--note", "--reason", help="Why, for the record.")]
 
 
 def say(
     out: Console,
+    refuse: recording.Refuse,
     settings: Settings,
     subject: str,
     hashes: Sequence[str],
@@ -26,15 +27,11 @@ def say(
     note: str | None,
 ) -> None:
     """Record the decision about everything that ``subject`` would send."""
-    from workspace import clock
-    from workspace.ledger import approvals, open_ledger
+    from workspace.ledger import approvals
 
-    actor = by or user()
-    ledger = open_ledger(settings.ledger_url)
-    try:
-        new = approvals.record(ledger, subject, hashes, decision, actor, clock.now(), note)
-    finally:
-        ledger.close()
+    (actor, why), at = recording.said(by, note, refuse), settings.present()
+    with recording.ledger_of(settings) as ledger:
+        new = approvals.record(ledger, subject, hashes, decision, actor, at, why)
     name = subject.partition(":")[2]
     when = "" if new else " already"
     out.print(f"{name} is {decision}{when}", highlight=False, markup=False)

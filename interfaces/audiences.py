@@ -10,8 +10,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from interfaces import recording
 from interfaces.loading import loaded
+from interfaces.recording import By, Reason, Said
 from interfaces.tables import number, table
+from workspace import restored
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -33,7 +36,8 @@ def commands(
     @app.command("plan")
     def plan(workspace: Option = None, destination: Destinations = None) -> None:
         """Count what a sync would add, change and remove. Nobody is asked."""
-        _sync(out, settings_of(workspace), refuse, destination, frozenset(), True)
+        said = recording.said(None, None, refuse)
+        _sync(out, settings_of(workspace), refuse, destination, frozenset(), True, said)
 
     @app.command("sync")
     def sync(
@@ -44,9 +48,13 @@ def commands(
             list[str] | None,
             typer.Option("--accept", help="Let a large change of this audience through, once."),
         ] = None,
+        by: By = None,
+        reason: Reason = None,
     ) -> None:
         """Bring destinations to what was last published, and deliver what the CRM was asked for."""
-        _sync(out, settings_of(workspace), refuse, destination, frozenset(accept or ()), dry_run)
+        said = recording.said(by, reason, refuse)
+        accepted = frozenset(accept or ())
+        _sync(out, settings_of(workspace), refuse, destination, accepted, dry_run, said)
 
     return app
 
@@ -58,11 +66,11 @@ def _sync(
     destinations: list[str] | None,
     accept: frozenset[str],
     dry_run: bool,
+    said: Said,
 ) -> None:
     from reverse_etl.audiences import people, registry, running
     from reverse_etl.publish import NothingPublished
     from workspace.definitions import DefinitionError, nearest
-    from workspace.ledger import open_ledger
     from workspace.locks import RunInProgress, run_lock
 
     given = loaded(settings, refuse)
@@ -77,10 +85,15 @@ def _sync(
         registry.check(settings.definitions)
     except DefinitionError as error:
         refuse(str(error))
-    order = running.Order(not dry_run and _may_ask(settings), accept)
-    ledger, at = open_ledger(settings.ledger_url), settings.present()
+    order = running.Order(not dry_run and _may_ask(settings), accept, *said)
+    try:
+        restored.check(settings.paths.root)
+    except restored.NotReplayed as error:
+        refuse(str(error))
+    at = settings.present()
     try:
         with (
+            recording.ledger_of(settings) as ledger,
             run_lock(settings.paths.run_lock, 600.0, "audiences"),
             people.desk(settings.paths, ledger) as connection,
         ):
@@ -90,8 +103,6 @@ def _sync(
     except (NothingPublished, RunInProgress) as error:
         refuse(str(error))
         return
-    finally:
-        ledger.close()
     _show(out, reports)
     if crm is not None:
         states = ", ".join(f"{n:,} {state}" for state, n in sorted(crm.states.items()))

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from interfaces import approving, stopping
+from interfaces import approving, recording, stopping
 from interfaces.loading import loaded
+from interfaces.recording import By, Reason
 from interfaces.tables import number, table
 from workspace.settings import Settings
 
@@ -19,8 +20,6 @@ Option = Annotated[
     Path | None, typer.Option("--workspace", help="The folder that holds everything.")
 ]
 Key = Annotated[str, typer.Argument(help="Key of the campaign: the name of its file.")]
-By = Annotated[str | None, typer.Option(help="Who says so (default: this system's user).")]
-Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
 
 
 def commands(
@@ -153,10 +152,10 @@ def commands(
         except CannotApprove as error:
             return refuse(f"{key}: {error}")
         name = f"{key} {occurrence}" if occurrence else key
-        return approving.say(out, settings, f"campaign:{name}", hashes, said, by, note)
+        return approving.say(out, refuse, settings, f"campaign:{name}", hashes, said, by, note)
 
     @app.command()
-    def run(workspace: Option = None) -> None:
+    def run(by: By = None, reason: Reason = None, workspace: Option = None) -> None:
         """Launch what is due, decide what waits and queue it, over the segments as last run."""
         from dagster_project import outlook
         from dagster_project.jobs import CAMPAIGNS
@@ -168,6 +167,9 @@ def commands(
             outlook.check(settings)
         except (NoWarehouse, RunInProgress) as error:
             return refuse(str(error))
+        # Before it, since a run that fails half-way may have launched some.
+        with recording.recorded(settings, refuse, "campaign.run", "campaigns", by, reason):
+            pass
         return run_job(settings, CAMPAIGNS)
 
     @app.command()
@@ -176,6 +178,8 @@ def commands(
         to: Annotated[
             str, typer.Option("--to", help="Addresses or numbers by commas, or a file of them.")
         ],
+        by: By = None,
+        reason: Reason = None,
         workspace: Option = None,
     ) -> None:
         """Send its messages to a list, by the real provider and outside metrics and caps."""
@@ -185,7 +189,7 @@ def commands(
         from reverse_etl.delivery.service import deliver, idle
         from reverse_etl.delivery.trying import CannotTry, addresses, queue_tests
 
-        settings = chosen(workspace)
+        settings, said = chosen(workspace), recording.said(by, reason, refuse)
         found = loaded(settings, refuse)
         campaign(found, key)
         with desk(settings, found) as at_hand, refusing(refuse):
@@ -204,6 +208,7 @@ def commands(
                         key,
                         addresses(to),
                         at_hand.clock(),
+                        *said,
                     )
             except CannotTry as error:
                 return refuse(f"--to: {error}")

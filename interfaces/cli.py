@@ -14,18 +14,28 @@ from rich.markup import escape
 from interfaces import (
     attribution,
     audiences,
+    auditing,
+    backups,
     campaigns,
+    consents,
+    erasing,
     experiments,
+    exporting,
     identity,
     journeys,
+    packing,
+    paperwork,
     plan,
+    rectifying,
     report,
+    retaining,
     segments,
     sending,
     stopping,
     templates,
 )
-from workspace import definitions, settings
+from interfaces.recording import By, Reason, recorded
+from workspace import definitions, restored, settings
 from workspace.settings import Settings, SettingsError
 
 app = typer.Typer(
@@ -275,19 +285,40 @@ def publish(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Go back to the version before the current one.")
     ] = False,
+    by: By = None,
+    reason: Reason = None,
 ) -> None:
     """Say which version is published, or go back to the one before it."""
     from reverse_etl import publish as publishing
     from reverse_etl.publish.publisher import current_version
     from workspace.locks import RunInProgress, run_lock
 
-    paths = _settings(workspace).paths
+    chosen = _settings(workspace)
+    paths = chosen.paths
     try:
         if rollback:
-            with run_lock(paths.run_lock, 60.0, "rollback"):
+            with (
+                recorded(chosen, _refuse, "publish.rollback", "published", by, reason) as done,
+                run_lock(paths.run_lock, 60.0, "rollback"),
+            ):
+                done.before = current_version(paths)
                 publishing.rollback(paths)
+                done.after = current_version(paths)
         out.print(f"current version: {current_version(paths)}", highlight=False)
     except (publishing.NothingPublished, RunInProgress) as error:
+        _refuse(str(error))
+
+
+@app.command("bi-settings")
+def bi_settings(workspace: WorkspaceOption = None) -> None:
+    """Print the SQL that locks a BI tool's connection (docs/bi-connections.md)."""
+    from reverse_etl.publish import NothingPublished
+    from reverse_etl.publish import bi_settings as statements
+
+    try:
+        for statement in statements(_settings(workspace).paths):
+            print(f"{statement};")
+    except NothingPublished as error:
         _refuse(str(error))
 
 
@@ -321,6 +352,7 @@ def _run(
     from ingestion.sources import registry
 
     try:
+        restored.check(chosen.paths.root)
         definitions.load(chosen.definitions).check_sources(registry.MODULES)
         with report.steps(out) as progress:
             resources.listeners.append(progress.done)
@@ -330,7 +362,12 @@ def _run(
             finally:
                 resources.listeners.remove(progress.done)
                 resources.tellers.remove(progress.tell)
-    except (definitions.DefinitionError, DbtError, runs.SelectionError) as error:
+    except (
+        definitions.DefinitionError,
+        DbtError,
+        runs.SelectionError,
+        restored.NotReplayed,
+    ) as error:
         _refuse(str(error))
     progress.summary()
     for fault in outcome.faults:
@@ -364,13 +401,26 @@ app.add_typer(
     campaigns.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
     name="campaigns",
 )
+app.add_typer(
+    consents.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
+    name="consents",
+)
 app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
+app.command("backup")(backups.backup_command(out, _settings, _refuse))
+app.command("restore")(backups.restore_command(out, _refuse))
+app.command("pack")(packing.command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
+app.command("export")(exporting.command(out, _settings, _refuse))
+app.command("paperwork")(paperwork.command(out, _settings, _refuse))
+app.command("rectify")(rectifying.command(out, _settings, _refuse))
+app.command("erase")(erasing.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
+app.command("audit")(auditing.command(out, _settings, _refuse))
+app.command("retain")(retaining.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 

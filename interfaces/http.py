@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
-from workspace import settings
+from workspace import restored, settings
 from workspace.ledger import Ledger
 from workspace.settings import Settings
 
@@ -14,7 +14,12 @@ ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
 def check(chosen: Settings) -> None:
-    """Raises :class:`SettingsError` for settings that the server cannot use."""
+    """Raises :class:`SettingsError` for settings that the server cannot use, and for a restored
+    workspace that is still shut."""
+    try:
+        restored.check(chosen.paths.root)
+    except restored.NotReplayed as error:
+        raise settings.SettingsError(str(error)) from None
     _sources(chosen)
     _webhooks()
 

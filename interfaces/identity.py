@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from interfaces import recording
 from workspace.identifiers import KEY_LENGTH
 from workspace.settings import Settings
 
@@ -44,6 +45,8 @@ def commands(
             return refuse(str(error))
         if found is None:
             return refuse("no source has named that identifier")
+        if found.contact_id:
+            recording.read(settings, refuse, found.contact_id, "identity")
         out.print(f"contact [bold]{found.contact_id or 'none'}[/]", highlight=False)
         _show(out, "Identifiers", found.identifiers, _IDENTIFIER)
         _show(out, "Links that tie them", found.used, _LINK)

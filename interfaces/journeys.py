@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from interfaces import approving, stopping
+from interfaces import approving, recording, stopping
 from interfaces.loading import loaded
+from interfaces.recording import By, Reason
 from interfaces.tables import table
 from workspace.settings import Settings
 
@@ -19,8 +20,6 @@ Option = Annotated[
     Path | None, typer.Option("--workspace", help="The folder that holds everything.")
 ]
 Key = Annotated[str, typer.Argument(help="Key of the journey: the name of its file.")]
-By = Annotated[str | None, typer.Option(help="Who says so (default: this system's user).")]
-Reason = Annotated[str | None, typer.Option(help="Why, for the record.")]
 Answers = Annotated[
     str, typer.Option(help="recorded: people answer as they did; none: nobody does.")
 ]
@@ -209,6 +208,8 @@ def commands(
     def rollback(
         key: Key,
         to: Annotated[int, typer.Option(help="The version to go back to.")],
+        by: By = None,
+        reason: Reason = None,
         workspace: Option = None,
     ) -> None:
         """Bring an earlier version in force again, from the next run on."""
@@ -222,7 +223,12 @@ def commands(
             with run_lock(settings.paths.run_lock, 60.0, f"rollback {key}"):
                 versions.rollback(Lake(settings.paths.lake), key, to, settings.present())
 
-        ask(change)
+        named = ("journey.rollback", f"journey:{key}")
+        with recording.recorded(settings, refuse, *named, by, reason) as done:
+            before = versions.history(Lake(settings.paths.lake), settings.present())
+            done.before = [row["version"] for row in before if row["journey"] == key][-1:]
+            done.after = [to]
+            ask(change)
         out.print(f"{key} is at version {to} from the next run on", highlight=False)
 
     def hold(key: str, event: str, by: str | None, reason: str | None, at: Path | None) -> None:
@@ -278,12 +284,14 @@ def commands(
             said = approving.decision(reject, withdraw)
         except CannotApprove as error:
             return refuse(f"{key}: {error}")
-        return approving.say(out, settings, f"journey:{key}", hashes, said, by, note)
+        return approving.say(out, refuse, settings, f"journey:{key}", hashes, said, by, note)
 
     @app.command()
     def enroll(
         key: Key,
         file: Annotated[Path, typer.Argument(help="CSV with a column contact_id.")],
+        by: By = None,
+        reason: Reason = None,
         workspace: Option = None,
     ) -> None:
         """Put the contacts of a CSV file into a journey, at the next run."""
@@ -299,7 +307,11 @@ def commands(
                 lake = Lake(settings.paths.lake)
                 return enrolment.enroll(lake, key, file, settings.present())
 
-        count = ask(store)
+        with recording.recorded(
+            settings, refuse, "journey.enroll", f"journey:{key}", by, reason
+        ) as done:
+            count = ask(store)
+            done.after = {"file": file.read_bytes(), "contacts": count}
         out.print(f"{count:,} contacts enter {key} at the next run", highlight=False)
 
     return app

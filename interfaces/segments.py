@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
+from interfaces import recording
+from interfaces.recording import By, Reason
 from interfaces.tables import number, table
 from workspace.settings import Settings
 
@@ -128,6 +130,8 @@ def commands(
         settings = chosen(workspace)
         known = ask(lambda: identity.explain(settings.paths, settings.keyring, subject))
         member = known.contact_id if known is not None and known.contact_id else subject
+        if known is not None and known.contact_id:
+            recording.read(settings, refuse, known.contact_id, f"segment:{key}")
         found = ask(lambda: judge(desk(settings), key, member))
         out.print(_tree(found))
 
@@ -146,7 +150,7 @@ def commands(
             raise typer.Exit(CHECK_FAILED)
 
     @app.command()
-    def accept(key: Key, workspace: Option = None) -> None:
+    def accept(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
         """Let the next change of a segment through, however large, by its file as it stands."""
         from reverse_etl.segments import changes
         from workspace.lake import Lake
@@ -159,11 +163,15 @@ def commands(
             with run_lock(settings.paths.run_lock, 60.0, f"accept {key}"):
                 changes.accept(Lake(settings.paths.lake), key, segment, settings.present())
 
-        ask(store)
+        with recording.recorded(
+            settings, refuse, "segment.accept", f"segment:{key}", by, reason
+        ) as done:
+            done.after = ask(lambda: desk(settings).segment(key)).hash
+            ask(store)
         out.print(f"the next run applies the change of {key}")
 
     @app.command()
-    def snapshot(key: Key, workspace: Option = None) -> None:
+    def snapshot(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
         """Keep who is in a segment at present; `{snapshot: ID}` asks for it ever after."""
         from workspace.lake import Lake
         from workspace.locks import run_lock
@@ -175,7 +183,11 @@ def commands(
                 lake = Lake(settings.paths.lake)
                 return desk(settings).snapshot(key, lake, settings.present())
 
-        ident, size = ask(store)
+        with recording.recorded(
+            settings, refuse, "segment.snapshot", f"segment:{key}", by, reason
+        ) as done:
+            ident, size = ask(store)
+            done.after = ident
         out.print(f"snapshot [bold]{ident}[/] holds {size:,} contacts", highlight=False)
         out.print("the next run publishes it in segment_snapshots")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from interfaces import recording
 from interfaces.loading import loaded
+from interfaces.recording import By, Reason
 from interfaces.tables import number, table
 from workspace.settings import Settings
 
@@ -42,6 +45,8 @@ def send_command(
         ] = False,
         limit: Annotated[int | None, typer.Option(min=1, help="At most so many messages.")] = None,
         take_lease: TakeLease = False,
+        by: By = None,
+        reason: Reason = None,
         workspace: Option = None,
     ) -> None:
         """Send what is due. A dry run until a provider is live (marketing/providers.yml)."""
@@ -49,9 +54,10 @@ def send_command(
         from reverse_etl.delivery.service import PATIENCE, deliver
 
         settings = chosen(workspace)
+        said = recording.said(by, reason, refuse)
         with desk(settings, loaded(settings, refuse)) as found, refusing(refuse):
             done = deliver(
-                found,
+                replace(found, actor=said.actor, reason=said.reason),
                 take_lease=take_lease,
                 is_rehearsal=dry_run,
                 limit=limit,
@@ -135,14 +141,27 @@ def commands(
             out.print(f"{name} is not asked: {reason}", style="dim", highlight=False)
 
     @app.command()
-    def reconcile(take_lease: TakeLease = False, workspace: Option = None) -> None:
+    def reconcile(
+        take_lease: TakeLease = False,
+        by: By = None,
+        reason: Reason = None,
+        workspace: Option = None,
+    ) -> None:
         """Find out what became of messages that may have been sent; sends nothing."""
         from dagster_project.delivering import desk
         from reverse_etl.delivery.service import settle_unknown
 
         settings = chosen(workspace)
-        with desk(settings, loaded(settings, refuse)) as found, refusing(refuse):
-            counts = settle_unknown(found, take_lease)
+        said = recording.said(by, reason, refuse)
+        with (
+            recording.recorded(settings, refuse, "outbox.reconcile", "outbox", by, reason) as done,
+            desk(settings, loaded(settings, refuse)) as found,
+            refusing(refuse),
+        ):
+            counts = settle_unknown(
+                replace(found, actor=said.actor, reason=said.reason), take_lease
+            )
+            done.after = dict(counts)
         texts = {
             "proven_by_webhook": "sent, by what providers reported",
             "accepted": "sent, by asking the provider",
@@ -157,16 +176,17 @@ def commands(
     @app.command()
     def resume(
         provider: Annotated[str, typer.Argument(help="A provider that is paused.")],
+        by: By = None,
+        reason: Reason = None,
         workspace: Option = None,
     ) -> None:
         """Ask a provider again that had refused its key."""
-        from workspace.ledger import open_ledger, providers
+        from workspace.ledger import providers
 
-        ledger = open_ledger(chosen(workspace).ledger_url)
-        try:
-            resumed = providers.resume(ledger, provider)
-        finally:
-            ledger.close()
+        settings = chosen(workspace)
+        (actor, why), at = recording.said(by, reason, refuse), settings.present()
+        with recording.ledger_of(settings) as ledger:
+            resumed = providers.resume(ledger, provider, actor, at, why)
         if not resumed:
             return refuse(f"{provider} is not paused")
         return out.print(f"{provider} is asked again from the next send on", highlight=False)

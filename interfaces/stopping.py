@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from interfaces import recording
+from interfaces.recording import By, Reason
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -29,10 +29,8 @@ def command(
         resume: Annotated[
             bool, typer.Option("--resume", help="Let messages go again that are still in time.")
         ] = False,
-        by: Annotated[
-            str | None, typer.Option(help="Who says so (default: this system's user).")
-        ] = None,
-        reason: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+        by: By = None,
+        reason: Reason = None,
     ) -> None:
         """Hold back every message that no provider has yet, from the next one on."""
         from workspace.ledger import pauses
@@ -41,11 +39,6 @@ def command(
         say(out, refuse, chosen(workspace), pauses.ALL, "", event, by, reason)
 
     return stop_all
-
-
-def user() -> str:
-    """Who asks, where nobody says so: this system's user."""
-    return pwd.getpwuid(os.getuid()).pw_name
 
 
 def say(
@@ -60,17 +53,15 @@ def say(
 ) -> None:
     """Record a pause or its end, and show what is held back."""
     from workspace import clock
-    from workspace.ledger import open_ledger, pauses
+    from workspace.ledger import pauses
 
-    actor = by or user()
-    ledger = open_ledger(settings.ledger_url)
+    said, at = recording.said(by, reason, refuse), settings.present()
     try:
-        changed = pauses.record(ledger, scope, key, event, actor, clock.now(), reason)
-        held = pauses.held(ledger)
+        with recording.ledger_of(settings) as ledger:
+            changed = pauses.record(ledger, scope, key, event, said.actor, at, said.reason)
+            held = pauses.held(ledger)
     except ValueError as error:
         refuse(str(error))
-    finally:
-        ledger.close()
     if scope == pauses.ALL:
         state = "messages go out again" if event == "resume" else "everything is held back"
     elif event == "stop":

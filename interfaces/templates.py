@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from interfaces import recording
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -118,6 +119,7 @@ def commands(
                     refuse(str(error))
                 if person is None:
                     refuse(f"no contact {contact!r} is published")
+                recording.read(settings, refuse, contact, f"template:{name}")
             first = loaded.entries[name].template.channels[0]
             found = previews.preview(loaded, name, channel or first, language, person)
             if isinstance(found, Refused):

@@ -96,6 +96,10 @@ class Keyring:
         """A signature of a text, which no identifier's key can be taken for."""
         return hmac.new(self.pepper, f"link:{text}".encode(), hashlib.sha256).hexdigest()
 
+    def seal(self, text: str) -> str:
+        """64 hex digits of a text that could be guessed, which no key and no signature equals."""
+        return hmac.new(self.pepper, f"seal:{text}".encode(), hashlib.sha256).hexdigest()
+
     def sql(self, kind: str, expression: str) -> str:
         """The same key as a DuckDB expression. It holds key material: never log or store it."""
         inner, outer = map(_blob, self._pads)
@@ -114,6 +118,15 @@ class Keyring:
         """Both hashes after their first block, which every key of the workspace shares."""
         inner, outer = self._pads
         return hashlib.sha256(inner), hashlib.sha256(outer)
+
+
+def domain_key(domain: str) -> str:
+    """The key of an organisation's domain (:func:`normalise_domain`).
+
+    Without the pepper: a domain names an organisation, which the marts name anyway, and dbt makes
+    the same key of the domains of companies and addresses (macro ``domain_key``).
+    """
+    return hashlib.md5(f"domain:{domain}".encode(), usedforsecurity=False).hexdigest()
 
 
 def _kind(kind: str) -> str:

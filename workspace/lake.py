@@ -14,9 +14,9 @@ import fcntl
 import hashlib
 import json
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from workspace.clock import iso
 from workspace.streams import STREAMS, Stream
 
 MANIFEST = "manifest.json"
+BURIED = ".buried"
 #: Rows of a Parquet row group: what is read to get at one row.
 ROW_GROUP_ROWS = 122_880
 
@@ -41,13 +42,17 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Entry:
-    """One commit. ``file`` is relative to the stream's folder; None when it held no rows."""
+    """One commit. ``file`` is relative to the stream's folder; None when it held no rows.
+
+    ``residual``: what an erasure left of rows, which landing does not give any more.
+    """
 
     batch: str
     file: str | None
     rows: int
     size_bytes: int = 0
     meta: dict[str, Any] = field(default_factory=dict)
+    residual: bool = False
 
 
 class Lake:
@@ -168,7 +173,7 @@ class Lake:
                 if not replace:
                     return False
                 self._refuse_merged(folder, entries, batch)
-                entries = [entry for entry in entries if entry.batch != batch]
+                entries = [e for e in entries if e.batch != batch or e.residual]
             stored = [self._store(stream, folder, part) for part in _parts(data)]
             if not stored:
                 entries.append(Entry(batch, None, 0, 0, meta or {}))
@@ -192,7 +197,7 @@ class Lake:
             small = [
                 i
                 for i, e in enumerate(entries)
-                if e.file and e.size_bytes < below_bytes and e.batch not in leave
+                if e.file and e.size_bytes < below_bytes and e.batch not in leave and not e.residual
             ]
             if len(small) < 2:
                 return 0
@@ -210,6 +215,81 @@ class Lake:
             self._swap(stream, entries)
         self.sweep()
         return len(small) - 1
+
+    def rewrite(
+        self, stream: str, files: Mapping[str, tuple[Path | None, pa.Table | None]]
+    ) -> None:
+        """Put other rows in place of some files', by one commit, and delete those files.
+
+        ``files``: a file's name -> a finished file inside :meth:`staging` with the rows that stay
+        (None: no rows), and what is left of the others, which becomes a residual entry. Batches
+        and their meta stay, so the input snapshot does. For erasure and retention only:
+        everything else appends.
+        """
+        folder = self._folder(stream)
+        with self._writing(folder):
+            entries: list[Entry] = []
+            for entry in self.entries(stream):
+                kept, residual = files.get(entry.file or "", (None, None))
+                if entry.file not in files:
+                    entries.append(entry)
+                    continue
+                before = pq.read_metadata(folder / entry.file).num_rows  # type: ignore[operator]
+                if kept is None:
+                    rows = max(entry.rows - before, 0)
+                    entries.append(replace(entry, file=None, rows=rows, size_bytes=0))
+                else:
+                    path, rows = self._store(stream, folder, kept)
+                    # Of a file that was merged the other batches have their share of the rows.
+                    rows = max(entry.rows - (before - rows), 0)
+                    size = path.stat().st_size
+                    entries.append(replace(entry, file=path.name, rows=rows, size_bytes=size))
+                if residual is not None and residual.num_rows:
+                    path, rows = self._store(stream, folder, residual)
+                    size = path.stat().st_size
+                    entries.append(Entry(entry.batch, path.name, rows, size, residual=True))
+            self._swap(stream, entries)
+        for name in files:
+            (folder / name).unlink(missing_ok=True)
+        durable.fsync_folder(folder)
+
+    def merged(self, stream: str) -> set[str]:
+        """Names of files that hold the rows of several batches."""
+        folder = self._folder(stream)
+        return {
+            entry.file
+            for entry in self.entries(stream)
+            if entry.file and pq.read_metadata(folder / entry.file).num_rows != entry.rows
+        }
+
+    def amend(self, stream: str, change: Callable[[Entry], Entry]) -> None:
+        """Change what is said of a stream's commits, not their rows, by one commit.
+
+        ``change`` gives the entry back as it was where nothing changes.
+        """
+        folder = self._folder(stream)
+        if not folder.exists():
+            return
+        with self._writing(folder):
+            before = self.entries(stream)
+            after = [change(entry) for entry in before]
+            if after != before:
+                self._swap(stream, after)
+
+    def bury(self, identifier_keys: Iterable[str]) -> None:
+        """Remember the keyed hashes of erased people: a load lets none of them in again."""
+        known = self.buried()
+        new = sorted(set(identifier_keys) - known)
+        if new:
+            text = "".join(f"{key}\n" for key in sorted({*known, *new}))
+            durable.write(self.root / BURIED, text.encode(), mode=0o600)
+
+    def buried(self) -> frozenset[str]:
+        """The keyed hashes of erased people."""
+        try:
+            return frozenset((self.root / BURIED).read_text().split())
+        except FileNotFoundError:
+            return frozenset()
 
     def sweep(self) -> list[Path]:
         """Remove files that no manifest lists. Call it with the run lock held."""
@@ -259,7 +339,7 @@ class Lake:
     def _refuse_merged(self, folder: Path, entries: list[Entry], batch: str) -> None:
         """A file shared with other batches cannot be taken away."""
         for entry in entries:
-            if entry.batch == batch and entry.rows:
+            if entry.batch == batch and entry.rows and not entry.residual:
                 path = folder / entry.file if entry.file else None
                 if path is None or pq.read_metadata(path).num_rows != entry.rows:
                     raise ValueError(f"batch {batch} was merged with others; it cannot be replaced")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from workspace import clock, durable
-from workspace.identifiers import Keyring
+from workspace.identifiers import Keyring, normalise_email
 from workspace.paths import PROJECT, Paths
 
 PEPPER_FILE = "pepper.key"
@@ -99,6 +100,36 @@ def witness_root() -> Path:
         return Path(given).expanduser().absolute()
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "marketing-witness"
+
+
+def actor() -> str:
+    """Who decides, for every record of it: ``MARKETING_ACTOR``, else this system's user.
+
+    Raises :class:`SettingsError` for an address, which no record may hold.
+    """
+    given = os.environ.get("MARKETING_ACTOR", "").strip()
+    if given:
+        if normalise_email(given) is not None or len(given) > 200:
+            raise SettingsError("MARKETING_ACTOR is a name or a number of staff, not an address")
+        return given
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        return f"user {os.getuid()}"
+
+
+def has_pepper(workspace: Path) -> bool:
+    """Whether the pepper is given or lies in the workspace; :func:`load` may make one else."""
+    return bool(os.environ.get("MARKETING_PEPPER")) or (workspace / PEPPER_FILE).exists()
+
+
+def backups() -> tuple[Path | None, int]:
+    """Where daily backups go (``MARKETING_BACKUPS``), and of how many days they are kept
+    (``MARKETING_BACKUP_DAYS``, 14). Raises :class:`SettingsError`."""
+    given, days = os.environ.get("MARKETING_BACKUPS"), os.environ.get("MARKETING_BACKUP_DAYS", "14")
+    if not days.isascii() or not days.isdigit() or int(days) < 1:
+        raise SettingsError(f"MARKETING_BACKUP_DAYS is {days!r}; give a number of days, 1 or more")
+    return (Path(given).expanduser().absolute() if given else None), int(days)
 
 
 def view_root() -> Path | None:

@@ -88,7 +88,7 @@ def _crm_actions() -> AssetsDefinition:
 def _room(run: RunState, connection: DuckDBPyConnection) -> running.Room:
     here = settings.sources_are_stand_ins()
     desk = registry.Desk(settings.variables(registry.variables()), here)
-    order = running.Order(_may_ask(run))
+    order = running.Order(_may_ask(run), actor=settings.actor())
     return running.Room(connection, run.ledger, run.definitions, desk, order, run.as_of)
 
 

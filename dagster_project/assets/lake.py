@@ -29,13 +29,24 @@ from workspace import definitions, freshness, warehouse
 from workspace.clock import iso
 from workspace.definitions import Definitions
 from workspace.lake import Lake
-from workspace.ledger import Ledger, attempts, audiences, consent, crm_actions
+from workspace.ledger import (
+    Ledger,
+    anchors,
+    attempts,
+    audiences,
+    consent,
+    crm_actions,
+    edits,
+    privacy_requests,
+)
+from workspace.settings import actor, witness_root
 from workspace.streams import STREAMS
 
 SUITE = "batches_pass_their_suite"
 CONSERVED = "received_is_good_plus_bad_plus_duplicate_plus_quarantined"
 READABLE = "no_landed_file_was_refused"
 FRESH = "is_fresh"
+HOLDS = "the_chain_holds"
 
 
 def stream_key(stream: str) -> AssetKey:
@@ -68,6 +79,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         _look_at("segment_acceptances", []),
         _look_at("segment_snapshots", []),
         _look_at("journey_enrolments", []),
+        _look_at("rectifications", []),
         _stored(
             "parameters",
             _store_parameters,
@@ -82,7 +94,9 @@ def build_lake_assets() -> list[AssetsDefinition]:
         templates,
         _exported(consent.STREAM, consent.export),
         _exported(attempts.STREAM, attempts.export),
+        _exported(privacy_requests.STREAM, privacy_requests.export),
         audience_states,
+        audit_chain,
         run_context,
     ]
 
@@ -284,6 +298,46 @@ def _exported(stream: str, export: Callable[[Ledger, Lake], int]) -> AssetsDefin
         return MaterializeResult(metadata=_stream_metadata(run, stream, [], latest))
 
     return exported
+
+
+@asset(
+    key=stream_key(anchors.STREAM),
+    deps=[stream_key(name) for name in edits.STREAMS],
+    group_name="lake",
+    kinds={"parquet"},
+    owners=["team:data"],
+    description=STREAMS[anchors.STREAM].description,
+    check_specs=[
+        AssetCheckSpec(
+            HOLDS,
+            asset=stream_key(anchors.STREAM),
+            blocking=True,
+            description="No entry of the audit chain was changed, taken out or cut off.",
+        )
+    ],
+)
+def audit_chain(workspace: WorkspaceResource) -> MaterializeResult:
+    run = workspace.run
+    places = anchors.Places(run.ledger, run.lake, run.settings.paths.root, witness_root())
+    with run.step("export_audit_chain") as step:
+        step.rows = 0
+        verdict = anchors.verify(places)
+        if not run.is_past and verdict.broken is None:
+            edits.note(run.ledger, run.lake, run.as_of, actor())
+            step.rows = anchors.export(run.ledger, run.lake)
+            anchors.keep(places)
+    latest = run.lake.latest(anchors.STREAM, "known_at")
+    return MaterializeResult(
+        metadata=_stream_metadata(run, anchors.STREAM, [], latest),
+        check_results=[
+            AssetCheckResult(
+                check_name=HOLDS,
+                passed=verdict.broken is None,
+                description=str(verdict.broken) if verdict.broken is not None else None,
+                metadata={"entries": verdict.entries, "digest": verdict.tail.digest},
+            )
+        ],
+    )
 
 
 _AUDIENCES = (audiences.STREAM, audiences.RUNS, crm_actions.STREAM)

@@ -19,7 +19,12 @@ import msgspec
 from ingestion.contracts.currencies import CURRENCIES
 from ingestion.errors import RowError
 from workspace.clock import EARLIEST, FUTURE_TOLERANCE
-from workspace.identifiers import KEY_LENGTH, normalise_email, normalise_phone
+from workspace.identifiers import (
+    KEY_LENGTH,
+    normalise_domain,
+    normalise_email,
+    normalise_phone,
+)
 
 #: Plans and contracts may lie ahead, but not beyond this.
 LATEST = datetime(2200, 1, 1)
@@ -228,6 +233,14 @@ def read_code(value: Any) -> str:
     return read_text(value).lower()
 
 
+def read_domain(value: Any) -> str:
+    """The host of a domain, as `workspace.identifiers.domain_key` takes it."""
+    domain = normalise_domain(read_text(value))
+    if domain is None:
+        raise RowError("not_a_domain", None, "expected a domain")
+    return domain
+
+
 def read_key(value: Any) -> str:
     """A keyed hash that this workspace made."""
     text = read_text(value)
@@ -282,6 +295,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "currency": read_currency,
     "email": read_email,
     "phone": read_phone,
+    "domain": read_domain,
     "json": read_json,
     "key": read_key,
 }

@@ -9,7 +9,12 @@ from typing import Any, Literal
 
 from ingestion.contracts.fields import Field
 from ingestion.errors import RowError
-from workspace.identifiers import Keyring, normalise_email, normalise_phone
+from workspace.identifiers import (
+    Keyring,
+    domain_key,
+    normalise_email,
+    normalise_phone,
+)
 
 #: How a second row with the same identity is judged (see `ingestion.duplicates`).
 #: id: one row an id; the id may include known_at. version: an unchanged row is a duplicate.
@@ -113,6 +118,9 @@ class KeyCache:
             known[None] = None
         values = list(values)
         new = [value for value in values if value not in known]
+        if kind == "domain":
+            known.update((value, domain_key(value)) for value in new if value is not None)
+            return list(map(known.__getitem__, values))
         normalise = self._NORMALISERS.get(kind)
         if normalise:
             for value in new:

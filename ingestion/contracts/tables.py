@@ -194,10 +194,13 @@ SUPPRESSIONS = Contract(
     identity="version",
     identity_columns=("identifier_key", "channel", "reason"),
     column_map=True,
-    one_of=("email", "phone"),
+    one_of=("email", "phone", "domain", "crm_company"),
     fields=(
         Field("email", "email"),
         Field("phone", "phone"),
+        # Of an organisation, for everybody who belongs to it.
+        Field("domain", "domain"),
+        Field("crm_company"),
         # An old tool that names no channel or reason still means it: the widest reading holds.
         Field("channel", "code", default="all", allowed=CHANNELS),
         Field("reason", "code", default="imported"),

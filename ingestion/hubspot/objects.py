@@ -66,7 +66,7 @@ class ObjectType:
 ENTERED = ("hs_v2_date_entered_", "hs_date_entered_", "hs_lifecyclestage_")
 #: Columns that no property of HubSpot's fills.
 _OURS = ("company_crm_id", "contact_crm_id", "deal_crm_id", "engagement_type")
-_BESIDES = ("hs_merged_object_ids", "hs_email_optout")
+_BESIDES = ("hs_merged_object_ids", "hs_email_optout", "marketing_objection")
 _EVERYBODY = ("contacts", "companies", "deals")
 TYPES = (
     ObjectType("contacts", ("companies",), ("lifecyclestage", "hubspot_owner_id")),

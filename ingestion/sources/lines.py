@@ -23,6 +23,8 @@ from ingestion.sources.model import PullError, Record, Rows
 
 PAGE = "pull:"
 END = "pulled:"
+#: The path of a record whose lines are kept instead of what was received: `ingestion.redaction`.
+KEPT_LINES = "lines:"
 
 
 class UnknownSource(Exception):
@@ -119,7 +121,7 @@ def read_note(path: Path) -> dict[str, Any] | None:
         for record in segments.records(handle):
             if record.path.startswith(END):
                 return json.loads(record.body)
-            if not record.path.startswith(PAGE):
+            if not record.path.startswith((PAGE, KEPT_LINES)):
                 return None
     return None
 

@@ -51,7 +51,8 @@ class Done:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an action says: a title, when it is due, whose it is, properties of a contact."""
+    """What an action says: a title, when it is due, whose it is, properties of a contact, which
+    ``crm_id`` names where its address may be what is wrong."""
 
     action: Action
     title: str = ""
@@ -60,6 +61,7 @@ class Wanted:
     priority: str = "MEDIUM"
     owner: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+    crm_id: str | None = None
 
 
 def open_hub(desk: Desk) -> Hub:
@@ -131,13 +133,28 @@ def asked_for(
         if one.source_kind == "route" and one.source_key in settings.tasks
     ]
     still_open = {one.action_id for one in waiting}
-    return [
+    fresh = [
         one
         for one in found
         if one.action.requested_at >= since or one.action.action_id in still_open
     ]
+    # What a person had corrected does not grow old.
+    return [*fresh, *map(_of_rectification, _rows(connection, RECTIFIED, _RECTIFICATIONS))]
 
 
+RECTIFIED = "rectifications"
+#: What the CRM calls what a person may have corrected.
+_CORRECTED = {
+    "email": "email",
+    "phone": "phone",
+    "first_name": "firstname",
+    "last_name": "lastname",
+    "job_title": "jobtitle",
+    "city": "city",
+    "country": "country",
+    "language": "hs_language",
+}
+_RECTIFICATIONS = f"select * from {RECTIFIED} where crm_id is not null and status = 'holds'"
 _JOURNEYS = (
     "select * from journey_actions where contact_id is not null "
     "and action in ('create_task', 'create_ticket', 'update_crm')"
@@ -172,6 +189,16 @@ def _of_journey(row: Mapping[str, Any], settings: Crm) -> Wanted:
     )  # fmt: skip
 
 
+def _of_rectification(row: Mapping[str, Any]) -> Wanted:
+    key = _hash("rectification", row["rectification_id"])
+    action = Action(
+        key, "update", "rectification", row["field"], row["contact_id"], row["known_at"]
+    )
+    return Wanted(
+        action, properties={_CORRECTED[row["field"]]: row["value"] or ""}, crm_id=row["crm_id"]
+    )
+
+
 def _of_campaign(row: Mapping[str, Any]) -> Wanted:
     at = datetime.combine(row["failed_on"], datetime.min.time())
     action = Action(row["ticket_id"], "ticket", "campaign", row["campaign"], None, at)
@@ -193,23 +220,31 @@ def _refused(
     connection: duckdb.DuckDBPyConnection, allowed: str, wanted: Sequence[Wanted]
 ) -> set[str]:
     """The actions of whom it may not be: all where somebody objected or was erased, and without
-    consent those that come of a score, or write what is known of a person."""
+    consent those that come of a score, or write what is known of a person. What a person had
+    corrected needs no consent, and an objection does not keep it wrong."""
     actions = [one.action for one in wanted if one.action.contact_id]
     ids = sorted({one.contact_id for one in actions if one.contact_id})
-    left, agreed = (
+    erased, objected, agreed = (
         {key for (key,) in connection.execute(query, [ids]).fetchall()}
         for query in (
+            "select contact_id from stops where state = 'erased' and list_contains($1, contact_id)",
             "select contact_id from stops "
-            "where state in ('objection', 'erased') and list_contains($1, contact_id)",
+            "where state = 'objection' and list_contains($1, contact_id)",
             f"select contact_id from {allowed} where list_contains($1, contact_id)",
         )
     )
     return {
         one.action_id
         for one in actions
-        if one.contact_id in left
-        or (one.contact_id not in agreed and (one.source_kind == "route" or one.kind == "update"))
+        if one.contact_id in erased
+        or (one.source_kind != "rectification" and one.contact_id in objected)
+        or (one.contact_id not in agreed and _needs_consent(one))
     }
+
+
+def _needs_consent(action: Action) -> bool:
+    is_update = action.kind == "update" and action.source_kind != "rectification"
+    return is_update or action.source_kind == "route"
 
 
 def _do(
@@ -231,6 +266,8 @@ def _do(
     if one.action_id in refused:
         return _fail(ledger, one, at, "refused")
     contact = known.get(wanted.action.contact_id or "")
+    if wanted.crm_id is not None:
+        contact = {"id": wanted.crm_id}
     if wanted.action.contact_id is not None and contact is None:
         return _fail(ledger, one, at, "not_in_hubspot")
     book.begin(ledger, [one.action_id], at)

@@ -32,6 +32,7 @@ _MARTS = {
     "campaign_tickets": "ticket_id, campaign, title, body, failed_on",
     "message_queue": "contact_id, source_key, sent_at",
 }
+_RECTIFIED = "rectification_id, contact_id, crm_id, field, value, status, known_at"
 #: Reasons of suppressions with which somebody says that they do not want what a channel brings;
 #: any other is about the address.
 _REFUSALS = ("unsubscribed", "complaint", "stop", "provider_list")
@@ -66,8 +67,8 @@ _ATTRIBUTES = {
 
 @contextmanager
 def desk(paths: Paths, ledger: Ledger) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database in memory with the tables above, ``contacts`` (contact_id, email, phone) and
-    ``stops`` (contact_id, purpose, channel, state, occurred_at).
+    """A database in memory with the tables above, ``contacts`` (contact_id, email, phone),
+    ``rectifications`` and ``stops`` (contact_id, purpose, channel, state, occurred_at).
 
     Raises :class:`~reverse_etl.publish.NothingPublished`.
     """
@@ -80,6 +81,13 @@ def desk(paths: Paths, ledger: Ledger) -> Iterator[duckdb.DuckDBPyConnection]:
                     _keep(connection, name, marts, f"select {columns} from marts.{name}")
         with pii_reader(paths) as pii:
             _keep(connection, "contacts", pii, "select contact_id, email, phone from pii.contacts")
+            if is_published(pii, "rectifications", "pii"):
+                _keep(
+                    connection,
+                    "rectifications",
+                    pii,
+                    f"select {_RECTIFIED} from pii.rectifications",
+                )
         refuse(connection, stops(ledger))
         yield connection
 

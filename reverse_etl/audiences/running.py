@@ -21,7 +21,7 @@ from reverse_etl.audiences.sync import PAUSED, Report, Request
 from workspace import clock
 from workspace.definitions import Definitions
 from workspace.definitions.audiences import ALL
-from workspace.ledger import Ledger
+from workspace.ledger import Ledger, audit
 from workspace.ledger import audiences as book
 from workspace.ledger.audiences import Place
 
@@ -31,10 +31,12 @@ HUBSPOT = "hubspot"
 @dataclass(frozen=True)
 class Order:
     """``may_send`` is whether anybody at all may be asked, ``accept`` the audiences whose large
-    change somebody lets through."""
+    change somebody lets through; ``actor`` gave it, for some ``reason``."""
 
     may_send: bool
     accept: frozenset[str] = frozenset()
+    actor: str = audit.PIPELINE
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def run_destination(room: Room, destination: str) -> Iterator[Report]:
 
 
 def _recorded(room: Room, report: Report, started: datetime) -> Report:
-    syncing.record(room.ledger, report, room.at, started, room.now())
+    order = room.order
+    syncing.record(room.ledger, report, room.at, started, room.now(), order.actor, order.reason)
     return report
 
 

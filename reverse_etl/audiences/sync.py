@@ -28,7 +28,7 @@ from reverse_etl.audiences.model import (
 )
 from reverse_etl.audiences.normalise import Normaliser
 from workspace.definitions.audiences import Breaker
-from workspace.ledger import Ledger
+from workspace.ledger import Ledger, audit
 from workspace.ledger import audiences as book
 from workspace.ledger.audiences import ADD, CONFIRMED, DUE, FAILED, REMOVE, SENT, Marked, Place
 
@@ -115,9 +115,15 @@ def sync(
 
 
 def record(
-    ledger: Ledger, report: Report, as_of: datetime, started: datetime, ended: datetime
+    ledger: Ledger,
+    report: Report,
+    as_of: datetime,
+    started: datetime,
+    ended: datetime,
+    actor: str = audit.PIPELINE,
+    reason: str | None = None,
 ) -> None:
-    """Append the sync to the ledger's record."""
+    """Append the sync to the ledger's record; ``actor`` and ``reason`` are those of the order."""
     named = [report.place.destination, report.place.audience, started.isoformat(), report.status]
     row: dict[str, Any] = {
         "sync_id": hashlib.sha256("\0".join(named).encode()).hexdigest()[:32],
@@ -132,7 +138,7 @@ def record(
         "started_at": started,
         "finished_at": ended,
     }
-    book.record_run(ledger, row)
+    book.record_run(ledger, row, actor, reason)
 
 
 def _too_much(counters: diff.Counters, breaker: Breaker) -> str | None:

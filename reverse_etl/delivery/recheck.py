@@ -23,8 +23,6 @@ from workspace.ledger import approvals, consent, outbox, pauses, schema
 from workspace.ledger.outbox import MESSAGES
 from workspace.ledger.outstanding import Due
 
-#: A cap that is full is looked at again so much later where it does not say when it has room.
-_LATER = timedelta(hours=1)
 _WEEK = timedelta(days=7)
 #: When messages of a channel, country, class and zone may go out next.
 Calendar = dict[tuple[str, str | None, str, str], datetime | None]
@@ -183,7 +181,9 @@ class _Stops:
             for number, purpose, channel in self._refused[key]
             if number > message.consent_seen and channel in channels
         }
-        if "consent" not in skips and message.purpose in refused:
+        # A request that was taken back is not asked about, though it needs no consent to be.
+        asks = message.source_kind == consent.SOURCE_KIND
+        if message.purpose in refused and (asks or "consent" not in skips):
             return "consent"
         left = consent.ALL in refused or bool(suppressed.intersection(UNSUBSCRIBED))
         if left and "unsubscribed" not in skips:

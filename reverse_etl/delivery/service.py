@@ -33,7 +33,7 @@ from workspace.definitions import Definitions
 from workspace.definitions.providers import CHANNELS, ProviderSettings
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
-from workspace.ledger import Ledger, attempts, lease, messages, outbox
+from workspace.ledger import Ledger, attempts, audit, lease, messages, outbox
 
 #: Providers that send nothing to anybody.
 LOCAL = ("console", "memory", "file")
@@ -48,7 +48,7 @@ FOLLOWING_SECONDS, REST_SECONDS = 300.0, 5.0
 class Desk:
     """What a delivery needs. ``environment`` has the variables of `variables`; ``land`` brings
     webhooks that have landed into the lake; ``stand_ins``: only addresses on this machine are
-    asked, and count as live."""
+    asked, and count as live. ``actor`` and ``reason`` go on record where a lease is taken."""
 
     ledger: Ledger
     lake: Lake
@@ -61,6 +61,8 @@ class Desk:
     land: Callable[[], object] | None = None
     is_demo: bool = False
     stand_ins: bool = False
+    actor: str = audit.PIPELINE
+    reason: str | None = None
 
     def tail(self) -> returning.Returned:
         if self.land is not None:
@@ -141,6 +143,7 @@ def deliver(
     Raises :class:`~workspace.ledger.lease.NotHere`, `Fenced`,
     :class:`~workspace.locks.RunInProgress`.
     """
+    lease.refuse_restored(desk.root)
     why = idle(desk)
     if not is_rehearsal:
         outbox.expire(desk.ledger, desk.clock())
@@ -174,7 +177,16 @@ def _usable(desk: Desk, transport: Transport, why: dict[str, str]) -> dict[str, 
 
 def _holding(desk: Desk, take_lease: bool) -> AbstractContextManager[lease.Lease]:
     who = f"{socket.gethostname()} pid {os.getpid()}"
-    return lease.holding(desk.ledger, desk.root, desk.witnesses, who, desk.clock(), take_lease)
+    return lease.holding(
+        desk.ledger,
+        desk.root,
+        desk.witnesses,
+        who,
+        desk.clock(),
+        take_lease,
+        desk.actor,
+        desk.reason,
+    )
 
 
 def _claims(

@@ -20,7 +20,8 @@ from workspace.definitions import Definitions
 from workspace.definitions.campaigns import Campaign
 from workspace.definitions.journey_nodes import Send
 from workspace.identifiers import Keyring, normalise_email, normalise_phone
-from workspace.ledger import Ledger, messages
+from workspace.ledger import Ledger, audit, messages
+from workspace.ledger.audit import Entry
 from workspace.ledger.messages import Message
 
 MOST = 200
@@ -82,10 +83,13 @@ def queue_tests(
     key: str,
     to: Sequence[str],
     at: datetime,
+    actor: str = audit.PIPELINE,
+    reason: str | None = None,
 ) -> list[str]:
     """Queue a campaign's messages to whom of ``to`` its channels reach; their ids.
 
-    They are filled with what a preview makes up. Raises :class:`CannotTry`.
+    They are filled with what a preview makes up. The audit chain says who had them sent to whom.
+    Raises :class:`CannotTry`, and ``ValueError`` for what the audit chain does not take.
     """
     made: list[Message] = []
     for part in parts(definitions, key):
@@ -136,4 +140,18 @@ def queue_tests(
             )
     if not made:
         raise CannotTry(f"none of the addresses is one of a channel that {key} uses")
+    with ledger.writing() as connection:
+        entries = [
+            Entry(
+                at,
+                actor,
+                "campaign.test",
+                f"campaign:{key}",
+                subject_key=one.destination_key,
+                after=one.message_id,
+                reason=reason or None,
+            )
+            for one in made
+        ]
+        audit.append_all(connection, entries)
     return messages.enqueue(ledger, made, at).new

@@ -117,7 +117,7 @@ def publish_as_of(
         name = iso(as_of).replace(":", "")
         old = inner.root / name
         if old.exists():
-            _remove(old)
+            remove_version(old)
         results.append(_write_version(inner, warehouse, name, catalogue, facts, {}))
         folder = inner.root / name
         with _writable(folder, room.folder_mode):
@@ -347,7 +347,7 @@ def _forget_old(room: Room) -> None:
     current = os.readlink(room.root / CURRENT)
     for version in _versions(room)[:-KEPT_VERSIONS]:
         if version != current:
-            _remove(room.root / version)
+            remove_version(room.root / version)
 
 
 def _clean(room: Room) -> None:
@@ -355,12 +355,13 @@ def _clean(room: Room) -> None:
     durable.make_folder(room.root)
     for path in room.root.glob(".*"):
         if path.is_dir():
-            _remove(path)
+            remove_version(path)
         else:
             path.unlink()
 
 
-def _remove(folder: Path) -> None:
+def remove_version(folder: Path) -> None:
+    """Delete a version, read-only as its folders are."""
     for current, _, _ in os.walk(folder):
         os.chmod(current, 0o755)
     shutil.rmtree(folder)

@@ -158,7 +158,18 @@ def app(room: Room) -> ASGIApp:
             account.objects[kind][key] |= (await request.json())["properties"]
         return answer({"id": key, "properties": account.objects[kind][key]})
 
+    async def purge(request: Request) -> Response:
+        bearer(request)
+        asked = await request.json()
+        key = asked["objectId"]
+        if asked.get("idProperty") == "email":
+            key = account.by_email(key) or ""
+        if account.objects["contacts"].pop(key, None) is None:
+            return _refusal(404, "OBJECT_NOT_FOUND")
+        return Response(status_code=204)
+
     routes = starlette(
+        Route("/crm/v3/objects/contacts/gdpr-delete", purge, methods=["POST"]),
         Route("/crm/v3/objects/contacts/batch/{verb}", batch, methods=["POST"]),
         Route("/crm/v3/lists/{id}/memberships/add-and-remove", members, methods=["PUT"]),
         Route("/crm/v3/properties/{type}/groups", groups, methods=["POST"]),

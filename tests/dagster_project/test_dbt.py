@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 import dagster_project.compiled as compiled_module
 from dagster_project.dbt import BuildResult, Dbt, DbtError
-from dagster_project.statements import _order
+from dagster_project.statements import _Build, _order
 from workspace import settings, warehouse
 
 FILES = {
@@ -374,6 +376,34 @@ def test_a_build_that_broke_off_leaves_nothing_to_trust(
     changing.write("tests/few.sql", "select * from {{ ref('beside') }}")
     assert states(changing.build())["few"] == "fail"
     assert states(changing.build())["few"] == "fail"
+
+
+def test_what_finds_no_memory_beside_others_is_built_alone(
+    changing: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(changing, *DAYS)
+    build, running, tries = _Build._model, [], Counter()
+
+    def crowded(self: _Build, cursor: object, node: dict[str, Any]) -> tuple[str, str | None]:
+        name = node["name"]
+        running.append(name)
+        tries[name] += 1
+        try:
+            if name == "hopeless" or (name in ("facts", "beside") and tries[name] == 1):
+                raise duckdb.OutOfMemoryException("no block is left")
+            if name in ("facts", "beside"):
+                assert running == [name]
+            return build(self, cursor, node)
+        finally:
+            running.remove(name)
+
+    changing.write("models/hopeless.sql", "select 1 as one")
+    monkeypatch.setattr(_Build, "_model", crowded)
+    result = changing.build()
+    assert [node.unique_id.rpartition(".")[2] for node in result.failed] == ["hopeless"]
+    assert "OutOfMemory" in (result.failed[0].message or "")
+    assert tries["facts"] == tries["beside"] == tries["hopeless"] == 2
+    assert states(result)["facts"] == states(result)["behind"] == "success"
 
 
 def test_a_source_nobody_knows_the_version_of_counts_as_changed(changing: Project) -> None:

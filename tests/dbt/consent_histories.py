@@ -18,6 +18,7 @@ from dateutil.relativedelta import relativedelta
 from tests.dbt import worlds
 from tests.dbt.consent_oracle import Cell, Person, Statement, about, state
 from workspace.definitions.consent import Consent
+from workspace.identifiers import domain_key
 from workspace.ledger.consent import ConsentEvent
 
 AS_OF = datetime(2026, 3, 31, 12)
@@ -29,8 +30,9 @@ POLICY: dict[str, Any] = {
     "legal_bases": {
         "consent": {},
         "soft_opt_in": {"needs": ["sale"]},
-        "legitimate_interest": {"needs": ["notice"]},
+        "legitimate_interest": {"needs": ["notice", "professional"]},
     },
+    "generic_addresses": ["contact"],
     "purposes": {
         "news": {
             "name": "News",
@@ -68,6 +70,7 @@ POLICY: dict[str, Any] = {
         "crm_opt_out": {"state": "withdrawn", "covers": "marketing"},
         "complaint": {"state": "objection", "covers": "marketing", "lasting": True},
         "objection": {"state": "objection", "covers": "objection"},
+        "organisation_objection": {"state": "objection", "covers": "objection"},
         "hard_bounce": {"state": "suppressed", "covers": "channel", "lasting": True},
         "other": {"state": "withdrawn", "covers": "marketing", "lasting": True},
     },
@@ -122,8 +125,33 @@ def parameters() -> list[dict[str, Any]]:
 
 
 @dataclass
+class Place:
+    """An organisation; as the CRM has it, its domain may be written as a URL."""
+
+    key: str
+    domain: str
+    written: str
+
+    @property
+    def identifiers(self) -> set[str]:
+        return {self.key, domain_key(self.domain)}
+
+
+@dataclass
+class Ties:
+    """What joins a person to organisations and to others: the organisations with the time from
+    which on each is in force, the address' domain, and whom the CRM merged into the person when."""
+
+    places: list[tuple[datetime, Place | None]] = field(default_factory=list)
+    domain: str | None = None
+    swallowed: tuple[datetime, str] | None = None
+
+
+@dataclass
 class World:
     people: list[Person] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    ties: dict[str, Ties] = field(default_factory=dict)
     statements: dict[str, list[Statement]] = field(default_factory=lambda: defaultdict(list))
     streams: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
@@ -136,12 +164,73 @@ class World:
         found = {name: [r for r in rows if seen(r)] for name, rows in self.streams.items()}
         return {**found, "parameters": parameters()}
 
+    def shuffled(self, as_of: datetime, seed: int) -> dict[str, list[dict[str, Any]]]:
+        """What a run at ``as_of`` sees, had it come in another order and at other times.
+
+        What has no time of its own counts from when it is known, and keeps it.
+        """
+        rng = random.Random(seed)
+        streams = dict(self.lake(as_of))
+        for name in ("consent_events", "consents", "suppressions", "delivery_events"):
+            rows = [dict(row) for row in streams.get(name, [])]
+            timed = [r for r in rows if r.get("suppressed_at") or name != "suppressions"]
+            times = [row["known_at"] for row in timed]
+            rng.shuffle(times)
+            for row, known_at in zip(timed, times, strict=True):
+                row["known_at"] = known_at
+            rng.shuffle(rows)
+            streams[name] = rows
+        return streams
+
+    def persons(self, as_of: datetime) -> list[Person]:
+        """Who is whom by then, with the identifiers of the organisations they belong to."""
+        by_name = {person.name: person for person in self.people}
+        gone = set()
+        for name, ties in self.ties.items():
+            if ties.swallowed is None or ties.swallowed[0] > as_of:
+                continue
+            one, other = by_name[name], by_name[ties.swallowed[1]]
+            # What the CRM says of who was merged away it says no more: but for the identifiers.
+            domains = {domain_key(d) for d in (self.ties[other.name].domain,) if d}
+            by_name[name] = replace(
+                one,
+                identifiers=one.identifiers | other.identifiers | domains,
+                signs=[*one.signs, *other.signs],
+                sold=min((t for t in (one.sold, other.sold) if t), default=None),
+            )
+            gone.add(other.name)
+        return [
+            replace(person, identifiers=person.identifiers | self._organisations(name, as_of))
+            for name, person in by_name.items()
+            if name not in gone
+        ]
+
+    def _organisations(self, name: str, as_of: datetime) -> set[str]:
+        ties = self.ties[name]
+        place = next((p for since, p in reversed(ties.places) if since <= as_of), None)
+        found = set(place.identifiers) if place else set()
+        if ties.domain:
+            found.add(domain_key(ties.domain))
+            for other in self.places:
+                if other.written == ties.domain:  # the CRM's domain ties as it is written
+                    found |= other.identifiers
+        return found
+
 
 def make(count: int, seed: int) -> World:
     rng = random.Random(seed)
     world = World()
+    for number in range(count // 8 + 1):
+        domain = f"d{number}.fr"
+        written = rng.choice([domain, domain, f"https://www.{domain}/accueil"])
+        world.places.append(Place(f"org{number}", domain, written))
     for number in range(count):
-        _history(rng, world, number)
+        _history(rng, world, number, count)
+    for place in world.places:
+        if rng.random() < 0.6:
+            _Speaker(rng, world, place).speak()
+        else:
+            _Speaker(rng, world, place).introduce()
     return world
 
 
@@ -156,9 +245,14 @@ def _times(rng: random.Random) -> list[datetime]:
     return moments
 
 
-def _history(rng: random.Random, world: World, number: int) -> None:
+def _history(rng: random.Random, world: World, number: int, count: int) -> None:
     me = f"p{number}"
     teller = _Teller(rng, world, me)
+    world.ties[me] = teller.ties
+    if number % 10 == 0 and number + 1 < count:
+        teller.ties.swallowed = (rng.choice(teller.times), f"p{number + 1}")
+    if rng.random() < 0.5:
+        teller.join()
     teller.introduce(twice=rng.random() < 0.3, old=rng.random() < 0.2)
     for _ in range(rng.randint(0, 3)):
         teller.live(rng.choice(teller.times))
@@ -172,6 +266,7 @@ def _history(rng: random.Random, world: World, number: int) -> None:
                 teller.record,
                 teller.record,
                 teller.record,
+                teller.confirm,
                 teller.bring,
                 teller.bring,
                 teller.list_,
@@ -192,6 +287,7 @@ class _Teller:
         self.times = _times(rng)
         self.serial = 0
         self.crm: dict[str, dict[str, Any]] = {}
+        self.ties = Ties()
 
     def introduce(self, twice: bool, old: bool) -> None:
         me = self.me
@@ -201,12 +297,14 @@ class _Teller:
         self.user = f"{me}-user"
         self.person = Person(me, {*self.emails, self.phone, self.user})
         self.world.people.append(self.person)
+        address = self._address()
         for n, email in enumerate(self.emails):
             self.person.identifiers.add(f"{me}-crm{n}")
             self.crm[f"{me}-crm{n}"] = {
                 "crm_id": f"{me}-{n}",
                 "contact_key": f"{me}-crm{n}" if n else me,
                 "created_at": datetime(2020, 1, 1),
+                "email": address if n == 0 else None,
                 "email_key": email,
                 "phone_key": self.phone if n == 0 else None,
                 "user_key": self.user if n == 0 else None,
@@ -224,23 +322,58 @@ class _Teller:
             )
             self.person.identifiers |= {f"{me}-old", f"{me}-oldphone"}
 
+    def join(self) -> None:
+        """An organisation of the CRM's, which the person may leave, for another perhaps."""
+        rng, places = self.rng, self.world.places
+        self.ties.places.append((datetime(2020, 1, 1), rng.choice(places)))
+        if rng.random() < 0.4:
+            self.ties.places.append((rng.choice(self.times), rng.choice([None, *places])))
+
+    def _address(self) -> str | None:
+        """Whose local part and domain say whether it is one person's at work."""
+        place = self.ties.places[0][1] if self.ties.places else None
+        domain = place.domain if place else self.rng.choice(self.world.places).domain
+        domain = self.rng.choice([domain, domain, "gmail.com"])
+        local = self.rng.choice([self.me, self.me, "Contact2", "contact-nord"])
+        if self.rng.random() < 0.2:
+            return None
+        self.ties.domain = domain
+        self.person.professional = local == self.me and domain != "gmail.com"
+        return f"{local}@{domain}"
+
+    def _version(self, n: int, row: dict[str, Any], at: datetime, **stated: Any) -> None:
+        """A version of a CRM contact, with what is in force by then."""
+        merged = [f"{self.me}-1"] if len(self.emails) == 2 else []
+        if self.ties.swallowed and self.ties.swallowed[0] <= at:
+            merged.append(f"{self.ties.swallowed[1]}-0")
+        if merged and n == 0:
+            stated["hs_merged_object_ids"] = ";".join(merged)
+        place = next((p for since, p in reversed(self.ties.places) if since <= at), None)
+        self.world.streams["crm_contacts"].append(
+            {
+                **row,
+                "company_crm_id": place.key if place and n == 0 else None,
+                "properties": json.dumps(stated),
+                "known_at": at,
+            }
+        )
+
     def finish(self) -> None:
         """The CRM's versions; what it states about the opt-out comes and goes."""
         rng = self.rng
-        merged = {"hs_merged_object_ids": f"{self.me}-1"} if len(self.emails) == 2 else {}
         for n, contact in enumerate(self.crm.values()):
-            properties = merged if n == 0 else {}
-            row = {**contact, "properties": json.dumps(properties)}
-            self.world.streams["crm_contacts"].append({**row, "known_at": datetime(2020, 1, 1)})
+            row = contact
+            self._version(n, row, datetime(2020, 1, 1))
+            if n == 0:
+                turns = {since for since, _ in self.ties.places[1:]}
+                for at in sorted(turns | {t[0] for t in (self.ties.swallowed,) if t}):
+                    self._version(n, row, at)
             if rng.random() > 0.4:
                 continue
             out = False
             for at in sorted(set(rng.sample(self.times, 2))):
                 value = rng.choice(["true", "true", "false", None])
-                stated = properties if value is None else {**properties, "hs_email_optout": value}
-                self.world.streams["crm_contacts"].append(
-                    {**row, "properties": json.dumps(stated), "known_at": at}
-                )
+                self._version(n, row, at, **({"hs_email_optout": value} if value else {}))
                 if value is None or (value == "true") == out:
                     continue
                 out = value == "true"
@@ -311,13 +444,51 @@ class _Teller:
             )
         )  # fmt: skip
 
+    def confirm(self, decided: datetime, known: datetime) -> None:
+        """A request on our page, and perhaps its confirmation, soon or much later."""
+        rng = self.rng
+        asked = ("reminders", "sms", self.phone, "phone")
+        steps = [("pending", "ticked_box", decided, known)]
+        if rng.random() < 0.6:
+            later = decided + rng.choice([timedelta(hours=1), timedelta(days=200)])
+            if later < AS_OF:
+                steps.append(("granted", "double_opt_in", later, max(known, later)))
+        purpose, channel, identifier, identifier_type = asked
+        for said, mechanism, at, heard in steps:
+            self.world.streams["consent_events"].append(
+                {
+                    "event_id": self._id(),
+                    "identifier_type": identifier_type,
+                    "identifier_key": identifier,
+                    "purpose": purpose,
+                    "channel": channel,
+                    "brand": "",
+                    "state": said,
+                    "source_class": "form",
+                    "source": "sign-up",
+                    "mechanism": mechanism,
+                    "legal_basis": "consent",
+                    "text_version": "v1",
+                    "occurred_at": at,
+                    "known_at": heard,
+                }
+            )
+            self._say(
+                Statement(
+                    identifier, "own", said, "purpose", channel, at, heard, True,
+                    purpose=purpose, basis="consent", notice="v1",
+                    confirmed=mechanism == "double_opt_in",
+                )
+            )  # fmt: skip
+
     def bring(self, decided: datetime, known: datetime) -> None:
         """By an import of an old tool's decisions."""
         rng = self.rng
         by_phone = rng.random() < 0.3
         identifier = self.phone if by_phone else rng.choice(self.emails)
-        purpose = rng.choice(["news", "old_news", "reminders", "tracking", "profiling"])
-        channel = rng.choice(["email", "sms", "all"])
+        purpose = rng.choice(["news", "news", "old_news", "reminders", "profiling", "unheard_of"])
+        channel = rng.choice(["email", "email", "sms", "all"])
+        file = rng.choice(["first.csv", "first.csv", "second.csv"])
         status = rng.choice(["granted", "granted", "withdrawn"])
         basis = rng.choice(["consent", "consent", "soft_opt_in", "contract", None])
         source = rng.choice(["double_opt_in", "form", None])
@@ -337,13 +508,15 @@ class _Teller:
                 "source": source,
                 "decided_at": decided,
                 "known_at": known,
+                "landing_file": file,
             }
         )
+        widest = purpose == "unheard_of" and status == "withdrawn"
         self._say(
             Statement(
-                identifier, "import", status, "purpose", channel, decided, known, True,
-                purpose="news" if purpose == "old_news" else purpose, basis=basis,
-                confirmed=source == "double_opt_in",
+                identifier, "import", status, "marketing" if widest else "purpose", channel,
+                decided, known, True, purpose="news" if purpose == "old_news" else purpose,
+                basis=basis, confirmed=source == "double_opt_in", file=file, name=purpose,
             )
         )  # fmt: skip
 
@@ -526,12 +699,106 @@ class _Teller:
         )
 
 
+class _Speaker:
+    """Tells what an organisation objects to: in the CRM, on an imported list, or to us."""
+
+    def __init__(self, rng: random.Random, world: World, place: Place) -> None:
+        self.rng, self.world, self.place = rng, world, place
+        self.times = _times(rng)
+
+    def introduce(self, at: datetime = datetime(2020, 1, 1), **stated: str) -> None:
+        self.world.streams["crm_companies"].append(
+            {
+                "crm_id": self.place.key,
+                "company_key": self.place.key,
+                "created_at": datetime(2020, 1, 1),
+                "domain": self.place.written,
+                "properties": json.dumps(stated),
+                "known_at": at,
+            }
+        )
+
+    def speak(self) -> None:
+        self.introduce()
+        self.rng.choice([self.tick, self.list_, self.record])()
+
+    def tick(self) -> None:
+        """The CRM's property, which may be taken back."""
+        objecting = False
+        for at in sorted(set(self.rng.sample(self.times, 2))):
+            value = self.rng.choice(["true", "true", "false", ""])
+            self.introduce(at, marketing_objection=value)
+            if value and (value == "true") != objecting:
+                objecting = value == "true"
+                state = "objection" if objecting else "lifted"
+                self._say("crm", self.place.key, state, "objection", at, at, False)
+
+    def list_(self) -> None:
+        kind = self.rng.choice(["domain", "crm_company"])
+        decided = self.rng.choice(self.times)
+        reason = self.rng.choice(["objection", "unsubscribed"])
+        key = self._key(kind)
+        self.world.streams["suppressions"].append(
+            {
+                "identifier_type": kind,
+                "identifier_key": key,
+                "channel": "all",
+                "reason": reason,
+                "suppressed_at": decided,
+                "known_at": decided,
+                "landing_file": "suppressions/20260101T000000000000Z__0123456789ab__list.csv",
+            }
+        )
+        stop = POLICY["stops"][reason]
+        self._say("import", key, stop["state"], stop["covers"], decided, decided, True)
+
+    def record(self) -> None:
+        kind = self.rng.choice(["domain", "crm_company"])
+        decided = self.rng.choice(self.times)
+        known = decided + self.rng.choice([timedelta(0), timedelta(days=40)])
+        state = self.rng.choice(["objection", "objection", "withdrawn"])
+        key = self._key(kind)
+        self.world.streams["consent_events"].append(
+            {
+                "event_id": f"{self.place.key}-said",
+                "identifier_type": kind,
+                "identifier_key": key,
+                "purpose": "all",
+                "channel": "all",
+                "brand": "",
+                "state": state,
+                "source_class": "manual",
+                "source": "letter",
+                "occurred_at": decided,
+                "known_at": known,
+            }
+        )
+        covers = "objection" if state == "objection" else "marketing"
+        self._say("own", key, state, covers, decided, known, False)
+
+    def _key(self, kind: str) -> str:
+        return domain_key(self.place.domain) if kind == "domain" else self.place.key
+
+    def _say(
+        self, authority: str, key: str, state: str, covers: str, decided: datetime,
+        known: datetime, lasting: bool,
+    ) -> None:  # fmt: skip
+        # No decision of a person's, and so no sign of life.
+        self.world.statements[key].append(
+            Statement(
+                key, authority, state, covers, "all", decided, known, False,
+                lasting=lasting, timed=authority != "crm",
+            )
+        )  # fmt: skip
+
+
 def expected(world: World, as_of: datetime) -> dict[tuple[str, str, str, str], str]:
     """(subject, purpose, channel, brand) -> state, for people and for nobody's identifiers."""
-    known = {name for person in world.people for name in person.identifiers}
+    people = world.persons(as_of)
+    known = {name for person in people for name in person.identifiers}
     nobody = [Person(name, {name}) for name in world.statements if name not in {*known, CLICKS}]
     found = {}
-    for person in [*world.people, *nobody]:
+    for person in [*people, *nobody]:
         mine = {s for name in person.identifiers for s in world.statements.get(name, [])}
         signs = [
             s.decided
@@ -548,7 +815,9 @@ def expected(world: World, as_of: datetime) -> dict[tuple[str, str, str, str], s
         for cell in cells() + _unlisted(unheard):
             for brand in ("", "hub"):
                 # What is said under an unlisted name stays with it.
-                said = unheard if not cell.bases else mine - unheard
+                said = mine - unheard
+                if not cell.bases:
+                    said = {s for s in unheard if _names(s) == (cell.purpose, cell.channel)}
                 signs_of = list(said) + [replace(s, covers="") for s in mine - said]
                 answer = state(seen, signs_of, cell, brand, as_of)
                 if answer is not None:
@@ -556,7 +825,27 @@ def expected(world: World, as_of: datetime) -> dict[tuple[str, str, str, str], s
     return found
 
 
+def told_by(world: World, as_of: datetime) -> dict[str, set[Statement]]:
+    """Subject -> what it is known to have said by then: people, and identifiers that nobody has."""
+    people = world.persons(as_of)
+    known = {name for person in people for name in person.identifiers}
+    nobody = [Person(name, {name}) for name in world.statements if name not in {*known, CLICKS}]
+    return {
+        person.name: {
+            s
+            for name in person.identifiers
+            for s in world.statements.get(name, [])
+            if s.known <= as_of and (s.decided < as_of or not s.timed)
+        }
+        for person in [*people, *nobody]
+    }
+
+
 def _unlisted(unheard: set[Statement]) -> list[Cell]:
     """A purpose and channel that the policy does not have: nothing can be granted for it."""
-    names = {(s.purpose or "all", s.channel) for s in unheard}
+    names = {_names(s) for s in unheard}
     return [Cell(*name, False, False, False, None) for name in sorted(names)]
+
+
+def _names(s: Statement) -> tuple[str, str]:
+    return s.purpose or "all", s.channel

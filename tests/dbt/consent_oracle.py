@@ -34,6 +34,8 @@ class Statement:
     basis: str | None = None
     notice: str | None = None
     confirmed: bool = False
+    file: str | None = None  # an import's, with the name it gives the purpose
+    name: str | None = None
     timed: bool = True  # its source says when; otherwise it counts from when it is known
 
 
@@ -56,6 +58,7 @@ class Person:
     identifiers: set[str]
     signs: list[datetime] = field(default_factory=list)  # of life, besides decisions
     sold: datetime | None = None
+    professional: bool = False  # the address written to is one person's at work
 
 
 def state(
@@ -80,13 +83,24 @@ def state(
     for authority in {s.authority for s in heard}:
         for identifier in {s.identifier for s in heard}:
             group = [s for s in heard if s.authority == authority and s.identifier == identifier]
-            opinions += [amounts_to(s, cell, person, mine, as_of) for s in group if s.lasting]
-            passing = [s for s in group if not s.lasting]
+            lasting = [s for s in group if s.lasting or ends_its_file(s, mine)]
+            opinions += [amounts_to(s, cell, person, mine, as_of) for s in lasting]
+            passing = [s for s in group if s not in lasting]
             if passing:
                 latest = max(s.decided for s in passing)
                 tied = [s for s in passing if s.decided == latest]
                 opinions.append(strictest([amounts_to(s, cell, person, mine, as_of) for s in tied]))
     return strictest(opinions)
+
+
+def ends_its_file(s: Statement, mine: list[Statement]) -> bool:
+    """A withdrawal that an imported file ends with: no other file undoes it."""
+    if s.file is None or s.state != "withdrawn":
+        return False
+    told = (s.file, s.identifier, s.name, s.channel)
+    return not any(
+        (o.file, o.identifier, o.name, o.channel) == told and o.decided > s.decided for o in mine
+    )
 
 
 def strictest(opinions: list[str]) -> str:
@@ -125,6 +139,8 @@ def amounts_to(
     if "notice" in needs and s.notice is None:
         return "unproven"
     if "sale" in needs and (person.sold is None or person.sold.date() > s.decided.date()):
+        return "unproven"
+    if "professional" in needs and not person.professional:
         return "unproven"
     if cell.double_opt_in and not s.confirmed:
         return "pending"

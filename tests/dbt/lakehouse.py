@@ -50,7 +50,7 @@ SYSTEM = {
         + [("landed_at", TIME)]
         + [
             (n, pa.int64())
-            for n in ("received", "good", "bad", "duplicate", "quarantined", "size_bytes")
+            for n in ("received", "good", "bad", "duplicate", "quarantined", "erased", "size_bytes")
         ]
     ),
     "run_log": pa.schema(

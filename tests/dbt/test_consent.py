@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,8 @@ from tests.dbt import consent_histories as histories
 from tests.dbt import consent_oracle as oracle
 from tests.dbt.lakehouse import Lakehouse
 
-MARTS = ("+consent_conflicts", "+consent_records", "+unsubscribes")
+PARIS = ZoneInfo("Europe/Paris")
+MARTS = ("+consent_conflicts", "+consent_records", "+unsubscribes", "+consent_report")
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,8 @@ def test_everything_that_was_said_is_a_record(
         for statement in statements
         if statement.known <= as_of and (statement.decided < as_of or not statement.timed)
     }.values()
-    nobody = [s for s in known if s.identifier.endswith("-nobody")]
+    people = {name for person in world.persons(as_of) for name in person.identifiers}
+    nobody = [s for s in known if s.identifier not in people and s.other not in people]
     assert len(nobody) > 50
     assert house.rows(
         "select count(distinct evidence_id), "
@@ -95,6 +98,109 @@ def test_everything_that_was_said_is_a_record(
     assert firsts == house.one(
         "select count(distinct (subject_id, channel)) from marts.unsubscribes"
     )
+
+
+def test_what_an_organisation_says_holds_for_whom_it_has(
+    house: Lakehouse, world: histories.World, as_of: datetime
+) -> None:
+    """For each contact that belongs to it by then, and named on the evidence."""
+    found = house.rows(
+        """
+        select distinct identifier_key, contact_id from marts.consent_records
+        where identifier_type in ('crm_company', 'domain') and contact_id is not null
+        """
+    )
+    spoken = {
+        key
+        for place in world.places
+        for key in place.identifiers
+        if any(
+            s.known <= as_of and (s.decided < as_of or not s.timed)
+            for s in world.statements.get(key, [])
+        )
+    }
+    wanted = {
+        (key, person.name) for person in world.persons(as_of) for key in person.identifiers & spoken
+    }
+    assert set(found) == wanted and len(wanted) > 100
+    nameless = house.one(
+        """
+        select count(*) from marts.consent_records
+        where identifier_type = 'crm_company' and account_id is distinct from identifier_key
+        """
+    )
+    assert nameless == 0
+    # Who left is not held to it any more.
+    left = {
+        name
+        for name, ties in world.ties.items()
+        for before, (since, _) in zip(ties.places, ties.places[1:], strict=False)
+        if since <= as_of and before[1] and before[1].key in spoken
+    }
+    held = {name for key, name in wanted if key.startswith("org")}
+    assert len(left - held) > 5
+
+
+def test_no_order_of_arrival_changes_a_state(
+    house: Lakehouse,
+    world: histories.World,
+    as_of: datetime,
+    tmp_path_factory: pytest.TempPathFactory,
+    target: Path,
+) -> None:
+    """The same statements, told in another order at other times: no withdrawal becomes a grant,
+    and nothing else changes either."""
+    told_so = "select subject_id, purpose, channel, brand, state from marts.consent_states"
+    other = build(tmp_path_factory.mktemp("shuffled"), target, as_of, world.shuffled(as_of, seed=4))
+    assert sorted(other.rows(told_so)) == sorted(house.rows(told_so))
+
+
+def test_the_report_counts_whom_the_histories_tell_of(
+    house: Lakehouse, world: histories.World, as_of: datetime
+) -> None:
+    """Months of Paris; each subject once for what it said, and by its last word of the month."""
+    found = {
+        (row[0], row[1], row[2]): row[3:]
+        for row in house.rows(
+            "select month, purpose, channel, granted, requested, confirmed, withdrawn, objected, "
+            "opt_in_rate from marts.consent_report where group_kind = 'all'"
+        )
+    }
+    said: dict[tuple[date, str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for subject, statements in histories.told_by(world, as_of).items():
+        for cell in CELLS:
+            heard = sorted(
+                (s for s in statements if oracle.about(s, cell) and s.state != "lifted"),
+                key=lambda s: (s.decided, STRICTNESS[s.state]),
+            )
+            for s in heard:
+                month = s.decided.replace(tzinfo=UTC).astimezone(PARIS).date().replace(day=1)
+                told = said[month, cell.purpose, cell.channel]
+                told[s.state].add(subject)
+                told["heard"].add(subject)
+                told["last_granted"].discard(subject)
+                if s.state == "granted":
+                    told["last_granted"].add(subject)
+                if s.state == "pending" and any(
+                    o.state == "granted" and o.decided >= s.decided for o in heard
+                ):
+                    told["confirmed"].add(subject)
+    wanted = {}
+    for key, told in said.items():
+        counts = [
+            len(told[n]) for n in ("granted", "pending", "confirmed", "withdrawn", "objection")
+        ]
+        wanted[key] = (*counts, pytest.approx(len(told["last_granted"]) / len(told["heard"])))
+    listed = {key: row for key, row in found.items() if key in wanted}
+    assert listed == wanted
+    # What remains is of grants that ran out, or goes by names that the policy does not have.
+    cells = {(cell.purpose, cell.channel) for cell in CELLS}
+    assert all(
+        row[:5] == (0, 0, 0, 0, 0)
+        for key, row in found.items()
+        if key not in wanted and key[1:] in cells
+    )
+    assert house.one("select sum(expired) from marts.consent_report where group_kind = 'all'") > 20
 
 
 def test_states_name_the_evidence_that_decides(house: Lakehouse) -> None:

@@ -15,9 +15,11 @@ import pyarrow as pa
 import pytest
 
 from ingestion.sources import registry
+from reverse_etl.privacy.trail import trail
 from tests.conftest import PEPPER
 from workspace.identifiers import Keyring, normalise_email, normalise_phone
-from workspace.paths import PROJECT
+from workspace.ledger import open_ledger
+from workspace.paths import PROJECT, Paths
 
 #: The command line, writing down whom any Python code wants to reach. A network of its own begins
 #: with its loopback down, where the vendors' stand-ins listen.
@@ -742,3 +744,23 @@ def test_segments_agree_with_themselves(demo: Demo) -> None:
         "select min(segment_precision), min(segment_recall), min(sampled) > 500 "
         "from marts.segment_accuracy"
     ) == [(1.0, 1.0, True)]
+
+
+def test_everything_about_a_person_is_told(demo: Demo) -> None:
+    """Every view that it reads is there, with the columns that it names."""
+    keyring, paths = Keyring(PEPPER.encode()), Paths(demo.workspace)
+    asked = """
+        select contact_id from marts.message_queue
+        join marts.journey_executions using (contact_id)
+        join marts.consent_records using (contact_id)
+        join marts.segment_membership_history using (contact_id)
+        order by contact_id limit 1
+    """
+    [(contact_id,)] = demo.ask(asked)
+    ledger = open_ledger(f"sqlite:///{paths.ledger}")
+    found = trail(paths, ledger, keyring, contact_id)
+    ledger.close()
+    assert found is not None and found.whom.contact_id == contact_id and found.version
+    areas = {one.area for one in found.events}
+    assert {"identity", "consent", "message", "journey", "segment"} <= areas
+    assert [one.at for one in found.events] == sorted(one.at for one in found.events)

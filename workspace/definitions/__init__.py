@@ -6,7 +6,7 @@ become the lake stream ``parameters`` (`store`), which is how thresholds and nam
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
 from workspace.definitions.content import Content
 from workspace.definitions.content_calendar import ContentCalendar
+from workspace.definitions.controls import Controls
 from workspace.definitions.experiment_files import load_experiments
 from workspace.definitions.experiments import Experiments
 from workspace.definitions.freshness import DEFAULT, Freshness
@@ -33,6 +34,7 @@ from workspace.definitions.market import Market, Paths
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.personas import Personas
+from workspace.definitions.privacy import Privacy
 from workspace.definitions.providers import Providers
 from workspace.definitions.reading import DefinitionError, Row, Strict, nearest, read
 from workspace.definitions.scoring import Scoring
@@ -42,8 +44,9 @@ from workspace.definitions.segments import Segments
 from workspace.definitions.store import in_force, store
 from workspace.definitions.target_accounts import TargetAccounts, read_csv
 from workspace.definitions.targets import COMPANY, Targets
-from workspace.definitions.templates import load_templates
+from workspace.definitions.templates import Template, load_templates
 from workspace.definitions.touchpoints import Touchpoints
+from workspace.definitions.unprofiled import unprofiled
 from workspace.definitions.verticals import Verticals
 from workspace.paths import PROJECT
 
@@ -61,6 +64,7 @@ class Definitions:
     targets: Targets
     freshness: Freshness
     consent: Consent
+    controls: Controls
     identity: Identity
     performance: Performance
     partners: Partners
@@ -84,6 +88,7 @@ class Definitions:
     caps: Caps
     providers: Providers
     audiences: Audiences
+    privacy: Privacy
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -120,11 +125,13 @@ class Definitions:
             "personas": list(self.personas.rows()),
             "attribution": list(self.attribution.rows(self.verticals)),
             "consent": list(self.consent.rows()),
+            "controls": list(self.controls.rows()),
             "fields": list(self.fields.rows()),
             "caps": list(self.caps.rows()),
             "providers": list(self.providers.rows()),
             "experiments": list(self.experiments.rows()),
             "audiences": list(self.audiences.rows()),
+            "privacy": list(self.privacy.rows()),
         }
 
 
@@ -164,11 +171,12 @@ def load(folder: Path) -> Definitions:
     _check_steps(folder / "paths.yml", paths, verticals)
     personas = _of_verticals(folder / "personas.yml", Personas, verticals)
     fields = _given(folder / "fields.yml", Fields)
-    segments = load_segments(folder, fields, verticals.verticals)
     consent = _given(folder / "consent.yml", Consent)
+    segments = unprofiled(load_segments(folder, fields, verticals.verticals), consent)
     scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     caps = _caps(folder, scoring)
     templates = load_templates(folder, verticals.verticals, consent)
+    _check_confirmations(folder / "consent.yml", verticals, templates)
     journeys = load_journeys(
         folder, fields, segments.segments, verticals.verticals, consent, templates
     )
@@ -182,6 +190,7 @@ def load(folder: Path) -> Definitions:
         targets=targets,
         freshness=_given(folder / FRESHNESS, Freshness),
         consent=consent,
+        controls=_given(folder / "controls.yml", Controls),
         identity=_given(folder / "identity.yml", Identity),
         performance=performance,
         partners=partners,
@@ -205,6 +214,7 @@ def load(folder: Path) -> Definitions:
         caps=caps,
         providers=_providers(folder),
         audiences=_audiences(folder, segments, verticals, consent, journeys),
+        privacy=_privacy(folder, consent, verticals),
     )
 
 
@@ -222,6 +232,13 @@ def _own_or_shipped(folder: Path, name: str) -> Path:
 def _providers(folder: Path) -> Providers:
     path = folder / "providers.yml"
     return read(path, Providers, lambda found: found.faults()) if path.exists() else Providers()
+
+
+def _privacy(folder: Path, consent: Consent, verticals: Verticals) -> Privacy:
+    path = folder / "privacy.yml"
+    if not path.exists():
+        return Privacy()
+    return read(path, Privacy, lambda its: its.faults(consent.purposes, verticals.verticals))
 
 
 def _caps(folder: Path, scoring: Scoring) -> Caps:
@@ -252,6 +269,14 @@ def _audiences(
     if faults:
         raise DefinitionError(faults)
     return found
+
+
+def _check_confirmations(
+    path: Path, verticals: Verticals, templates: Mapping[str, Template]
+) -> None:
+    """Requests for consent are confirmed by templates that there are, and that have the link."""
+    if path.exists():
+        read(path, Consent, lambda found: found.template_faults(verticals.verticals, templates))
 
 
 def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:

@@ -7,8 +7,8 @@ can never be granted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import Annotated, Literal
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -16,7 +16,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from workspace.definitions.reading import Key, Row, Strict, nearest, no_repeats
 
 Channel = Literal["email", "sms", "push", "ads", "all"]
-Condition = Literal["notice", "sale"]
+Condition = Literal["notice", "sale", "professional"]
 #: A field inside a form's answers: names and list positions.
 Path = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+|\[\d+\])*$")]
 EventName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -48,24 +48,26 @@ def text_hash(wording: str) -> str:
 
 class DoubleOptIn(Strict):
     """How a request is confirmed: the link holds for so many days from the request on; the message
-    is made from ``template``, is sent once a request, and once in ``again_hours`` to one person
-    for one purpose."""
+    is made from the template of the person's vertical (the first where none is known), is sent once
+    a request, and once in ``again_hours`` to one person for one purpose."""
 
     valid_days: Annotated[int, Field(gt=0, le=365)] = 30
-    template: Key = "confirm_subscription"
     again_hours: Annotated[int, Field(ge=0, le=24 * 365)] = 24
+    templates: dict[Key, Key] = {}
 
 
 class Purpose(Strict):
     """``marketing``: an unsubscribe from its channel ends it. ``ends_on_objection``: an objection
-    does; as ``marketing`` where nothing is said. Months without a sign of life: null is never.
-    ``texts``: every wording that is or was shown; of a channel the last one is shown now."""
+    does; as ``marketing`` where nothing is said. ``profiling``: who refuses it is not scored.
+    Months without a sign of life: null is never. ``texts``: every wording that is or was shown; of
+    a channel the last one is shown now."""
 
     name: str
     channels: Annotated[list[Channel], Field(min_length=1)]
     marketing: bool
     ends_on_objection: bool | None = None
     double_opt_in: bool = False
+    profiling: bool = False
     expires_after_months: Annotated[int, Field(gt=0, le=240)] | None = 24
     legal_bases: Annotated[list[Key], Field(min_length=1)]
     also_called: list[Key] = []
@@ -95,7 +97,8 @@ class Purpose(Strict):
 
 class LegalBasis(Strict):
     """``notice``: the statement names the version of the text shown. ``sale``: the person was a
-    customer by that day."""
+    customer by that day. ``professional``: the address written to is one person's at work, neither
+    an organisation's (``generic_addresses``) nor one of a public mail service."""
 
     needs: list[Condition] = []
 
@@ -157,6 +160,8 @@ class Consent(Strict):
     stops: dict[Key, Stop] = {}
     mail_events: dict[EventName, Key] = {}
     passive_events: list[EventName] = []
+    #: First words of addresses that are an organisation's and no person's.
+    generic_addresses: list[Annotated[str, Field(pattern=r"^[a-z]+$")]] = []
     forms: list[FormField] = []
     double_opt_in: DoubleOptIn = DoubleOptIn()
 
@@ -203,6 +208,20 @@ class Consent(Strict):
             elif form.channel not in purpose_of.channels:
                 yield ("forms", n, "channel"), f"{form.purpose} has no {form.channel}"
 
+    def template_faults(
+        self, verticals: Collection[str], templates: Mapping[str, Any]
+    ) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What is wrong with ``double_opt_in.templates``, with its place."""
+        for vertical, name in self.double_opt_in.templates.items():
+            place = ("double_opt_in", "templates", vertical)
+            if vertical not in verticals:
+                yield place, f"no vertical {vertical!r}{nearest(vertical, verticals)}"
+            template = templates.get(name)
+            if template is None:
+                yield place, f"no template {name!r}{nearest(name, templates)}"
+            elif not any(f.from_ == "message.confirm_url" for f in template.fields.values()):
+                yield place, f"the template {name} has no field from message.confirm_url"
+
     def rows(self) -> Iterator[Row]:
         for key, purpose in self.purposes.items():
             apart = {"channels", "legal_bases", "also_called", "texts"}
@@ -221,6 +240,7 @@ class Consent(Strict):
                     "legal_basis": basis,
                     "needs_notice": "notice" in needs,
                     "needs_sale": "sale" in needs,
+                    "needs_professional": "professional" in needs,
                 }
                 yield Row("consent_bases", f"{key}/{basis}", n, value)
             yield from _text_rows(key, purpose)
@@ -234,6 +254,8 @@ class Consent(Strict):
         for n, (event, reason) in enumerate({**passive, **self.mail_events}.items(), 1):
             value = {"event": event, "reason": reason, "is_passive": event in passive}
             yield Row("consent_mail_events", event, n, value)
+        for n, name in enumerate(dict.fromkeys(self.generic_addresses), 1):
+            yield Row("consent_generic_addresses", name, n, {"name": name})
         for n, form in enumerate(self.forms, 1):
             yield Row("consent_forms", str(n), n, form.model_dump())
         if self.purposes:

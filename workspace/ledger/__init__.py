@@ -214,7 +214,9 @@ def _upgrade(engine: sa.Engine) -> None:
 @contextmanager
 def _migrating(engine: sa.Engine) -> Iterator[None]:
     """One migration at a time, however many processes open a new ledger at once."""
-    if engine.dialect.name == "sqlite":
+    if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
+        yield  # nobody else can open it
+    elif engine.dialect.name == "sqlite":
         with open(f"{engine.url.database}.migrating", "w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

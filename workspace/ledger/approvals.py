@@ -12,10 +12,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from workspace.ledger import Ledger, schema
+from workspace.ledger import Ledger, audit, schema
+from workspace.ledger.audit import Entry
 
 _TABLE = schema.approvals
 APPROVED, REJECTED, WITHDRAWN = "approved", "rejected", "withdrawn"
+_VERBS = {APPROVED: "approve", REJECTED: "reject", WITHDRAWN: "withdraw"}
 
 
 def subject_hash(definition: str, template: str, template_version: str) -> str:
@@ -39,10 +41,12 @@ def record(
     at: datetime,
     note: str | None = None,
 ) -> int:
-    """Append one event for each hash that it changes something for; how many.
+    """Append one event for each hash that it changes something for, and to the audit chain; how
+    many.
 
     ``decision`` is approved, rejected or withdrawn; ``subject`` says to people what it is about,
-    such as ``campaign:spring``. Raises ``ValueError`` for another decision.
+    such as ``campaign:spring``. Raises ``ValueError`` for another decision, and for what the audit
+    chain does not take.
     """
     if decision not in (APPROVED, REJECTED, WITHDRAWN):
         raise ValueError(f"no decision {decision!r}")
@@ -62,6 +66,17 @@ def record(
         ]
         if rows:
             connection.execute(_TABLE.insert(), rows)
+            changed = {row["subject_hash"]: standing.get(row["subject_hash"]) for row in rows}
+            entry = Entry(
+                at,
+                actor,
+                f"{subject.partition(':')[0]}.{_VERBS[decision]}",
+                subject,
+                before=audit.digest(changed) if any(changed.values()) else None,
+                after=audit.digest(dict.fromkeys(changed, decision)),
+                reason=note or None,
+            )
+            audit.append(connection, entry)
     return len(rows)
 
 

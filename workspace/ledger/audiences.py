@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from workspace.lake import Lake
-from workspace.ledger import CHUNK_ROWS, Ledger, schema
+from workspace.ledger import CHUNK_ROWS, Ledger, audit, schema
+from workspace.ledger.audit import Entry
 from workspace.ledger.exporting import export_changes
 
 STREAM, RUNS = "audience_syncs", "audience_runs"
@@ -359,9 +360,26 @@ def members_of_batch(ledger: Ledger, place: Place, batch_id: str, operation: str
         return list(connection.execute(query).scalars())
 
 
-def record_run(ledger: Ledger, row: Mapping[str, Any]) -> None:
-    """Append one sync: the columns of ``audience_runs``."""
-    ledger.append(schema.audience_runs, [row])
+def record_run(
+    ledger: Ledger,
+    row: Mapping[str, Any],
+    actor: str = audit.PIPELINE,
+    reason: str | None = None,
+) -> None:
+    """Append one sync: the columns of ``audience_runs``; and to the audit chain where anybody was
+    given to the destination or taken back, for ``actor`` and their ``reason``."""
+    entry = Entry(
+        row["as_of"],
+        actor,
+        "audience.sync",
+        f"audience:{row['destination']}/{row['audience']}",
+        after=audit.digest({name: row[name] for name in (*schema.AUDIENCE_COUNTERS, "sync_id")}),
+        reason=reason or None,
+    )
+    with ledger.writing() as connection:
+        connection.execute(schema.audience_runs.insert(), [dict(row)])
+        if row["delivered"] or row["failed"]:
+            audit.append(connection, entry)
 
 
 def export(ledger: Ledger, lake: Lake) -> int:

@@ -26,6 +26,10 @@ from workspace.streams import STREAMS
 STREAM = "consent_events"
 #: Every purpose, or every channel.
 ALL = "all"
+#: Identifiers of organisations.
+ORGANISATIONS = ("crm_company", "domain")
+#: Whose messages ask for the confirmation of a request, where others are a campaign's or journey's.
+SOURCE_KIND = "consent"
 
 _TABLE = schema.consent_events
 _KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
@@ -42,7 +46,9 @@ _CLOCKS = ("known_at", "recorded_at")
 class ConsentEvent:
     """One statement about one purpose and channel of whoever owns an identifier.
 
-    ``identifier_key`` is a keyed hash (`workspace.identifiers`), never the identifier. ``purpose``
+    ``identifier_key`` is a keyed hash (`workspace.identifiers`), never the identifier; of a
+    ``domain`` it is its `domain_key`. What is refused for an organisation (``crm_company``,
+    ``domain``) is refused for everybody who belongs to it. ``purpose``
     may be ``all`` where something is refused: every marketing purpose, or all that an objection
     ends. ``channel`` may be ``all``; a grant is then for a purpose that has no channels.
     ``occurred_at`` is when it was decided, ``known_at`` when its source knew, both naive UTC.
@@ -83,6 +89,10 @@ class ConsentEvent:
                 raise ValueError(f"{name}: {getattr(self, name)!r} is not a code")
         if self.state in ("granted", "pending") and self.purpose == ALL:
             raise ValueError("purpose: nobody agrees to everything at once")
+        if self.state in ("granted", "pending") and self.identifier_type in ORGANISATIONS:
+            raise ValueError("identifier_type: nobody agrees for everybody in an organisation")
+        if self.state == "lifted" and self.identifier_type not in ORGANISATIONS:
+            raise ValueError("state: only an organisation's refusal is lifted; people grant anew")
         for name in ("source", "actor"):
             if normalise_email(getattr(self, name)) is not None:
                 raise ValueError(f"{name}: an address does not belong here")

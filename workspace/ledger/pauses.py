@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from workspace.ledger import Ledger, schema
+from workspace.ledger import Ledger, audit, schema
+from workspace.ledger.audit import Entry
 
 _TABLE = schema.pauses
 ALL = "all"
@@ -40,11 +41,12 @@ def record(
     at: datetime,
     reason: str | None = None,
 ) -> bool:
-    """Append one event; False where it changes nothing.
+    """Append one event, and to the audit chain; False where it changes nothing.
 
     ``scope`` is ``all`` (with an empty ``source_key``), ``campaign`` or ``journey``; ``event`` is
     ``pause``, ``resume`` or, for a campaign or journey, ``stop``. Raises :class:`Stopped` for
-    anything but a stop after a stop, and ``ValueError`` for what does not fit.
+    anything but a stop after a stop, and ``ValueError`` for what does not fit, in the audit chain
+    as well.
     """
     if scope not in schema.PAUSE_SCOPES or event not in schema.PAUSE_EVENTS:
         raise ValueError(f"no event {event!r} of scope {scope!r}")
@@ -61,6 +63,16 @@ def record(
             return False
         row = {"scope": scope, "source_key": source_key, "event": event, "actor": actor}
         connection.execute(_TABLE.insert().values(**row, reason=reason, at=at))
+        entry = Entry(
+            at,
+            actor,
+            f"{scope}.{event}",
+            f"{scope}:{source_key}" if source_key else scope,
+            before=audit.digest(standing),
+            after=audit.digest(event),
+            reason=reason or None,
+        )
+        audit.append(connection, entry)
     return True
 
 

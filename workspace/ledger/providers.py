@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from workspace.ledger import Ledger, schema
+from workspace.ledger import Ledger, audit, schema
+from workspace.ledger.audit import Entry
 
 _TABLE = schema.provider_pauses
 
@@ -41,11 +42,26 @@ def stands(connection: sa.Connection, provider: str, fingerprint: str) -> bool:
     return False
 
 
-def resume(ledger: Ledger, provider: str) -> bool:
-    """Ask a provider again; whether it was paused."""
+def resume(
+    ledger: Ledger, provider: str, actor: str, at: datetime, reason: str | None = None
+) -> bool:
+    """Ask a provider again, on record in the audit chain; whether it was paused."""
     with ledger.writing() as connection:
-        statement = sa.delete(_TABLE).where(_TABLE.c.provider == provider)
-        return bool(connection.execute(statement).rowcount)
+        query = sa.select(_TABLE.c.code).where(_TABLE.c.provider == provider)
+        code = connection.execute(query).scalar()
+        if code is None:
+            return False
+        connection.execute(sa.delete(_TABLE).where(_TABLE.c.provider == provider))
+        entry = Entry(
+            at,
+            actor,
+            "provider.resume",
+            f"provider:{provider}",
+            before=audit.digest(code),
+            reason=reason or None,
+        )
+        audit.append(connection, entry)
+    return True
 
 
 def paused(ledger: Ledger) -> list[Paused]:

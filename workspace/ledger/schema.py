@@ -74,7 +74,8 @@ CONSENT_SOURCE_CLASSES = (
     "provider",
     "import",
 )
-CONSENT_STATES = ("granted", "pending", "withdrawn", "objection")
+#: ``lifted``: an organisation takes its refusal back, which grants nothing.
+CONSENT_STATES = ("granted", "pending", "withdrawn", "objection", "lifted")
 CONSENT_IDENTIFIERS = (
     "email",
     "phone",
@@ -82,6 +83,9 @@ CONSENT_IDENTIFIERS = (
     "anonymous_id",
     "crm_contact",
     "external_id",
+    # An organisation's, for everybody who belongs to it; it can only be refused.
+    "crm_company",
+    "domain",
 )
 
 #: Append-only: triggers refuse updates and deletes. `workspace.ledger.consent` writes it.
@@ -162,6 +166,10 @@ messages = sa.Table(
     sa.Column("template", sa.String(64)),
     sa.Column("template_version", sa.String(64)),
     sa.Column("consent_evidence_id", sa.String(64)),
+    sa.Column("consent_decided_at", sa.DateTime),
+    sa.Column("consent_legal_basis", sa.String(32)),
+    sa.Column("consent_text_hash", sa.String(64)),
+    sa.Column("consent_policy_version", sa.String(64)),
     sa.Column("approval", sa.String(64)),
     sa.Column("planned_at", sa.DateTime, nullable=False),
     sa.Column("scheduled_at", sa.DateTime, nullable=False),
@@ -177,7 +185,7 @@ messages = sa.Table(
     sa.Index("ix_messages_contact", "contact_id", "channel"),
     sa.Index("ix_messages_updated", "updated_at"),
     sa.Index("ix_messages_source", "source_key", "occurrence", "ramp_step"),
-    _one_of("source_kind", ("campaign", "journey")),
+    _one_of("source_kind", ("campaign", "journey", "consent")),
     _one_of("state", MESSAGE_STATES),
 )
 
@@ -319,7 +327,7 @@ crm_actions = sa.Table(
     sa.Index("ix_crm_actions_updated", "updated_at"),
     sa.Index("ix_crm_actions_contact", "contact_id", "source_key"),
     _one_of("kind", ("task", "ticket", "update")),
-    _one_of("source_kind", ("journey", "campaign", "route")),
+    _one_of("source_kind", ("journey", "campaign", "route", "rectification")),
     _one_of("state", CRM_ACTION_STATES),
 )
 
@@ -364,6 +372,72 @@ tombstones = sa.Table(
     sa.Column("erased_at", sa.DateTime, nullable=False),
 )
 
+REQUEST_KINDS = ("export", "erase", "rectify", "object")
+REQUEST_STATES = ("open", "working", "done", "refused")
+
+#: What people ask of their data. Requests that are worked off in one pass share a ``batch_id``;
+#: ``proof_hash`` is of the certificate or of the export's manifest.
+#: `workspace.ledger.privacy_requests` writes it.
+privacy_requests = sa.Table(
+    "privacy_requests",
+    metadata,
+    sa.Column("request_id", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("subject_key", sa.String(64), nullable=False),
+    sa.Column("batch_id", sa.String(64)),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("requested_at", sa.DateTime, nullable=False),
+    sa.Column("due_at", sa.DateTime, nullable=False),
+    sa.Column("finished_at", sa.DateTime),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("proof_hash", sa.String(64)),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Index("ix_privacy_requests_subject", "subject_key", "kind"),
+    sa.Index("ix_privacy_requests_batch", "batch_id"),
+    sa.Index("ix_privacy_requests_updated", "updated_at"),
+    _one_of("kind", REQUEST_KINDS),
+    _one_of("state", REQUEST_STATES),
+)
+
+#: Steps of a batch that are done, with what they counted as JSON.
+privacy_steps = sa.Table(
+    "privacy_steps",
+    metadata,
+    sa.Column("batch_id", sa.String(64), primary_key=True),
+    sa.Column("step", sa.String(32), primary_key=True),
+    sa.Column("counts", sa.Text),
+    sa.Column("finished_at", sa.DateTime, nullable=False),
+)
+
+FORWARD_STATES = ("due", "sent", "confirmed", "failed", "task", "not_held")
+
+#: Who else has to forget an erased person. ``task``: no API does it; ``instructions`` say how.
+#: ``not_held``: nothing about people is kept there.
+erasure_forwards = sa.Table(
+    "erasure_forwards",
+    metadata,
+    sa.Column("forward_id", sa.String(64), primary_key=True),
+    sa.Column(
+        "request_id",
+        sa.String(64),
+        sa.ForeignKey("privacy_requests.request_id"),
+        nullable=False,
+    ),
+    sa.Column("destination", sa.String(64), nullable=False),
+    sa.Column("action", sa.String(32), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("code", sa.String(64)),
+    sa.Column("instructions", sa.Text),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("updated_at", sa.DateTime, nullable=False),
+    sa.Index("ix_erasure_forwards_request", "request_id"),
+    sa.Index("ix_erasure_forwards_updated", "updated_at"),
+    _one_of("state", FORWARD_STATES),
+)
+
+#: Append-only, as consent events are; `workspace.ledger.audit` writes it.
 audit_chain = sa.Table(
     "audit_chain",
     metadata,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workspace.streams.shapes import BOOL, TEXT, TIME, Stream, stream
+from workspace.streams.shapes import BOOL, INT, TEXT, TIME, Stream, stream
 
 STREAMS: list[Stream] = [
     stream(
@@ -87,6 +87,24 @@ STREAMS: list[Stream] = [
     ),
     stream(
         "privacy",
+        "rectifications",
+        "rectification_id",
+        [
+            ("rectification_id", TEXT),
+            ("request_id", TEXT),
+            ("contact_id", TEXT),
+            ("record_type", TEXT),  # crm_contact | external_id
+            ("record_key", TEXT),
+            ("field", TEXT),
+            ("value", TEXT),
+            ("value_key", TEXT),
+            ("sequence", INT),
+        ],
+        "What a person had corrected: one row per record of a source, field and correction.",
+        lineage=False,
+    ),
+    stream(
+        "privacy",
         "consent_events",
         "event_id",
         [
@@ -112,5 +130,48 @@ STREAMS: list[Stream] = [
         "What the ledger recorded about consent: one row per event, as its owner stated it.",
         occurred="occurred_at",
         lineage=False,
+    ),
+    stream(
+        "privacy",
+        "privacy_requests",
+        "request_id sequence",
+        [
+            ("request_id", TEXT),
+            ("kind", TEXT),
+            ("subject_key", TEXT),
+            ("state", TEXT),
+            ("requested_at", TIME),
+            ("due_at", TIME),
+            ("finished_at", TIME),
+            ("proof_hash", TEXT),
+            ("steps", INT),  # done
+            ("forwards", INT),  # not confirmed
+            ("updated_at", TIME),
+            ("sequence", INT),
+        ],
+        "Requests about personal data: one row per request and state that an export found.",
+        decided=True,
+    ),
+    stream(
+        "privacy",
+        "audit_chain",
+        "digest",
+        [
+            ("position", INT),
+            ("entered_at", TIME),
+            ("actor", TEXT),
+            ("action", TEXT),
+            ("object", TEXT),
+            ("subject_key", TEXT),
+            ("before_hash", TEXT),
+            ("after_hash", TEXT),
+            ("reason", TEXT),
+            ("previous", TEXT),
+            ("digest", TEXT),
+            ("sequence", INT),
+        ],
+        "Who decided or read what, and why: one row per entry of the ledger's audit chain. "
+        "known_at never goes back along the chain; sequence is the export that brought it.",
+        decided=True,
     ),
 ]

@@ -41,6 +41,10 @@ TABLES = {
         "route": TEXT, "band_change": TEXT,
     },
     "contacts": {"contact_id": TEXT, "email": TEXT, "phone": TEXT},
+    "rectifications": {
+        "rectification_id": TEXT, "contact_id": TEXT, "crm_id": TEXT, "field": TEXT, "value": TEXT,
+        "status": TEXT, "known_at": pa.timestamp("us"),
+    },
     "stops": {"contact_id": TEXT, "state": TEXT},
     "allowed": {"contact_id": TEXT},
 }  # fmt: skip
@@ -156,6 +160,44 @@ def test_tickets_and_changes(hubspot: Place_, ledger: Ledger) -> None:
     (made,) = objects(hubspot, "tickets")
     assert (made["subject"], made["hs_pipeline_stage"]) == ("Campaign failed: Spring", "1")
     assert objects(hubspot, "contacts")[0]["lastname"] == "Dupont"
+
+
+def corrected(crm_id: str | None, field: str, value: str | None, **more: Any) -> dict[str, Any]:
+    return {
+        "rectification_id": f"r-{field}", "contact_id": "c1", "crm_id": crm_id, "field": field,
+        "value": value, "status": "holds", "known_at": AT - timedelta(days=90), **more,
+    }  # fmt: skip
+
+
+def test_what_a_person_had_corrected_is_told_by_the_record_s_id(
+    hubspot: Place_, ledger: Ledger
+) -> None:
+    """By its id, for the address that the CRM knows is what is wrong; without consent, though
+    somebody objected, and however long ago it was."""
+    (crm_id,) = hubspot.room.more["account"].objects["contacts"]
+    rows = [
+        corrected(crm_id, "email", "new@example.com"),
+        corrected(crm_id, "city", None),
+        corrected(crm_id, "phone", "+33600000000", status="overruled"),
+        corrected(None, "country", "FR"),
+    ]
+    stops = [{"contact_id": "c1", "state": "objection"}]
+    done = deliver(hubspot, ledger, rectifications=rows, allowed=[], stops=stops)
+    assert dict(done.states) == {"delivered": 2}
+    (contact,) = objects(hubspot, "contacts")
+    assert (contact["email"], contact["city"]) == ("new@example.com", "")
+    assert "phone" not in contact and "country" not in contact
+    again = deliver(hubspot, ledger, LATER, rectifications=rows)
+    assert (again.planned, dict(again.states)) == (0, {})
+
+
+def test_nothing_is_told_of_who_was_erased(hubspot: Place_, ledger: Ledger) -> None:
+    (crm_id,) = hubspot.room.more["account"].objects["contacts"]
+    rows = [corrected(crm_id, "email", "new@example.com")]
+    stops = [{"contact_id": "c1", "state": "erased"}]
+    done = deliver(hubspot, ledger, rectifications=rows, stops=stops)
+    assert dict(done.states) == {"failed": 1}
+    assert objects(hubspot, "contacts")[0]["email"] == ANNE["email"]
 
 
 def test_leads_go_where_their_route_says(hubspot: Place_, ledger: Ledger) -> None:

@@ -193,7 +193,7 @@ def test_what_only_a_closed_provider_can_send_waits_for_it(ledger: Ledger, tmp_p
     small, large = Small("small"), Scripted("large")
     send(ledger, tmp_path / "w", [small, large], clock=clock, **prints)
     assert states(ledger) == {"pending": 2}
-    providers.resume(ledger, "large")
+    providers.resume(ledger, "large", "me", NOW)
     clock.at += timedelta(minutes=2)
     send(ledger, tmp_path / "w", [small, large], clock=clock, **prints)
     assert states(ledger) == {"accepted": 2}

@@ -2,12 +2,7 @@
 -- once held (itself among them). What a contact gave up is its own only while nobody holds it.
 with versions as (
 
-    select
-        *,
-        row_number() over (
-            partition by crm_id order by known_at desc, landing_file desc, landing_line desc
-        ) as age
-    from {{ source('lake', 'crm_contacts') }}
+    select * from {{ ref('stg_crm__contact_versions') }}
 
 ),
 
@@ -21,7 +16,7 @@ known as (
 
     select versions.*
     from versions
-    inner join versions as latest on versions.crm_id = latest.crm_id and latest.age = 1
+    inner join versions as latest on versions.crm_id = latest.crm_id and latest.is_current
     left join merged_ids on versions.crm_id = merged_ids.merged_crm_id
     where merged_ids.merged_crm_id is not null or not coalesce(latest.archived, false)
 
@@ -37,7 +32,7 @@ held as (
         contact_key,
         '{{ identifier_type }}' as identifier_type,
         {{ column }} as identifier_key,
-        min(age) = 1 as is_current,
+        max(case when is_current then 1 else 0 end) = 1 as is_current,
         min(known_at) as first_seen_at,
         max(known_at) as last_seen_at
     from known

@@ -8,11 +8,8 @@ with names as (
         contact_key as identifier_key,
         first_name,
         last_name
-    from {{ source('lake', 'crm_contacts') }}
-    qualify
-        row_number() over (
-            partition by crm_id order by known_at desc, landing_file desc, landing_line desc
-        ) = 1
+    from {{ ref('stg_crm__contact_versions') }}
+    where is_current
     union all
     select
         external_key as identifier_key,

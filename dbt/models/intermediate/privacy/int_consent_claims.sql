@@ -24,6 +24,18 @@ silences as (
 
 ),
 
+contacts as (
+
+    select * from {{ ref('int_contacts') }}
+
+),
+
+addresses as (
+
+    select * from {{ ref('int_consent_addresses') }}
+
+),
+
 run_context as (
 
     select * from {{ ref('stg_system__run_context') }}
@@ -78,6 +90,8 @@ judged as (
                     true
                 )
                 then 'no_sale'
+            when bases.needs_professional and not coalesce(addresses.is_professional, false)
+                then 'not_professional'
             when
                 claims.needs_double_opt_in and coalesce(claims.mechanism, '') <> 'double_opt_in'
                 then 'not_confirmed'
@@ -87,6 +101,9 @@ judged as (
     cross join run_context
     left join bases on claims.purpose = bases.purpose and claims.legal_basis = bases.legal_basis
     left join sales on claims.contact_id = sales.contact_id
+    left join contacts on claims.contact_id = contacts.contact_id
+    left join addresses
+        on coalesce(contacts.email_key, claims.identifier_key) = addresses.email_key
     left join expiries
         on
             claims.evidence_id = expiries.evidence_id

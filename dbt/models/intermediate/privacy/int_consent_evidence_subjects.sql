@@ -6,7 +6,25 @@ with evidence as (
 
 subjects as (
 
-    select * from {{ ref('int_consent_subjects') }}
+    select
+        identifier_type,
+        identifier_key,
+        contact_id,
+        cast(null as varchar) as account_id
+    from {{ ref('int_consent_subjects') }}
+    union all
+    select
+        identifier_type,
+        identifier_key,
+        contact_id,
+        account_id
+    from {{ ref('int_consent_organisations') }}
+
+),
+
+given_up as (
+
+    select * from {{ ref('int_rectified_identifiers') }}
 
 ),
 
@@ -14,12 +32,14 @@ named as (
 
     select
         evidence_id,
+        state,
         identifier_type,
         identifier_key
     from evidence
     union all
     select
         evidence_id,
+        state,
         other_identifier_type as identifier_type,
         other_identifier_key as identifier_key
     from evidence
@@ -29,20 +49,33 @@ named as (
 
 resolved as (
 
-    select distinct
+    select
         named.evidence_id,
-        subjects.contact_id
+        subjects.contact_id,
+        min(subjects.account_id) as account_id
     from named
     inner join subjects
         on
             named.identifier_type = subjects.identifier_type
             and named.identifier_key = subjects.identifier_key
+    left join given_up
+        on
+            subjects.contact_id = given_up.contact_id
+            and named.identifier_type = given_up.identifier_type
+            and named.identifier_key = given_up.identifier_key
+    -- A grant was given for the address that it names; a refusal is the person's.
+    where given_up.identifier_key is null or named.state not in ('granted', 'pending')
+    group by named.evidence_id, subjects.contact_id
 
 )
 
 select
     evidence.evidence_id,
     coalesce(resolved.contact_id, evidence.identifier_key) as subject_id,
-    resolved.contact_id
+    resolved.contact_id,
+    coalesce(
+        resolved.account_id,
+        case when evidence.identifier_type = 'crm_company' then evidence.identifier_key end
+    ) as account_id
 from evidence
 left join resolved on evidence.evidence_id = resolved.evidence_id

@@ -75,7 +75,9 @@ active as (
     from {{ ref('int_consent_evidence') }} as evidence
     inner join {{ ref('int_consent_evidence_subjects') }} as evidence_subjects
         on evidence.evidence_id = evidence_subjects.evidence_id
-    where evidence.evidence_type = 'decision'
+    where
+        evidence.evidence_type = 'decision'
+        and evidence.identifier_type not in ('crm_company', 'domain')
 
 ),
 

@@ -105,3 +105,20 @@ select
     known_at as decided_at,
     known_at
 from opt_outs
+union all
+select
+    {{ evidence_id('crm_company', ['crm_id', 'known_at']) }} as evidence_id,
+    'crm_company' as identifier_type,
+    company_key as identifier_key,
+    null as other_identifier_type,
+    null as other_identifier_key,
+    'all' as channel,
+    'organisation_objection' as reason,
+    not is_objecting as is_lifted,
+    false as is_listed,
+    'crm' as source_class,
+    'crm' as source,
+    evidence_reference,
+    known_at as decided_at,
+    known_at
+from {{ ref('stg_privacy__company_objections') }}

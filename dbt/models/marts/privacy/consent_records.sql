@@ -32,6 +32,7 @@ select
     evidence.evidence_id,
     evidence_subjects.subject_id,
     evidence_subjects.contact_id,
+    evidence_subjects.account_id,
     evidence.identifier_type,
     evidence.identifier_key,
     evidence.evidence_type,

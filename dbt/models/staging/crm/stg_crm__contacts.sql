@@ -1,11 +1,8 @@
 -- The version in force of each contact; deleted ones and those merged into another left out.
 with contacts as (
 
-    select *
-    from {{ source('lake', 'crm_contacts') }}
-    qualify row_number() over (
-        partition by crm_id order by known_at desc, landing_file desc, landing_line desc
-    ) = 1
+    select * from {{ ref('stg_crm__contact_versions') }}
+    where is_current
 
 ),
 

@@ -13,6 +13,12 @@ select
     previous_anonymous_key,
     email_key,
     phone_key,
+    {% for name in ['email', 'phone'] -%}
+    coalesce(
+        nullif({{ json_text('traits', name) }}, ''),
+        {{ json_text(json_text('context', 'traits'), name) }}
+    ) as stated_{{ name }},
+    {% endfor -%}
     occurred_at,
     known_at,
     lower(page_host) as page_host,

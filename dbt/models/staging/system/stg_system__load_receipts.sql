@@ -9,5 +9,6 @@ select
     bad,
     duplicate,
     quarantined,
+    erased,
     size_bytes
 from {{ source('lake', 'load_receipts') }}

@@ -1,0 +1,142 @@
+"""Erasure with what it needs of every wing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from ingestion import accounts, redaction
+from reverse_etl.audiences import registry
+from reverse_etl.audiences.crm import open_hub
+from reverse_etl.audiences.hubspot_client import TOKEN, Hub
+from reverse_etl.privacy import erasing, retention
+from reverse_etl.privacy import replay as replaying
+from reverse_etl.privacy.erasing import Desk, Outcome
+from reverse_etl.privacy.retention import Due
+from reverse_etl.privacy.stand_ins import StandIns
+from reverse_etl.privacy.subjects import resolve
+from workspace import clock, definitions
+from workspace import settings as environment
+from workspace.definitions import Definitions
+from workspace.identifiers import Keyring
+from workspace.lake import Lake
+from workspace.ledger import open_ledger
+from workspace.locks import run_lock
+from workspace.settings import Settings
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Landed files, as `reverse_etl.privacy.erasing` asks for them."""
+
+    root: Path
+    lake: Lake
+    keyring: Keyring
+
+    def redact(self, stand_ins: StandIns, lines: Mapping[str, frozenset[int]]) -> Mapping[str, int]:
+        found = redaction.redact(self.root, self.lake, self.keyring, stand_ins, lines)
+        if found.unread:
+            raise RuntimeError(f"landed files that cannot be read: {', '.join(found.unread)}")
+        return {"files": found.files, "lines": found.lines, "mended": found.mended}
+
+    def recount(self) -> None:
+        accounts.recount(self.lake)
+
+
+@contextmanager
+def desk(settings: Settings, told: Callable[[str], object] = lambda step: None) -> Iterator[Desk]:
+    """What an erasure works with, for the block; ``privacy.yml`` says whether rows stay."""
+    residual = definitions.load(settings.definitions).privacy.erasure.residual
+    lake = Lake(settings.paths.lake)
+    ledger = open_ledger(settings.ledger_url)
+    try:
+        yield Desk(
+            paths=settings.paths,
+            lake=lake,
+            ledger=ledger,
+            keyring=settings.keyring,
+            witnesses=environment.witness_root(),
+            landing=Landing(settings.paths.landing, lake, settings.keyring),
+            now=settings.present,
+            actor=environment.actor(),
+            residual=residual,
+            hub=_hub(settings),
+            told=told,
+        )
+    finally:
+        ledger.close()
+
+
+def _hub(settings: Settings) -> Hub | None:
+    """The CRM, where it is connected; a demo workspace asks stand-ins alone."""
+    here = environment.sources_are_stand_ins()
+    values = environment.variables(registry.variables())
+    if TOKEN not in values or (settings.paths.default_as_of.exists() and not here):
+        return None
+    return open_hub(registry.Desk(values, here))
+
+
+def replay(settings: Settings) -> int:
+    """Go on with erasures that were begun, and erase again whom an older copy brought back; how
+    many batches. Nothing runs, sends or is served before. Costs little where there is nothing."""
+    if not settings.paths.ledger.exists() and settings.ledger_url.startswith("sqlite"):
+        return 0
+    with desk(settings) as opened:
+        begun = erasing.unfinished(opened)
+        if not begun and not replaying.due(opened):
+            return 0
+        with run_lock(settings.paths.run_lock, 600.0, "erase"):
+            return len(replaying.replay(opened))
+
+
+def conclude(settings: Settings) -> list[Outcome]:
+    """After a run: prove that those who were to be erased are gone, and sign it."""
+    with desk(settings) as opened:
+        begun = erasing.unfinished(opened)
+        if not begun:
+            return []
+        with run_lock(settings.paths.run_lock, 600.0, "erase"):
+            return [erasing.finish(opened, work) for work in begun]
+
+
+def retention_due(settings: Settings) -> list[Due]:
+    """What is due by ``privacy.yml`` at the workspace's present.
+
+    Raises :class:`~reverse_etl.publish.NothingPublished`.
+    """
+    given = definitions.load(settings.definitions)
+    as_of, lake = settings.present(), Lake(settings.paths.lake)
+    people = _people_due(settings, given)
+    before = retention.rejected_before(given.privacy, as_of)
+    logs = list(retention.expired_logs(settings.paths, given.privacy, clock.now()))
+    return [
+        Due("contacts", len(people), people[0][1] if people else None),
+        Due("rejected rows", retention.count_rejected(lake, before) if before else 0),
+        Due("records of runs", len(logs)),
+    ]
+
+
+def retained(settings: Settings) -> int:
+    """End what is due; how many people's erasure was begun, which the next run has to conclude."""
+    given = definitions.load(settings.definitions)
+    people = [contact for contact, _ in _people_due(settings, given)]
+    with desk(settings) as opened, run_lock(settings.paths.run_lock, 600.0, "retain"):
+        before = retention.rejected_before(given.privacy, settings.present())
+        if before is not None and retention.delete_rejected(opened.lake, before):
+            opened.landing.recount()
+        for path in retention.expired_logs(settings.paths, given.privacy, clock.now()):
+            retention.remove(path)
+        if people:
+            found = resolve(opened.paths, opened.lake, opened.ledger, opened.keyring, people)
+            erasing.begin(opened, found, retention.REASON)
+        for work in erasing.unfinished(opened):
+            erasing.work_off(opened, work)
+    return len(people)
+
+
+def _people_due(settings: Settings, given: Definitions) -> list[tuple[str, date]]:
+    zone = given.verticals.reporting.time_zone
+    return retention.contacts(settings.paths, given.privacy, settings.present(), zone)

@@ -1,0 +1,52 @@
+-- Addresses that CRM contacts hold or held, and imported ones.
+with addresses as (
+
+    select
+        email_key,
+        lower(trim(email)) as email
+    from {{ source('lake', 'crm_contacts') }}
+    where email_key is not null and email is not null
+    union
+    select
+        email_key,
+        lower(trim(email)) as email
+    from {{ ref('stg_privacy__imported_contacts') }}
+    where email_key is not null and email is not null
+
+),
+
+public_mail as (
+
+    select * from {{ ref('stg_marketing__public_mail_domains') }}
+
+),
+
+generic_addresses as (
+
+    select * from {{ ref('stg_marketing__generic_addresses') }}
+
+),
+
+parts as (
+
+    select
+        email_key,
+        split_part(email, '@', 2) as domain,
+        {{ first_word("split_part(email, '@', 1)") }} as first_word
+    from addresses
+
+)
+
+select
+    parts.email_key,
+    min(parts.domain) as domain,
+    min({{ domain_key('parts.domain') }}) as domain_key,
+    max(
+        case
+            when public_mail.domain is null and generic_addresses.first_word is null then 0 else 1
+        end
+    ) = 0 as is_professional
+from parts
+left join public_mail on parts.domain = public_mail.domain
+left join generic_addresses on parts.first_word = generic_addresses.first_word
+group by parts.email_key
