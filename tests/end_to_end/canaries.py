@@ -156,8 +156,8 @@ _IN_CRM = (PEOPLE["crm"], PEOPLE["mailed"])
 _TABLES = {
     "contacts": ("external_id,email,phone,last_name,created_at",
                  "x1,{email},{phone},{name},2025-05-06"),
-    "consents": ("email,purpose,channel,status,source,decided_at",
-                 "{email},newsletter,email,withdrawn,{words},2025-06-01T00:00:00Z"),
+    "consents": ("email,phone,purpose,channel,status,source,decided_at",
+                 "{email},{phone},newsletter,email,withdrawn,old tool,2025-06-01T00:00:00Z"),
     "suppressions": ("email,channel,reason,suppressed_at",
                      "{email},email,complaint,2025-06-01T00:00:00Z"),
     "surveys": ("response_id,survey,question_type,email,score,comment,answered_at",
@@ -230,6 +230,7 @@ def _events(path: Path) -> Path:
 def _contact(who: Person) -> dict[str, Any]:
     return {
         "id": f"canary-{who.number}",
+        "objectType": "contacts",
         "createdAt": DAY,
         "updatedAt": DAY,
         "archived": False,

@@ -1,5 +1,5 @@
--- One row per message. Paths and hosts lose their query, which may carry an address; the query,
--- user agent and address of the device stay below the marts.
+-- One row per message. Paths and hosts lose their query, which may carry an address; so may paths
+-- and tags themselves. The query, user agent and address of the device stay below the marts.
 select
     message_id,
     type as message_type,
@@ -22,7 +22,7 @@ select
     occurred_at,
     known_at,
     lower(page_host) as page_host,
-    {{ text_before(text_before('page_path', '?'), '#') }} as page_path,
+    {{ without_addresses(text_before(text_before('page_path', '?'), '#')) }} as page_path,
     {{ host_of('page_referrer') }} as referrer_host,
     coalesce(
         nullif(utm_source, ''),
@@ -45,8 +45,8 @@ select
                 then {{ query_value(query_of('page_url'), 'utm_campaign') }}
         end
     ) as utm_campaign,
-    utm_term,
-    utm_content,
+    {{ without_addresses('utm_term') }} as utm_term,
+    {{ without_addresses('utm_content') }} as utm_content,
     locale,
     order_id,
     revenue,
