@@ -44,7 +44,8 @@ _AT_ONCE = 1_000
 @dataclass(frozen=True)
 class Dataset:
     """The rows about a person from one place. ``place``: lake, ledger, marts or pii; ``category``
-    is one of ``privacy.yml``; ``kinds`` says which columns name people, and how."""
+    is one of ``privacy.yml``; ``kinds`` says which columns name people, and how; ``when``, of some
+    of them, in which rows only: another column and its values."""
 
     place: str
     name: str
@@ -52,6 +53,7 @@ class Dataset:
     rows: list[Row]
     kinds: dict[str, str] = field(default_factory=dict)
     description: str = ""
+    when: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -86,7 +88,15 @@ def _of_lake(lake: Lake, subject: Subject, spoken_of: Callable[[bytes], bool]) -
                 conditions = " or ".join(_condition(holding) for holding in holdings)
                 rows = dicts(connection, f"select * from {source} where {conditions}")
             description = STREAMS[name].description
-            yield Dataset("lake", name, holdings[0].category, rows, _kinds(holdings), description)
+            when = {
+                column: limit
+                for its in holdings
+                for column in (*its.owners, *its.mentions)
+                for limit in its.when.items()
+            }
+            yield Dataset(
+                "lake", name, holdings[0].category, rows, _kinds(holdings), description, when
+            )
 
 
 def _by_name(store: Store) -> dict[str, list[Holding]]:

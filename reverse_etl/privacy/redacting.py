@@ -58,7 +58,7 @@ class Redactor:
     def dataset(self, dataset: Dataset) -> list[Row]:
         """The rows of a dataset as they may be handed over."""
         employees = _EMPLOYEES.get((dataset.place, dataset.name), ())
-        return [self._row(row, dataset.kinds, employees) for row in dataset.rows]
+        return [self._row(row, _kinds_in(dataset, row), employees) for row in dataset.rows]
 
     def _row(self, row: Row, kinds: Mapping[str, str], employees: Iterable[str]) -> Row:
         found = {}
@@ -167,6 +167,17 @@ class Redactor:
             return None
         listed = "|".join(re.escape(name) for name in names)
         return re.compile(rf"(?<!{_LETTERS})(?:{listed})(?!{_LETTERS})", re.IGNORECASE)
+
+
+def _kinds_in(dataset: Dataset, row: Row) -> Mapping[str, str]:
+    """Which columns of this row name people: an association's end may be no contact."""
+    if not dataset.when:
+        return dataset.kinds
+    return {
+        column: kind
+        for column, kind in dataset.kinds.items()
+        if column not in dataset.when or row[dataset.when[column][0]] in dataset.when[column][1]
+    }
 
 
 def speaks_of(subject: Subject) -> Callable[[bytes], bool]:

@@ -76,6 +76,14 @@ def test_keys_of_others_go_also_where_no_catalogue_names_the_column() -> None:
     assert found["company_key"] == other, "an organisation's key is nobody's"
 
 
+def test_an_association_s_end_that_is_no_contact_stays() -> None:
+    kinds = {"from_id": "crm_contact", "to_id": "crm_contact"}
+    when = {end: (f"{end[:-3]}_type", ("contacts",)) for end in kinds}
+    row = {"from_type": "deals", "from_id": "9", "to_type": "contacts", "to_id": "8"}
+    dataset = Dataset("lake", "crm_associations", "sales", [row], kinds, when=when)
+    assert REDACTOR.dataset(dataset) == [{**row, "to_id": SOMEBODY}]
+
+
 def test_lists_of_keys() -> None:
     own = min(SUBJECT.keys)
     other = KEYRING.key("phone", planted.OTHER_PHONE)

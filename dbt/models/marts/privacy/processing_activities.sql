@@ -68,7 +68,7 @@ given_to as (
         purpose,
         string_agg(name, ', ' order by position) as recipients,
         string_agg(name || ' (' || country || ')', ', ' order by position)
-            filter (where safeguard_en is not null) as transfers
+        filter (where safeguard_en is not null) as transfers
     from (
         select distinct
             served.purpose,
