@@ -115,8 +115,8 @@ class KeywordAnalyzer:
 
 
 class NearestTemplate:
-    """The offline drafter: a copy of the template, of those for an audience, whose words are nearest
-    to the brief's."""
+    """The offline drafter: a copy of the template whose words are nearest to the brief's. None of
+    the transactional ones is."""
 
     name = "a copy"
 
