@@ -115,7 +115,8 @@ class KeywordAnalyzer:
 
 
 class NearestTemplate:
-    """The offline drafter: a copy of the template whose words are nearest to the brief's."""
+    """The offline drafter: a copy of the template whose words are nearest to the brief's. None of
+    the transactional ones is."""
 
     name = "a copy"
 
@@ -127,6 +128,7 @@ class NearestTemplate:
             entry
             for entry in self.library.entries.values()
             if entry.template.vertical == brief.vertical
+            and entry.template.class_ != "transactional"
             and entry.found is not None
             and any(language == brief.language for _, language in entry.parts)
         ]
