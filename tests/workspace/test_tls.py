@@ -96,6 +96,9 @@ class Server:
                 return
 
     def close(self) -> None:
+        """Stop, after whoever is connected; a second time nothing happens."""
+        if not self._thread.is_alive():
+            return
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join(10)
@@ -218,6 +221,7 @@ def test_nothing_is_said_below_tls_1_2(
     there.heard.clear()
     with pytest.raises(Exception):  # noqa: B017 each client has its own
         ask(there.port)
+    there.close()
     assert not there.heard and there.faults
 
 
@@ -237,6 +241,7 @@ def test_nothing_is_said_to_a_wrong_certificate(
     there = server(new(), file, b"220 localhost ESMTP\r\n")
     with pytest.raises(Exception):  # noqa: B017 each client has its own
         ask(there.port)
+    there.close()
     assert not there.heard
 
 
