@@ -21,7 +21,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SIZE ?= S
 SEED ?= 7
 
-.PHONY: help setup demo test torture bench lint dev audit lock coverage clean
+.PHONY: help setup demo test torture bench lint dev view audit lock coverage clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 12
@@ -62,6 +62,11 @@ dev: $(READY) ## Dagster's UI on http://127.0.0.1:3000
 	$(PY) -m interfaces.cli prepare
 	DAGSTER_HOME="$${MARKETING_WORKSPACE:-$(CURDIR)/data}/dagster" \
 		$(BIN)/dagster dev -h 127.0.0.1 -p 3000 -m dagster_project.definitions
+
+view: $(READY) ## Dagster's UI to look at only, on http://127.0.0.1:3001
+	$(PY) -m interfaces.cli prepare
+	DAGSTER_HOME="$${MARKETING_WORKSPACE:-$(CURDIR)/data}/dagster" \
+		$(BIN)/dagster-webserver -h 127.0.0.1 -p 3001 --read-only -m dagster_project.definitions
 
 audit: $(READY) ## Known advisories for the pinned dependencies (asks the advisory service)
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock

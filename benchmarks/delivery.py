@@ -63,7 +63,6 @@ def message(number: int) -> Message:
         "reply_to": "us@example.com",
         "sender": "us@example.com",
         "sender_name": "Us",
-        "track_opens": False,
     }
     return Message(
         message_id=f"{number:064x}",

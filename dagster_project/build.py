@@ -9,6 +9,7 @@ from dagster import Definitions, in_process_executor
 from dagster_project import jobs, output_keys, schedules, sensors
 from dagster_project.assets import (
     audiences,
+    backups,
     delivery,
     experiments,
     journeys,
@@ -43,10 +44,11 @@ def build_definitions(
             *delivery.build_delivery_assets(),
             *audiences.build_audience_assets(),
             maintenance.build_maintenance_asset(),
+            backups.build_backup_asset(),
         ],
         jobs=[
             *(jobs.refresh, jobs.nightly, jobs.campaigns),
-            *(jobs.send, jobs.due_campaigns, jobs.audiences),
+            *(jobs.send, jobs.due_campaigns, jobs.audiences, jobs.daily_backup),
         ],
         schedules=schedules.schedules,
         sensors=[sensors.build_landing_sensor(), sensors.build_alert_sensor()],

@@ -14,7 +14,7 @@ from workspace import clock
 from workspace import settings as settings_module
 from workspace.definitions import Definitions
 from workspace.lake import Lake
-from workspace.ledger import open_ledger
+from workspace.ledger import anchors, open_ledger
 from workspace.locks import RunInProgress, run_lock
 from workspace.settings import Settings
 
@@ -53,6 +53,8 @@ def desk(
             is_demo=settings.paths.default_as_of.exists(),
             stand_ins=settings_module.sources_are_stand_ins(),
         )
+        witnesses = settings_module.witness_root()
+        anchors.keep(anchors.Places(ledger, lake, settings.paths.root, witnesses))
     finally:
         ledger.close()
 

@@ -8,17 +8,19 @@ MAINTENANCE = "maintenance"
 #: Groups whose assets reach people and other systems: only jobs of their own ask for them.
 DELIVERY, AUDIENCES = "delivery", "audiences"
 OUTWARD = (DELIVERY, AUDIENCES)
+#: Copies of what cannot be computed again: a job of its own, too.
+BACKUPS = "backups"
 
 refresh = define_asset_job(
     "refresh",
-    selection=AssetSelection.all() - AssetSelection.groups(MAINTENANCE, *OUTWARD),
+    selection=AssetSelection.all() - AssetSelection.groups(MAINTENANCE, BACKUPS, *OUTWARD),
     description="Takes in what has landed, rebuilds every mart and publishes.",
     tags={"dagster/max_retries": "0"},
 )
 
 nightly = define_asset_job(
     "nightly",
-    selection=AssetSelection.all() - AssetSelection.groups(*OUTWARD),
+    selection=AssetSelection.all() - AssetSelection.groups(BACKUPS, *OUTWARD),
     description="The refresh, and the compaction of the lake's small files.",
     tags={"dagster/max_retries": "0"},
 )
@@ -38,6 +40,14 @@ CAMPAIGNS = " or ".join(
         *(f'key:"lake/{name}"' for name in _VERSIONS),
         *(f'key:"{name}"' for name in _OF_VERSIONS),
         *(f'group:"{name}"' for name in _GROUPS),
+    ]
+)
+_MESSAGES = ("experiment_assignments", "message_intents", "message_decisions", "message_states")
+#: What asks for confirmations: messages are decided and queued, and nothing is launched.
+CONFIRMATIONS = " or ".join(
+    [
+        *(f'key:"lake/{name}"' for name in _MESSAGES),
+        *(f'group:"{name}"' for name in ("activation", "published")),
     ]
 )
 
@@ -65,6 +75,13 @@ due_campaigns = define_asset_job(
     "due_campaigns",
     selection=_CAMPAIGNS | AssetSelection.groups(DELIVERY),
     description="The job campaigns, and then what is due is sent.",
+    tags={"dagster/max_retries": "0"},
+)
+
+daily_backup = define_asset_job(
+    "daily_backup",
+    selection=AssetSelection.groups(BACKUPS),
+    description="Backs the workspace up to MARKETING_BACKUPS, and restores the backup to prove it.",
     tags={"dagster/max_retries": "0"},
 )
 

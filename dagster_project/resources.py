@@ -12,9 +12,10 @@ from pathlib import Path
 from dagster import ConfigurableResource, InitResourceContext
 from pydantic import Field, PrivateAttr
 
-from workspace import clock, definitions
+from workspace import clock, definitions, restored
 from workspace import settings as settings_module
 from workspace.definitions import Definitions
+from workspace.faults import without_values
 from workspace.lake import Lake
 from workspace.ledger import Ledger, open_ledger
 from workspace.locks import run_lock
@@ -63,6 +64,9 @@ class RunState:
             yield step
         except BaseException as error:
             status, step.detail = "failed", step.detail or type(error).__name__
+            told = without_values(error)  # Dagster stores it, and where it came from
+            if told is not error:
+                raise told.with_traceback(error.__traceback__) from None
             raise
         finally:
             seconds = time.perf_counter() - began
@@ -106,6 +110,7 @@ class WorkspaceResource(ConfigurableResource):
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[WorkspaceResource]:
         settings = settings_module.load(self.workspace)
+        restored.check(settings.paths.root)
         run_id = context.run_id or "unknown"
         created = clock.now()
         if context.instance is not None and context.run_id:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
-from dagster_project.jobs import audiences, due_campaigns, nightly, refresh
+from dagster_project.jobs import audiences, daily_backup, due_campaigns, nightly, refresh
 
 schedules = [
     ScheduleDefinition(
@@ -36,5 +36,12 @@ schedules = [
         cron_schedule="30 * * * *",
         default_status=DefaultScheduleStatus.STOPPED,
         description="Brings live audiences and the CRM to what was last published.",
+    ),
+    ScheduleDefinition(
+        name="backup_daily_at_3",
+        job=daily_backup,
+        cron_schedule="30 3 * * *",
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="Backs up to MARKETING_BACKUPS at 03:30 UTC and restores it for a look.",
     ),
 ]

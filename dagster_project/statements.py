@@ -26,6 +26,7 @@ from dagster_project.relations import Relations, Text
 from dagster_project.slices import CAME, CHANGES, Spec
 from dagster_project.standing import Built, hashed
 from workspace import warehouse
+from workspace.faults import said
 from workspace.warehouse import DATABASE
 
 #: Status of a node that stands as it would be built, or of a test that would pass again.
@@ -199,7 +200,7 @@ class _Build:
             self.built.pop(unique_id, None)
             if isinstance(error, duckdb.OutOfMemoryException) and not alone:
                 self.crowded.append(unique_id)
-            status, message = "error", f"{type(error).__name__}: {error}"
+            status, message = "error", f"{type(error).__name__}: {said(error)}"
         ended = datetime.now()
         self.spans.append((started, ended))
         seconds = (ended - started).total_seconds()

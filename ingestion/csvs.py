@@ -64,6 +64,14 @@ class CsvFile:
             names = [self._known(cell, known) for cell in cells]
             choices.append((sum(n is not None for n in names), delimiter, cells, names))
         _, delimiter, cells, names = max(choices, key=lambda choice: choice[0])
+        for given in self.column_map.keys() - {cell.lower() for cell in cells}:
+            raise IngestError(
+                self.shown_as,
+                f"the header has no column {given!r}, which the mapping names "
+                f"(it has: {', '.join(cells)[:300]})",
+                line=number,
+                field=self.column_map[given],
+            )
         self._check(number, cells, names)
         self.ignored = [
             cell for cell, name in zip(cells, names, strict=True) if name is None and cell

@@ -77,6 +77,7 @@ REASONS = {
     "unknown_value": "not one of the allowed values",
     "unknown_currency": "not an ISO 4217 currency code",
     "not_an_email": "not an e-mail address",
+    "not_a_domain": "not a domain",
     "not_a_phone": "not a phone number",
     "not_a_key": "not a keyed hash of this workspace",
     "ambiguous": "two fields that exclude one another",

@@ -9,7 +9,7 @@ loaded, and loading it again ends the same. So a load may be killed at any momen
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -45,6 +45,7 @@ from ingestion.unpack import Plain, plain
 from ingestion.workers import Task, read_ndjson
 from workspace import catalogue
 from workspace.clock import iso, parse_time
+from workspace.definitions.reading import nearest
 from workspace.identifiers import Keyring
 from workspace.lake import ROW_GROUP_ROWS, Entry, Lake, parquet_options
 from workspace.streams import STREAMS
@@ -120,6 +121,21 @@ class LoadResult:
         return cls(**{**meta, "landed_at": parse_time(meta["landed_at"])})
 
 
+def _check_map(kind: str, landed: LandedFile, column_map: Mapping[str, str]) -> None:
+    """A column that goes nowhere could be a refusal that nobody hears."""
+    if not column_map:
+        return
+    known = {name.lower() for field in TABLES[kind].all_fields for name in field.sources}
+    for given, ours in column_map.items():
+        if ours.lower() not in known:
+            raise IngestError(
+                landed.path,
+                f"the mapping gives {given!r} to {ours!r}, which {kind} do not have"
+                f"{nearest(ours, known)}",
+                field=ours,
+            )
+
+
 def load(
     kind: str,
     landed: LandedFile,
@@ -138,6 +154,7 @@ def load(
     column_map = column_map or column_map_of(landed.path)
     if column_map and not (kind in TABLES and TABLES[kind].column_map):
         raise IngestError(landed.path, f"files of kind {kind} take no column mapping")
+    _check_map(kind, landed, column_map or {})
     main = counting_stream(kind)
     for entry in lake.entries(main):
         if entry.batch == landed.batch and not again:

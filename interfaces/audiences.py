@@ -14,6 +14,7 @@ from interfaces import recording
 from interfaces.loading import loaded
 from interfaces.recording import By, Reason, Said
 from interfaces.tables import number, table
+from workspace import restored
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -70,7 +71,6 @@ def _sync(
     from reverse_etl.audiences import people, registry, running
     from reverse_etl.publish import NothingPublished
     from workspace.definitions import DefinitionError, nearest
-    from workspace.ledger import open_ledger
     from workspace.locks import RunInProgress, run_lock
 
     given = loaded(settings, refuse)
@@ -86,9 +86,14 @@ def _sync(
     except DefinitionError as error:
         refuse(str(error))
     order = running.Order(not dry_run and _may_ask(settings), accept, *said)
-    ledger, at = open_ledger(settings.ledger_url), settings.present()
+    try:
+        restored.check(settings.paths.root)
+    except restored.NotReplayed as error:
+        refuse(str(error))
+    at = settings.present()
     try:
         with (
+            recording.ledger_of(settings) as ledger,
             run_lock(settings.paths.run_lock, 600.0, "audiences"),
             people.desk(settings.paths, ledger) as connection,
         ):
@@ -98,8 +103,6 @@ def _sync(
     except (NothingPublished, RunInProgress) as error:
         refuse(str(error))
         return
-    finally:
-        ledger.close()
     _show(out, reports)
     if crm is not None:
         states = ", ".join(f"{n:,} {state}" for state, n in sorted(crm.states.items()))

@@ -167,8 +167,10 @@ def commands(
             outlook.check(settings)
         except (NoWarehouse, RunInProgress) as error:
             return refuse(str(error))
+        # Before it, since a run that fails half-way may have launched some.
         with recording.recorded(settings, refuse, "campaign.run", "campaigns", by, reason):
-            return run_job(settings, CAMPAIGNS)
+            pass
+        return run_job(settings, CAMPAIGNS)
 
     @app.command()
     def test(

@@ -15,12 +15,15 @@ from interfaces import (
     attribution,
     audiences,
     auditing,
+    backups,
     campaigns,
+    consents,
     erasing,
     experiments,
     exporting,
     identity,
     journeys,
+    packing,
     paperwork,
     plan,
     rectifying,
@@ -32,7 +35,7 @@ from interfaces import (
     templates,
 )
 from interfaces.recording import By, Reason, recorded
-from workspace import definitions, settings
+from workspace import definitions, restored, settings
 from workspace.settings import Settings, SettingsError
 
 app = typer.Typer(
@@ -308,6 +311,19 @@ def publish(
         _refuse(str(error))
 
 
+@app.command("bi-settings")
+def bi_settings(workspace: WorkspaceOption = None) -> None:
+    """Print the SQL that locks a BI tool's connection (docs/bi-connections.md)."""
+    from reverse_etl.publish import NothingPublished
+    from reverse_etl.publish import bi_settings as statements
+
+    try:
+        for statement in statements(_settings(workspace).paths):
+            print(f"{statement};")
+    except NothingPublished as error:
+        _refuse(str(error))
+
+
 @app.command()
 def doctor(workspace: WorkspaceOption = None) -> None:
     """Look at the workspace, the definitions and the published version; say what is wrong."""
@@ -338,6 +354,7 @@ def _run(
     from ingestion.sources import registry
 
     try:
+        restored.check(chosen.paths.root)
         definitions.load(chosen.definitions).check_sources(registry.MODULES)
         with report.steps(out) as progress:
             resources.listeners.append(progress.done)
@@ -347,7 +364,12 @@ def _run(
             finally:
                 resources.listeners.remove(progress.done)
                 resources.tellers.remove(progress.tell)
-    except (definitions.DefinitionError, DbtError, runs.SelectionError) as error:
+    except (
+        definitions.DefinitionError,
+        DbtError,
+        runs.SelectionError,
+        restored.NotReplayed,
+    ) as error:
         _refuse(str(error))
     progress.summary()
     for fault in outcome.faults:
@@ -381,11 +403,18 @@ app.add_typer(
     campaigns.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
     name="campaigns",
 )
+app.add_typer(
+    consents.commands(out, _settings, _refuse, lambda at, select: _run(at, None, select)),
+    name="consents",
+)
 app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
 app.command("send")(sending.send_command(out, _settings, _refuse))
+app.command("backup")(backups.backup_command(out, _settings, _refuse))
+app.command("restore")(backups.restore_command(out, _refuse))
+app.command("pack")(packing.command(out, _settings, _refuse))
 app.command("plan")(plan.command(out, _settings, _refuse))
 app.command("attribution")(attribution.command(out, _settings, _refuse))
 app.command("export")(exporting.command(out, _settings, _refuse))

@@ -8,10 +8,10 @@ import duckdb
 from rich.console import Console
 
 from ingestion.sources import registry
-from workspace import definitions, freshness
+from workspace import at_rest, definitions, freshness, restored
 from workspace.lake import Lake
 from workspace.ledger import open_ledger
-from workspace.settings import Settings
+from workspace.settings import PEPPER_FILE, Environment, Settings
 from workspace.streams import STREAMS
 
 
@@ -24,6 +24,9 @@ def examine(settings: Settings, console: Console) -> list[str]:
         if fault is not None:
             faults.append(f"{name}: {fault}")
             console.print(f"       {fault}", markup=False, highlight=False)
+    note = _encryption(settings)
+    if note is not None:
+        console.print(f"  note {note}", markup=False, highlight=False)
     return faults
 
 
@@ -81,10 +84,44 @@ def _published(settings: Settings) -> str | None:
     return None
 
 
+def _modes(settings: Settings) -> str | None:
+    pepper = settings.paths.root / PEPPER_FILE
+    return "; ".join(at_rest.loose_modes(settings.paths, pepper)) or None
+
+
+def _disk(settings: Settings) -> str | None:
+    """A fault where real people are on a disk that is known to be in clear."""
+    if settings.environment is Environment.DEV:
+        return None
+    return _encryption(settings) if at_rest.disk(settings.paths.root) == "plain" else None
+
+
+def _encryption(settings: Settings) -> str | None:
+    verdict = at_rest.disk(settings.paths.root)
+    if verdict == "encrypted":
+        return None
+    told = "is not encrypted" if verdict == "plain" else "may be encrypted or not: it does not tell"
+    return (
+        f"the disk below {settings.paths.root} {told}. Identifiers and the ledger are encrypted by "
+        "nothing else: put the workspace on LUKS or an encrypted volume (docs/operations.md)"
+    )
+
+
+def _is_open(settings: Settings) -> str | None:
+    try:
+        restored.check(settings.paths.root)
+    except restored.NotReplayed as error:
+        return str(error)
+    return None
+
+
 EXAMINATIONS: dict[str, Callable[[Settings], str | None]] = {
     "definitions are valid": _definitions,
     "the lake has every file its manifests name": _lake,
     "no stream is stale": _fresh,
     "the ledger opens": _ledger,
     "every published view can be read": _published,
+    "only its owner reads what identifies people": _modes,
+    "the disk is encrypted where people are real": _disk,
+    "erasures were replayed after a restore": _is_open,
 }

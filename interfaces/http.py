@@ -6,14 +6,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
-from workspace import settings
+from workspace import restored, settings
+from workspace.ledger import Ledger
 from workspace.settings import Settings
 
 ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
 def check(chosen: Settings) -> None:
-    """Raises :class:`SettingsError` for settings that the server cannot use."""
+    """Raises :class:`SettingsError` for settings that the server cannot use, and for a restored
+    workspace that is still shut."""
+    try:
+        restored.check(chosen.paths.root)
+    except restored.NotReplayed as error:
+        raise settings.SettingsError(str(error)) from None
     _sources(chosen)
     _webhooks()
 
@@ -50,10 +56,14 @@ def create_app() -> ASGI:
 
     from ingestion.collector.app import Collector
     from ingestion.collector.webhooks import confirm
+    from ingestion.consent.requests import Desk
+    from reverse_etl.delivery import online
+    from workspace.definitions.templates import load_senders
 
     chosen = settings.load()
     registry = CollectorRegistry()
-    recipients, close = _recipients(chosen)
+    ledger, close = _ledger(chosen)
+    recipients = _recipients(chosen, ledger)
     collector = Collector(
         chosen.paths.landing,
         _sources(chosen),
@@ -63,6 +73,7 @@ def create_app() -> ASGI:
         public_url=settings.public_url(),
         confirm=confirm,
         recipients=recipients,
+        consents=Desk(_policy(chosen), chosen.keyring, ledger),
     )
 
     @asynccontextmanager
@@ -81,7 +92,16 @@ def create_app() -> ASGI:
             multiprocess.MultiProcessCollector(shown)
         return Response(generate_latest(shown), media_type=CONTENT_TYPE_LATEST)
 
-    pages = Starlette(routes=[Route("/metrics", metrics), Mount("/", collector)], lifespan=lifespan)
+    consents = _consent_pages(chosen, ledger)
+    senders = load_senders(chosen.definitions).senders
+    messages = online.Online(chosen.keyring, ledger, senders.values())
+    routes = [
+        Route("/metrics", metrics),
+        *(Route(f"{path}{{token:path}}", consents) for path in _consent_paths()),
+        Route(f"{online.PATH}{{token:path}}", messages),
+        Mount("/", collector),
+    ]
+    pages = Starlette(routes=routes, lifespan=lifespan)
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         # Events go past the router: it costs as much as they do.
@@ -91,28 +111,71 @@ def create_app() -> ASGI:
     return app
 
 
-def _recipients(chosen: Settings) -> tuple[Any, Callable[[], None]]:
-    """Whose clicks may be kept, asked of the ledger, which the first click opens; its end."""
+def _ledger(chosen: Settings) -> tuple[Callable[[], Ledger], Callable[[], None]]:
+    """The ledger, which the first who asks opens; and its end."""
     from threading import Lock
 
-    from ingestion.collector.clicks import Recipients
-    from reverse_etl.delivery.seeing import may_be_seen
-    from workspace.ledger import Ledger, open_ledger
+    from workspace.ledger import open_ledger
 
     opening = Lock()
     opened: list[Ledger] = []
 
-    def seen(link: Any) -> bool:
+    def ledger() -> Ledger:
         with opening:
             if not opened:
                 opened.append(open_ledger(chosen.ledger_url))
-        return may_be_seen(opened[0], link)
+        return opened[0]
 
     def close() -> None:
-        for ledger in opened:
-            ledger.close()
+        for one in opened:
+            one.close()
 
-    return Recipients(chosen.keyring, seen), close
+    return ledger, close
+
+
+def _recipients(chosen: Settings, ledger: Callable[[], Ledger]) -> Any:
+    """Whose clicks may be kept, asked of the ledger."""
+    from ingestion.collector.clicks import Recipients
+    from reverse_etl.delivery.seeing import may_be_seen
+
+    return Recipients(chosen.keyring, lambda link: may_be_seen(ledger(), link))
+
+
+def _consent_paths() -> list[str]:
+    from ingestion.consent.routes import KINDS
+    from workspace.tokens import PATHS
+
+    return [PATHS[what] for what in KINDS]
+
+
+def _consent_pages(chosen: Settings, ledger: Callable[[], Ledger]) -> Any:
+    from ingestion.consent.routes import Office, Pages
+    from ingestion.consent.standing import Published
+    from reverse_etl.publish.consents import states_of
+    from workspace.definitions.templates import load_senders
+
+    def ask(key: str) -> Published | None:
+        found = states_of(chosen.paths, key)
+        return Published(found[1], found[0]) if found else None
+
+    return Pages(
+        Office(
+            policy=_policy(chosen),
+            senders=load_senders(chosen.definitions).senders,
+            keyring=chosen.keyring,
+            ledger=ledger,
+            ask=ask,
+            clock=chosen.present,
+        )
+    )
+
+
+def _policy(chosen: Settings) -> Any:
+    from workspace.definitions.consent import Consent
+    from workspace.definitions.reading import read
+
+    path = chosen.definitions / "consent.yml"
+    return read(path, Consent) if path.exists() else Consent()
 
 
 def _webhooks() -> dict[str, Any]:

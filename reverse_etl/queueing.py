@@ -27,11 +27,11 @@ from reverse_etl.content.values import Primitive
 from reverse_etl.delivery import devices, envelope
 from reverse_etl.delivery.seeing import TRACKING
 from reverse_etl.gates import intents, known
-from reverse_etl.gates.deciding import DECISIONS, decide
+from reverse_etl.gates.deciding import DECISIONS, PROOF, decide
 from reverse_etl.publish import dicts
 from workspace.definitions.campaigns import Ramp
 from workspace.definitions.caps import Caps, MessageClass
-from workspace.identifiers import Keyring
+from workspace.identifiers import Keyring, normalise_phone
 from workspace.lake import Lake
 from workspace.ledger import Ledger, approvals, consent, messages
 from workspace.ledger.messages import Message
@@ -82,10 +82,15 @@ def queue(
     ready = dicts(
         connection,
         f"""
-        select i.*, d.scheduled_at as sent_from, d.consent_evidence_id, c.email_key, c.phone_key,
-            c.push_key, c.country, c.time_zone, p.email, p.phone, p.user_id,
+        select i.*, d.scheduled_at as sent_from, {", ".join(f"d.{name}" for name in PROOF)},
+            c.email_key, c.phone_key, c.push_key, c.country, c.time_zone,
+            p.email, p.phone, p.user_id,
             coalesce(t.state = 'granted', false) and u.contact_id is null as is_tracked,
-            coalesce(a.keys, []) as aliases
+            list_concat(
+                coalesce(a.keys, []), coalesce(o.keys, []),
+                case when p.email is null then []
+                    else [md5('domain:' || split_part(lower(trim(p.email)), '@', 2))] end
+            ) as aliases
         from {table} as i
         join decided_now as d on i.intent_id = d.intent_id and d.decision = 'queued'
         join known_contacts as c on i.contact_id = c.contact_id
@@ -100,6 +105,11 @@ def queue(
             select contact_id, list(distinct identifier_key) as keys from marts.identity_map
             group by contact_id
         ) as a on i.contact_id = a.contact_id
+        -- What an organisation refuses from here on is refused for who belongs to it.
+        left join (
+            select contact_id, list(distinct account_id) as keys from marts.account_contacts
+            group by contact_id
+        ) as o on i.contact_id = o.contact_id
         order by i.intent_id
         """,
     )
@@ -151,7 +161,8 @@ def _in_outbox(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
         select i.intent_id, 'queued' as decision, cast(null as varchar) as gate,
             cast(null as varchar) as detail, cast(null as timestamp) as deferred_until,
             cast(null as varchar) as winner_intent_id, cast(null as double) as value_lost,
-            min(s.consent_evidence_id) as consent_evidence_id, min(s.scheduled_at) as scheduled_at
+            {", ".join(f"min(s.{name}) as {name}" for name in PROOF)},
+            min(s.scheduled_at) as scheduled_at
         from {table} as i
         join ({lake.relation_sql(messages.STREAM)}) as s on i.intent_id = s.message_id
         group by i.intent_id
@@ -280,7 +291,7 @@ def _render(
                 ramp_step=_ramp_step(row, outgoing.ramps),
                 template=row["template"],
                 template_version=answer.template_version,
-                consent_evidence_id=row["consent_evidence_id"],
+                **{name: row[name] for name in PROOF},
                 approval=row["approval"],
                 aliases=frozenset(row["aliases"]),
             )
@@ -312,10 +323,10 @@ def _site(library: Library, row: dict[str, Any]) -> str:
 
 
 def _clicks(library: Library, row: dict[str, Any]) -> Clicks | None:
-    """How clicks are seen, where the person lets us."""
+    """How clicks and opens are seen, where the person lets us."""
     if row["channel"] != "email" or not row["is_tracked"]:
         return None
-    return Clicks(row["intent_id"], row["email_key"], _site(library, row))
+    return Clicks(row["intent_id"], row["email_key"], _site(library, row), has_pixel=True)
 
 
 def _sealed(
@@ -332,7 +343,6 @@ def _sealed(
         answer,
         library.senders[library.entries[row["template"]].template.vertical],
         str(request.values["message.unsubscribe_url"]) if may_leave else None,
-        row["is_tracked"],
         {"template": row["template"], "source": f"{row['source_kind']}:{row['source_key']}"},
         row["sent_from"],
         partial(clicks.lead, outgoing.keyring) if clicks else None,
@@ -354,7 +364,10 @@ def _ramp_step(row: dict[str, Any], ramps: Mapping[str, Ramp]) -> int | None:
 def _destination(outgoing: _Outgoing, row: dict[str, Any]) -> str:
     if row["channel"] == "push":
         return outgoing.addressed[row["user_id"] or row["contact_id"]]
-    return row["email" if row["channel"] == "email" else "phone"] or ""
+    if row["channel"] == "email":
+        return row["email"] or ""
+    # As it was stated perhaps: providers want it with its country code.
+    return normalise_phone(row["phone"]) or row["phone"] or ""
 
 
 def _blocked(rows: Iterable[tuple[str, str]]) -> pa.Table:

@@ -94,5 +94,5 @@ def test_no_library_asks_for_the_present() -> None:
 
 def test_make_help_names_every_target() -> None:
     done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ("demo", "test", "bench", "torture", "lint", "dev", "audit"):
+    for target in ("demo", "test", "bench", "torture", "lint", "dev", "view", "audit"):
         assert re.search(rf"^  {target}\b", done.stdout, re.M), target

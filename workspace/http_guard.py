@@ -19,12 +19,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import idna
+
+from workspace.tls import client_context
 
 if TYPE_CHECKING:
     import aiohttp
@@ -260,7 +262,7 @@ class Guard:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        return self.tls or _default_context()
+        return self.tls or client_context()
 
     def connector(self, **options: Any) -> aiohttp.TCPConnector:
         """A connector of aiohttp that resolves and checks at every connection.
@@ -292,13 +294,6 @@ class Guard:
 
 
 _NOBODY = IPv4Address("0.0.0.0")
-
-
-@lru_cache(maxsize=1)
-def _default_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _host(host: str) -> str:

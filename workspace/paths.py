@@ -67,7 +67,7 @@ class Paths:
         return self.root / "as_of.txt"
 
     def create(self) -> None:
-        for folder in (self.root, self.landing, self.lake):
-            durable.make_folder(folder)
-        for folder in (self.dagster, self.published_pii):
+        durable.make_folder(self.root)
+        # People's names and addresses are in them; readers of marts need `published` only.
+        for folder in (self.landing, self.lake, self.dagster, self.published_pii):
             durable.make_folder(folder, mode=0o700)

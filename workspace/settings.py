@@ -118,6 +118,20 @@ def actor() -> str:
         return f"user {os.getuid()}"
 
 
+def has_pepper(workspace: Path) -> bool:
+    """Whether the pepper is given or lies in the workspace; :func:`load` may make one else."""
+    return bool(os.environ.get("MARKETING_PEPPER")) or (workspace / PEPPER_FILE).exists()
+
+
+def backups() -> tuple[Path | None, int]:
+    """Where daily backups go (``MARKETING_BACKUPS``), and of how many days they are kept
+    (``MARKETING_BACKUP_DAYS``, 14). Raises :class:`SettingsError`."""
+    given, days = os.environ.get("MARKETING_BACKUPS"), os.environ.get("MARKETING_BACKUP_DAYS", "14")
+    if not days.isascii() or not days.isdigit() or int(days) < 1:
+        raise SettingsError(f"MARKETING_BACKUP_DAYS is {days!r}; give a number of days, 1 or more")
+    return (Path(given).expanduser().absolute() if given else None), int(days)
+
+
 def view_root() -> Path | None:
     """Where readers in a container find ``published/``, when that is elsewhere."""
     given = os.environ.get("MARKETING_VIEW_ROOT")

@@ -158,7 +158,7 @@ _MESSAGES = (
     ],
 )
 def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
-    from reverse_etl import queueing
+    from reverse_etl import confirming, queueing
     from reverse_etl.content.library import Library
     from reverse_etl.delivery.ramps import ramps_of
     from reverse_etl.experiments import in_journeys
@@ -166,7 +166,7 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
 
     run = workspace.run
     with run.step("messages") as step, warehouse.attached(run.warehouse) as connection:
-        done = None
+        done, asked = None, 0
         # A past run looks back: nothing is decided and nothing queued.
         if not run.is_past:
             outbox.expire(run.ledger, run.as_of)
@@ -174,6 +174,7 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
             given = run.definitions
             in_journeys.remember(connection, run.lake, run.as_of)
             intents.store(connection, run.lake, given.experiments, given.caps, run.as_of)
+            asked = confirming.ask(connection, run.lake, given.consent, run.as_of)
             with Library.load(run.definitions.folder) as library:
                 done = queueing.queue(
                     connection,
@@ -195,5 +196,6 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
             metadata={
                 "dagster/row_count": run.lake.rows(name),
                 "decisions": MetadataValue.json(done.decisions if done else {}),
+                "confirmations_asked_for": asked,
             },
         )

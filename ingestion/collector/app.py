@@ -12,27 +12,25 @@ import binascii
 import contextlib
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry
 
 from ingestion.collector import envelope
+from ingestion.collector.bodies import Bodies, Receive, Scope, Send
 from ingestion.collector.clicks import Clicks, Recipients
 from ingestion.collector.deliveries import PATH
-from ingestion.collector.envelope import MAX_BODY_BYTES, Header, Refused
+from ingestion.collector.envelope import CONSENTS, MAX_BODY_BYTES, Header, Refused
 from ingestion.collector.segments import Record, frame, seal_abandoned
 from ingestion.collector.signatures import Request, Verifier, subscribe_url
 from ingestion.collector.writer import Limits, Metrics, Unavailable, Writer
+from ingestion.consent.requests import MAX_BODY_BYTES as MAX_REQUEST_BYTES
+from ingestion.consent.requests import Desk
 from workspace import links
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _SUCCESS = b'{"success":true}'
 
@@ -52,10 +50,12 @@ class Source:
 
 
 class Collector:
-    """The tracking API, webhooks, links of messages, `/health` and `/ready`. All else gets 404.
+    """The tracking API, requests for consent, webhooks, links of messages, `/health`, `/ready`. All
+    else gets 404.
 
     ``webhooks`` holds each provider's verifier; ``public_url`` is where providers think they
-    send to, which some of them sign. Without ``recipients`` no link leads anywhere.
+    send to, which some of them sign. Without ``recipients`` no link leads anywhere, without
+    ``consents`` nobody takes requests for consent.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Collector:
         public_url: str = "",
         confirm: Callable[[str], None] | None = None,
         recipients: Recipients | None = None,
+        consents: Desk | None = None,
     ) -> None:
         self._landing, self._clock = landing, clock
         self._limits = limits or Limits()
@@ -76,8 +77,8 @@ class Collector:
         self._origins = {origin.encode() for source in sources for origin in source.origins}
         self._metrics = Metrics(registry or CollectorRegistry())
         self._webhooks, self._public_url = webhooks or {}, public_url
-        self._confirm = confirm
-        self._receiving = 0  # bytes of unfinished bodies, of all connections together
+        self._confirm, self._consents = confirm, consents
+        self._bodies = Bodies(self._limits)
         self._writer, self._webhook_writer = (
             Writer(landing, kind, self._limits, self._metrics) for kind in (EVENTS, DELIVERIES)
         )
@@ -103,7 +104,7 @@ class Collector:
         pairs = tuple(scope["headers"])
         headers: dict[bytes, bytes] = dict(pairs)
         scope = {**scope, "headers": pairs}
-        is_link = scope["path"].startswith(links.PATH)
+        is_link = scope["path"].startswith((links.PATH, links.PIXEL_PATH))
         more: list[Header] = [] if is_link else self._cors(headers.get(b"origin"))
         reason = ""
         try:
@@ -122,11 +123,9 @@ class Collector:
             body = b""
         if status >= 400:  # the rest of a body is not waited for
             more = [*more, (b"connection", b"close")]
-        answer = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            *more,
-        ]
+        if not any(name == b"content-type" for name, _ in more):
+            more = [(b"content-type", b"application/json"), *more]
+        answer = [(b"content-length", str(len(body)).encode()), *more]
         # The sender may be gone by now; what it sent is kept all the same.
         with contextlib.suppress(RuntimeError):
             await send({"type": "http.response.start", "status": status, "headers": answer})
@@ -137,7 +136,8 @@ class Collector:
     ) -> tuple[int, bytes]:
         path, method = scope["path"], scope["method"]
         call = envelope.PATHS.get(path)
-        if call is None:
+        is_request = path == CONSENTS and self._consents is not None
+        if call is None and not is_request:
             if path.startswith(PATH):
                 return await self._webhook(scope, headers, receive)
             return await self._probe(path)
@@ -147,10 +147,11 @@ class Collector:
             raise Refused(405, "method", "send POST")
         envelope.check_type(headers.get(b"content-type"))
         source = self._by_authorization(headers.get(b"authorization"))
-        body = await self._body(headers, receive)
+        limit = MAX_REQUEST_BYTES if is_request else MAX_BODY_BYTES
+        body = await self._bodies.read(headers, receive, limit)
         since = time.perf_counter()
         unpacked = envelope.unpacked(body, headers.get(b"content-encoding"))
-        count, key = envelope.check(call, unpacked)
+        count, key = envelope.check(call or "identify", unpacked)
         source = source or self._by_key(key)
         origin = headers.get(b"origin")
         if origin is not None and source.origins and origin.decode("latin-1") not in source.origins:
@@ -158,7 +159,13 @@ class Collector:
         received_at = self._clock()
         kept = envelope.kept(scope["headers"])
         record = Record(received_at, source.name, path, kept, body, uuid4().hex)
+        event = None
+        if is_request and self._consents is not None:
+            request_id = record.request_id
+            event = self._consents.check(unpacked, source.name, request_id, received_at)
         await self._writer.append(frame(record), received_at, since)
+        if event is not None and self._consents is not None:
+            await asyncio.to_thread(self._consents.record, event, received_at)
         self._metrics.messages.labels(source.name).inc(count)
         self._metrics.bytes.inc(len(body))
         return 200, _SUCCESS
@@ -175,7 +182,7 @@ class Collector:
         if getattr(verify, "needs_no_body", False):
             verify(Request("POST", "", headers, b"", 0.0))
         limit = MAX_FORM_BYTES if provider == "twilio" else MAX_WEBHOOK_BYTES
-        body = await self._body(headers, receive, limit)
+        body = await self._bodies.read(headers, receive, limit)
         since = time.perf_counter()
         query = scope["query_string"].decode("latin-1")
         path = scope["path"] + (f"?{query}" if query else "")
@@ -195,33 +202,6 @@ class Collector:
                 except OSError:
                     raise Unavailable from None  # SNS asks again
         return 200, _SUCCESS
-
-    async def _body(
-        self, headers: Mapping[bytes, bytes], receive: Receive, limit: int = MAX_BODY_BYTES
-    ) -> bytes:
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > limit:
-            raise Refused(413, "too_large", f"at most {limit:,} bytes")
-        parts, size, more = [], 0, True
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Refused(400, "disconnected", "the sender went away")
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-                    self._receiving += len(parts[-1])
-                    if self._receiving > self._limits.waiting_bytes:
-                        raise Unavailable
-                    if size > limit:
-                        raise Refused(413, "too_large", f"at most {limit:,} bytes")
-                    more = message.get("more_body", False)
-        except TimeoutError:
-            raise Refused(408, "slow", "the body took too long") from None
-        finally:
-            self._receiving -= size
-        return b"".join(parts)
 
     async def _probe(self, path: str) -> tuple[int, bytes]:
         if path == "/health":

@@ -1,7 +1,9 @@
-"""Links of messages: a reader is led on to what was signed, and the click is kept.
+"""Links and pixels of messages: a reader is led on to what was signed, and is seen where that is
+allowed at that moment.
 
 Nothing leads anywhere but what this workspace signed (`workspace.links`); all else is told apart
-from no path at all by nobody. A reader always reaches the page: what cannot be kept is counted.
+from no path at all by nobody. A reader always reaches the page, and always gets the picture: what
+cannot be kept is counted.
 """
 
 from __future__ import annotations
@@ -22,26 +24,37 @@ from ingestion.collector.segments import Record, frame
 from ingestion.collector.writer import Limits, Metrics, Writer
 from workspace import links
 from workspace.identifiers import Keyring
-from workspace.links import Link
+from workspace.links import Link, Pixel
 
 _log = logging.getLogger(__name__)
 
 #: The address names a recipient to whoever sees it, and each click counts by itself.
 _PRIVATE: list[Header] = [(b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer")]
+#: One transparent pixel, a GIF of 43 bytes.
+GIF = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00"
+    b"\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+_PICTURE: list[Header] = [
+    (b"content-type", b"image/gif"),
+    (b"x-content-type-options", b"nosniff"),
+    *_PRIVATE,
+]
 _PREFETCH_HEADERS = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
 
 
 @dataclass(frozen=True)
 class Recipients:
-    """Whose links are good (``keyring``), and whether a click on one may still be kept
-    (``may_be_seen``; it may block, and raise anything)."""
+    """Whose links and pixels are good (``keyring``), and whether a click or an opening may still
+    be kept (``may_be_seen``; it may block, and raise anything)."""
 
     keyring: Keyring
-    may_be_seen: Callable[[Link], bool]
+    may_be_seen: Callable[[Link | Pixel], bool]
 
 
 class Clicks:
-    """Answers to ``GET /c/<token>``; without ``recipients`` there is no such path."""
+    """Answers to ``GET /c/<token>`` and ``GET /i/<token>``; without ``recipients`` no link leads
+    anywhere, and nobody is seen."""
 
     def __init__(
         self,
@@ -52,10 +65,13 @@ class Clicks:
         metrics: Metrics,
     ) -> None:
         self._recipients, self._writer, self._clock = recipients, writer, clock
-        self._seconds, self._counted = limits.click_seconds, metrics.clicks
+        self._seconds = limits.click_seconds
+        self._clicked, self._opened = metrics.clicks, metrics.opens
 
     async def answer(self, scope: Mapping[str, Any]) -> tuple[int, bytes, list[Header]]:
         """Status, body and headers. Raises :class:`Refused`."""
+        if scope["path"].startswith(links.PIXEL_PATH):
+            return await self._picture(scope)
         method, path = scope["method"], scope["path"]
         token = path.removeprefix(links.PATH)
         link = links.read(self._recipients.keyring, token) if self._recipients else None
@@ -64,10 +80,22 @@ class Clicks:
         outcome = "looked_up"
         if method == "GET" and not _is_prefetch(scope["headers"]):
             outcome = await self._keep(link, scope)
-        self._counted.labels(outcome).inc()
+        self._clicked.labels(outcome).inc()
         return 302, b"", [(b"location", link.url.encode()), *_PRIVATE]
 
-    async def _keep(self, link: Link, scope: Mapping[str, Any]) -> str:
+    async def _picture(self, scope: Mapping[str, Any]) -> tuple[int, bytes, list[Header]]:
+        """The same for every token, so that nobody learns which are good."""
+        if scope["method"] not in ("GET", "HEAD"):
+            raise Refused(404, "path", "no such path")
+        token = scope["path"].removeprefix(links.PIXEL_PATH)
+        pixel = links.read_pixel(self._recipients.keyring, token) if self._recipients else None
+        outcome = "looked_up" if pixel else "forged"
+        if pixel and scope["method"] == "GET" and not _is_prefetch(scope["headers"]):
+            outcome = await self._keep(pixel, scope)
+        self._opened.labels(outcome).inc()
+        return 200, GIF, _PICTURE
+
+    async def _keep(self, link: Link | Pixel, scope: Mapping[str, Any]) -> str:
         assert self._recipients is not None
         since, received_at = time.perf_counter(), self._clock()
         kept = envelope.kept(scope["headers"])
@@ -77,8 +105,8 @@ class Clicks:
                 if not await asyncio.to_thread(self._recipients.may_be_seen, link):
                     return "not_seen"
                 await self._writer.append(frame(record), received_at, since)
-        except Exception as error:  # whatever it is, the reader goes on to the page
-            _log.warning("a click was not kept: %s", type(error).__name__)
+        except Exception as error:  # whatever it is, the reader gets the page or the picture
+            _log.warning("a click or opening was not kept: %s", type(error).__name__)
             return "lost"
         return "kept"
 

@@ -1,9 +1,9 @@
-"""Providers' webhooks, and clicks on our own links, in one vocabulary: lines of the kind
-`delivery_events`.
+"""Providers' webhooks, and what our own links and pixels tell, in one vocabulary: lines of the
+kind `delivery_events`.
 
-A kept webhook becomes one line an event, a click one line. Names come from the provider's own
-documentation; an event with a name that is not listed here keeps it, so the contract rejects the
-row and shows it.
+A kept webhook becomes one line an event, a click or an opening one line. Names come from the
+provider's own documentation; an event with a name that is not listed here keeps it, so the
+contract rejects the row and shows it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from ingestion.collector import envelope
 from ingestion.collector.segments import Record
 from workspace import links
 from workspace.clock import iso
+from workspace.links import Link, Pixel
 
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 Event = dict[str, Any]
 PATH = "/webhooks/"
-#: The source of clicks on links of our own messages: no provider, and no webhook.
+#: The source of clicks and openings of our own messages: no provider, and no webhook.
 LINKS = "links"
 #: Paths of requests that become such lines.
-PATHS = (PATH, links.PATH)
+PATHS = (PATH, links.PATH, links.PIXEL_PATH)
 
 _IN_LISTS = ("sendgrid", "hubspot")
 _UNREADABLE = (
@@ -322,18 +323,23 @@ def _hubspot(item: Any, record: Record) -> Iterator[Event]:
 
 
 def _links(item: Any, record: Record) -> Iterator[Event]:
-    """A click that `clicks` let pass: the path is a token that was proven before it was kept."""
-    link = links.unproven(record.path.removeprefix(links.PATH))
+    """What `clicks` let pass: the path is a token that was proven before it was kept."""
+    path = record.path
+    link: Link | Pixel | None
+    if path.startswith(links.PIXEL_PATH):
+        link = links.unproven_pixel(path.removeprefix(links.PIXEL_PATH))
+    else:
+        link = links.unproven(path.removeprefix(links.PATH))
     if link is None:
         raise ValueError("no token")
     agent = dict(record.headers).get(b"user-agent", b"").decode("utf-8", "replace")
     yield {
         "provider_event_id": record.request_id,
-        "event_type": "clicked",
+        "event_type": "clicked" if isinstance(link, Link) else "opened",
         "channel": "email",
         "outbox_id": link.message_id,
         "email_key": link.recipient_key,
-        "url": link.url,
+        "url": link.url if isinstance(link, Link) else None,
         "user_agent": agent,
         "occurred_at": iso(record.received_at),
     }

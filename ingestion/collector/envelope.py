@@ -17,6 +17,8 @@ MAX_BODY_BYTES = 512_000
 
 CALLS = ("track", "identify", "page", "screen", "group", "alias")
 PATHS = {f"/v1/{call}": call for call in (*CALLS, "batch")}
+#: A site's own request for consent (`ingestion.consent.requests`), which lands among events.
+CONSENTS = "/v1/consents"
 #: analytics.js sends text/plain, so that browsers ask for no permission first.
 _TYPES = (b"application/json", b"text/plain")
 #: A string without its end reaches to the end of the body, so that nothing is scanned twice.

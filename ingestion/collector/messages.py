@@ -33,8 +33,13 @@ def record_lines(record: Record) -> Iterator[bytes]:
     """The messages of one request."""
     headers = dict(record.headers)
     body = envelope.unpacked(record.body, headers.get(b"content-encoding"))
-    call = envelope.PATHS[record.path]
     received = _encode(iso(record.received_at))
+    if record.path == envelope.CONSENTS:
+        from ingestion.consent.requests import identify
+
+        yield _line(identify(body, record.request_id), {"receivedAt": received}, {}, record, 0)
+        return
+    call = envelope.PATHS[record.path]
     if call != "batch":
         yield _line(body, {"type": _encode(call), "receivedAt": received}, {}, record, 0)
         return

@@ -10,6 +10,7 @@ from urllib3.exceptions import HTTPError
 from ingestion.collector import signatures
 from ingestion.collector.deliveries import PROVIDERS
 from ingestion.collector.signatures import Verifier
+from workspace import tls
 
 _CERTIFICATE_BYTES = 64 << 10
 
@@ -43,7 +44,10 @@ def verifiers(
 
 def get(url: str) -> bytes:
     """A small file from an address that was checked before. Raises OSError."""
-    with requests.get(url, timeout=5, allow_redirects=False, stream=True) as answer:
+    with (
+        tls.mount(requests.Session()) as session,
+        session.get(url, timeout=5, allow_redirects=False, stream=True) as answer,
+    ):
         if answer.status_code != 200:
             raise OSError(f"{answer.status_code} from {url.partition('?')[0]}")
         try:

@@ -60,6 +60,12 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.opens = Counter(
+            "collector_opens_total",
+            "Pixels fetched, with the outcomes of collector_clicks_total, and forged ones.",
+            ["outcome"],
+            registry=registry,
+        )
         self.commit = Histogram(
             "collector_commit_seconds",
             "Time to make one group of requests durable.",

@@ -27,6 +27,7 @@ from ingestion.sources.session import (
     place_of,
     read_capped,
 )
+from workspace import tls
 
 TOKEN = "MARKETING_HUBSPOT_TOKEN"
 #: An account may search five times a second, whatever else it is allowed.
@@ -39,7 +40,7 @@ class _Pool(urllib3.PoolManager):
     """Sends what the official client has built."""
 
     def __init__(self, patience: Patience) -> None:
-        super().__init__(num_pools=1, maxsize=4, retries=False)
+        super().__init__(num_pools=1, maxsize=4, retries=False, ssl_context=tls.client_context())
         self._patience = patience
         self._searching = patience.with_limiter(patience.limiter.slower(SEARCHES_PER_SECOND))
 

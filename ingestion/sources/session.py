@@ -17,7 +17,7 @@ import requests
 import urllib3
 
 from ingestion.sources.model import PullError
-from workspace import clock
+from workspace import clock, tls
 from workspace.limiter import MAX_WAIT_SECONDS, Limiter, backoff, retry_after
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
@@ -111,6 +111,7 @@ class Session(requests.Session):
     def __init__(self, patience: Patience) -> None:
         super().__init__()
         self.trust_env = False  # no proxy and no .netrc that nobody named
+        tls.mount(self)
         self.headers["User-Agent"] = USER_AGENT
         self.patience = patience
 

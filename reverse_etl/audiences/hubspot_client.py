@@ -58,7 +58,7 @@ class Hub:
     def ask(
         self, method: Callable[..., Any], *arguments: Any, repeatable: bool = True, **options: Any
     ) -> Any:
-        """The JSON that a method is answered with, None of nothing. Raises the faults of `model`."""
+        """The JSON that a method is answered with, None of nothing. Raises what `model` has."""
         self._pool.repeatable = repeatable
         answer = method(*arguments, _preload_content=False, **options)
         return json.loads(answer.data) if answer.data else None

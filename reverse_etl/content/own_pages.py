@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -34,43 +35,34 @@ def addresses(
     """What templates call ``message.…_url``, of one intended message that passed the gates.
 
     ``site`` is the vertical's website, without a slash at the end. A request for consent
-    (``row["given"]`` holds its ``request``) has a page to confirm it instead of the others.
+    (``row["given"]`` holds ``request_…``, `reverse_etl.confirming`) has a page to confirm it, too.
     """
-    request = json.loads(row.get("given") or "{}").get("request")
-    if request:
-        token = Token(
+    kind, key = _identifier(row)
+    token = Token(
+        what="unsubscribe",
+        reference=row["intent_id"],
+        identifier_type=kind,
+        identifier_key=key,
+        channel=row["channel"],
+        at=row["sent_from"],
+        purpose=row["purpose"] or "",
+        vertical=vertical,
+        language=language,
+    )
+    made = {source: replace(token, what=what) for source, what in LINKS.items()}
+    given = json.loads(row.get("given") or "{}")
+    if "request_key" in given:
+        made[CONFIRM] = replace(
+            token,
             what="confirm",
             reference=row["occurrence"],
-            identifier_type=request["identifier_type"],
-            identifier_key=request["identifier_key"],
-            channel=row["channel"],
-            at=datetime.fromisoformat(request["requested_at"]),
-            purpose=row["purpose"],
-            brand=request["brand"],
-            vertical=vertical,
-            language=language,
-            text_version=request["text_version"],
+            identifier_type=given["request_type"],
+            identifier_key=given["request_key"],
+            at=datetime.fromisoformat(given["request_at"]),
+            brand=given["request_brand"],
+            text_version=given["request_text"],
         )
-        return {CONFIRM: _address(keyring, site, token)}
-    kind, key = _identifier(row)
-    return {
-        source: _address(
-            keyring,
-            site,
-            Token(
-                what=what,
-                reference=row["intent_id"],
-                identifier_type=kind,
-                identifier_key=key,
-                channel=row["channel"],
-                at=row["sent_from"],
-                purpose=row["purpose"] or "",
-                vertical=vertical,
-                language=language,
-            ),
-        )
-        for source, what in LINKS.items()
-    }
+    return {source: _address(keyring, site, one) for source, one in made.items()}
 
 
 def _address(keyring: Keyring, site: str, token: Token) -> str:

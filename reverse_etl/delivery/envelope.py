@@ -30,14 +30,13 @@ def seal(
     rendered: Rendered,
     sender: Sender,
     unsubscribe_url: str | None,
-    track_opens: bool,
     labels: Mapping[str, str],
     composed_at: datetime,
     leading: Leading | None = None,
 ) -> bytes:
     """The payload of a message. ``composed_at`` (naive UTC) is its date; ``unsubscribe_url`` where
     one click ends it (RFC 8058), None for what cannot be unsubscribed from; ``leading`` where its
-    clicks may be seen."""
+    clicks and opens may be seen."""
     address = {
         "email": sender.from_email or sender.reply_to,
         "sms": sender.sms_from or "",
@@ -51,7 +50,6 @@ def seal(
     if rendered.channel == "email":
         kept["reply_to"] = sender.reply_to
         kept["composed_at"] = composed_at.replace(microsecond=0).isoformat()
-        kept["track_opens"] = track_opens
         if unsubscribe_url:
             kept["headers"] = [
                 ["List-Unsubscribe", f"<{unsubscribe_url}>"],
@@ -100,8 +98,14 @@ def _said(rendered: Rendered, leading: Leading | None) -> dict[str, Any]:
     return kept
 
 
+def content_of(payload: bytes) -> dict[str, str]:
+    """What a message says, of its payload: ``subject``, ``html``, ``text`` of an e-mail."""
+    content: dict[str, str] = _DECODE(payload)["content"]
+    return content
+
+
 def open_for(message: Due, capabilities: Capabilities) -> Outgoing:
-    """A queued message for one provider. Opens are tracked where that is wanted and can be.
+    """A queued message for one provider.
 
     Raises ``ValueError`` for bytes that are no payload.
     """
@@ -120,7 +124,6 @@ def open_for(message: Due, capabilities: Capabilities) -> Outgoing:
         sender_name=kept.get("sender_name", ""),
         reply_to=kept.get("reply_to"),
         headers=tuple((name, value) for name, value in kept.get("headers", ())),
-        track_opens=kept.get("track_opens", False) and capabilities.track_opens,
         labels=kept.get("labels", {}),
         is_test=message.is_test,
         composed_at=datetime.fromisoformat(kept["composed_at"]) if "composed_at" in kept else None,

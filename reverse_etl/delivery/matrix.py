@@ -15,7 +15,7 @@ from reverse_etl.delivery.protocol import Capabilities
 BEGIN, END = "<!-- providers: begin -->", "<!-- providers: end -->"
 COLUMNS = (
     *("provider", "channel", "messages a request", "recognises a repeat", "can be asked"),
-    *("reports back", "own headers", "reply to", "counts opens", "credentials"),
+    *("reports back", "own headers", "reply to", "credentials"),
 )
 
 
@@ -31,7 +31,7 @@ def rows() -> Iterator[tuple[str, ...]]:
             _span(can.idempotent_for),
             *(
                 "yes" if able else ""
-                for able in (can.looks_up, can.reports, can.headers, can.reply_to, can.track_opens)
+                for able in (can.looks_up, can.reports, can.headers, can.reply_to)
             ),
             ", ".join(f"`{secret.removeprefix('MARKETING_')}`" for secret in module.SECRETS),
         )

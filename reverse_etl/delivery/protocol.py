@@ -79,7 +79,6 @@ class Outgoing:
     sender_name: str = ""
     reply_to: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
-    track_opens: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     is_test: bool = False
     composed_at: datetime | None = None
@@ -94,7 +93,7 @@ class Capabilities:
     makes it. ``idempotent_for``: so long the provider recognises a message that is sent again.
     ``per_second``: messages, where the vendor names a limit that holds without asking.
     ``looks_up``: whether it can be asked what became of a message. ``reports``: whether it calls
-    a webhook. ``headers``, ``reply_to``, ``track_opens``: whether a message may carry them.
+    a webhook. ``headers``, ``reply_to``: whether a message may carry them.
     """
 
     channel: str
@@ -106,7 +105,6 @@ class Capabilities:
     reports: bool = False
     headers: bool = False
     reply_to: bool = False
-    track_opens: bool = False
     addressed_by: str = "user_id"
 
     def check(self, message: Outgoing) -> None:
@@ -117,8 +115,6 @@ class Capabilities:
             raise Unsupported("does not support headers")
         if message.reply_to is not None and not self.reply_to:
             raise Unsupported("does not support reply_to")
-        if message.track_opens and not self.track_opens:
-            raise Unsupported("does not support track_opens")
         names = {name.lower() for name, _ in message.headers}
         if len(names) < len(message.headers):
             raise Unsupported("a header is given twice")

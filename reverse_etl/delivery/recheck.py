@@ -181,7 +181,9 @@ class _Stops:
             for number, purpose, channel in self._refused[key]
             if number > message.consent_seen and channel in channels
         }
-        if "consent" not in skips and message.purpose in refused:
+        # A request that was taken back is not asked about, though it needs no consent to be.
+        asks = message.source_kind == consent.SOURCE_KIND
+        if message.purpose in refused and (asks or "consent" not in skips):
             return "consent"
         left = consent.ALL in refused or bool(suppressed.intersection(UNSUBSCRIBED))
         if left and "unsubscribed" not in skips:

@@ -1,17 +1,19 @@
-"""Whether a click on a link of a message may still be kept.
+"""Whether a click on a link of a message, or that it was opened, may still be kept.
 
-A link is led past us only where the person agreed when the message was queued; who took that back
-since, objected or was erased is not seen any more, in mails that left before too.
+Links are led past us, and messages have a pixel, only where the person agreed when the message was
+queued; who took that back since, objected or was erased is not seen any more, in mails that left
+before too.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 import sqlalchemy as sa
 
 from workspace.ledger import Ledger, consent, schema
-from workspace.links import Link
+from workspace.links import Link, Pixel
 
 #: The purpose without which neither opens nor clicks are seen.
 TRACKING = "email_tracking"
@@ -19,20 +21,11 @@ TRACKING = "email_tracking"
 _REFUSED = ("withdrawn", "objection")
 
 
-def may_be_seen(ledger: Ledger, link: Link) -> bool:
+def may_be_seen(ledger: Ledger, what: Link | Pixel) -> bool:
     """By what was said last with any of the recipient's keys: a refusal counts until a grant."""
-    messages, events = schema.messages, schema.consent_events
-    tombstones = schema.tombstones
-    names = ("contact_id", "destination_key", "aliases")
-    query = sa.select(*(messages.c[name] for name in names)).where(
-        messages.c.message_id == link.message_id
-    )
+    events = schema.consent_events
     with ledger.reading() as connection:
-        row = connection.execute(query).first()
-        keys = {link.recipient_key}
-        if row is not None:
-            aliases = json.loads(row.aliases) if row.aliases else ()
-            keys |= {row.contact_id, row.destination_key, *aliases}
+        keys = {what.recipient_key, *keys_of(connection, what.message_id)}
         said = (
             sa.select(events.c.state)
             .where(
@@ -45,5 +38,24 @@ def may_be_seen(ledger: Ledger, link: Link) -> bool:
         )
         if connection.execute(said).scalar() in _REFUSED:
             return False
-        erased = sa.select(tombstones.c.identifier_key).where(tombstones.c.identifier_key.in_(keys))
-        return connection.execute(erased.limit(1)).first() is None
+        return not is_erased(connection, keys)
+
+
+def keys_of(connection: sa.Connection, message_id: str) -> set[str]:
+    """What a message's recipient is known by; nothing for a message that is not there."""
+    messages = schema.messages
+    names = ("contact_id", "destination_key", "aliases")
+    query = sa.select(*(messages.c[name] for name in names)).where(
+        messages.c.message_id == message_id
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return set()
+    return {row.contact_id, row.destination_key, *(json.loads(row.aliases) if row.aliases else ())}
+
+
+def is_erased(connection: sa.Connection, keys: Collection[str]) -> bool:
+    """Whether one of these keys has a tombstone."""
+    tombstones = schema.tombstones
+    erased = sa.select(tombstones.c.identifier_key).where(tombstones.c.identifier_key.in_(keys))
+    return connection.execute(erased.limit(1)).first() is not None

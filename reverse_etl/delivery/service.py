@@ -143,6 +143,7 @@ def deliver(
     Raises :class:`~workspace.ledger.lease.NotHere`, `Fenced`,
     :class:`~workspace.locks.RunInProgress`.
     """
+    lease.refuse_restored(desk.root)
     why = idle(desk)
     if not is_rehearsal:
         outbox.expire(desk.ledger, desk.clock())

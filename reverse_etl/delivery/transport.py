@@ -7,7 +7,6 @@ that a client makes by itself is a second message.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ import msgspec
 from reverse_etl.delivery.protocol import Kind, Outcome
 from workspace.http_guard import Forbidden, Guard
 from workspace.limiter import retry_after
+from workspace.tls import client_context
 
 #: Longer answers are cut: what they say stands at the beginning.
 ANSWER_BYTES = 1 << 20
@@ -84,9 +84,7 @@ class Transport:
     def _connector(self) -> aiohttp.TCPConnector:
         if self.guard is not None:
             return self.guard.connector(limit=0)
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return aiohttp.TCPConnector(limit=0, ssl=context, ttl_dns_cache=60)
+        return aiohttp.TCPConnector(limit=0, ssl=client_context(), ttl_dns_cache=60)
 
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None

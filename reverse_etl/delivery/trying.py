@@ -104,7 +104,6 @@ def queue_tests(
             answer,
             library.senders[template.vertical],
             str(made_up.get("message.unsubscribe_url") or "https://preview.invalid/unsubscribe"),
-            False,
             {"template": part.template, "source": f"test:{key}"},
             at,
         )

@@ -18,7 +18,14 @@ from workspace.definitions.caps import Caps, Skippable
 from workspace.definitions.experiments import HOLDOUT
 from workspace.streams import STREAMS
 
-#: An intent of a person whom an experiment or campaign keeps as its control.
+#: Columns of a decision -> the columns of the consent that the message rests on.
+PROOF = {
+    "consent_evidence_id": "evidence_id",
+    "consent_decided_at": "decided_at",
+    "consent_legal_basis": "legal_basis",
+    "consent_text_hash": "text_hash",
+    "consent_policy_version": "policy_version",
+}
 
 #: What comes out: the stream's columns, but for those that recording adds.
 DECISIONS = pa.schema(
@@ -113,7 +120,8 @@ def _proofs_sql(intents: str, facts: Facts) -> str:
     return f"""
         create or replace temp table gate_proofs as
         select
-            intents.rowid as number, consents.evidence_id, consents.state = 'granted' as is_granted,
+            intents.rowid as number, consents.state = 'granted' as is_granted,
+            {", ".join(f"consents.{source} as {name}" for name, source in PROOF.items())},
             case when consents.state <> 'granted'
                 then concat_ws(': ', consents.state, consents.reason) end as refusal
         from {intents} as intents
@@ -263,6 +271,10 @@ def _text(value: str) -> str:
 def _decided_sql(intents: str) -> str:
     """A hold whose end is known lets wait until then, another one until somebody lets go: as long
     as there is time left. What was stopped, and what is not to wait for a cap, ends here."""
+    proof = ", ".join(
+        f"case when decision = 'queued' and not skips_consent then proofs.{name} end as {name}"
+        for name in PROOF
+    )
     return f"""
         with judged as (
             select
@@ -290,8 +302,7 @@ def _decided_sql(intents: str) -> str:
             case when decision = 'deferred' then held_until end as deferred_until,
             winner as winner_intent_id,
             case when gate = 'cap' then expected_value end as value_lost,
-            case when decision = 'queued' and not skips_consent then proofs.evidence_id end
-                as consent_evidence_id,
+            {proof},
             case when decision = 'queued' then due_at end as scheduled_at
         from judged left join gate_proofs as proofs on judged.number = proofs.number
     """

@@ -20,7 +20,8 @@ COLUMNS = {
     "contacts": "contact_id varchar, email_key varchar, phone_key varchar, push_key varchar, "
     "country varchar, time_zone varchar, band varchar",
     "consents": "contact_id varchar, purpose varchar, channel varchar, state varchar, "
-    "reason varchar, evidence_id varchar",
+    "reason varchar, evidence_id varchar, decided_at timestamp, legal_basis varchar, "
+    "text_hash varchar, policy_version varchar",
     "stops": "contact_id varchar, channel varchar, purpose varchar, gate varchar, detail varchar",
     "approvals": "subject_hash varchar, decision varchar",
     "pauses": "scope varchar, source_key varchar, event varchar",
@@ -37,7 +38,9 @@ class Facts:
 
     - ``contacts``: one row per contact, with the keyed hash of the address a channel goes to
       (NULL: none), its IANA zone and its lead band. Who is not in it has no address.
-    - ``consents``: one row per contact, purpose and channel; only ``granted`` lets through.
+    - ``consents``: one row per contact, purpose and channel; only ``granted`` lets through. The
+      evidence that decides, when it was decided, on which legal basis and by which text, and the
+      version of the policy that says so, become the message's proof.
     - ``stops``: what stands against a contact, on a channel or on ``all``, for a purpose or (NULL)
       for each; ``gate`` is erased, bounced, consent, unsubscribed or suppressed.
     - ``approvals``: one row per hash: what was last decided about it.

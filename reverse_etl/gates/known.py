@@ -110,12 +110,15 @@ def _contacts_sql(caps: Caps) -> str:
 #: A grant of any brand will do; else what is said by the first piece of evidence.
 _CONSENTS = """
     select
-        contact_id, purpose, channel, decided.state, decided.reason, decided.evidence_id
+        contact_id, purpose, channel, decided.state, decided.reason, decided.evidence_id,
+        decided.decided_at, decided.legal_basis, decided.text_hash, decided.policy_version
     from (
         select contact_id, purpose, channel,
             min({
                 'rank': case when state = 'granted' then 0 else 1 end,
-                'evidence_id': evidence_id, 'state': state, 'reason': reason
+                'evidence_id': evidence_id, 'state': state, 'reason': reason,
+                'decided_at': decided_at, 'legal_basis': legal_basis, 'text_hash': text_hash,
+                'policy_version': policy_version
             }) as decided
         from marts.consent_states
         where contact_id is not null
@@ -123,7 +126,14 @@ _CONSENTS = """
     )
 """
 
-#: An address that several people share is no one's identifier, and still the address of each.
+#: `workspace.identifiers.domain_key` of an organisation's domain, as it is mostly written.
+_DOMAIN = (
+    "md5('domain:' || split_part(regexp_replace(lower(trim(accounts.domain)), "
+    "'^(https?://)?(www[.])?', ''), '/', 1))"
+)
+
+#: An address that several people share is no one's identifier, and still the address of each. What
+#: an organisation refuses is refused for who belongs to it.
 _STOPS = f"""
     with keys as (
         select identifier_key, contact_id from marts.identity_map
@@ -135,6 +145,14 @@ _STOPS = f"""
         union
         select phone_key, contact_id from marts.dim_contacts
         where phone_key in (select identifier_key from known_stops)
+        union
+        select account_id, contact_id from marts.account_contacts
+        where account_id in (select identifier_key from known_stops)
+        union
+        select {_DOMAIN} as identifier_key, ties.contact_id
+        from marts.dim_accounts as accounts
+        inner join marts.account_contacts as ties on accounts.account_id = ties.account_id
+        where {_DOMAIN} in (select identifier_key from known_stops)
         union
         -- An intent may still name somebody of whom nothing else is left.
         select identifier_key, identifier_key from known_stops

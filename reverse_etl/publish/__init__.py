@@ -18,7 +18,15 @@ from reverse_etl.publish.publisher import (
     published_as_of,
     rollback,
 )
-from reverse_etl.publish.reader import TookTooLong, dicts, is_published, need, pii_reader, reader
+from reverse_etl.publish.reader import (
+    TookTooLong,
+    bi_settings,
+    dicts,
+    is_published,
+    need,
+    pii_reader,
+    reader,
+)
 
 __all__ = [
     "Catalogue",
@@ -27,6 +35,7 @@ __all__ = [
     "Published",
     "Relation",
     "TookTooLong",
+    "bi_settings",
     "dicts",
     "ensure_root",
     "fingerprints",

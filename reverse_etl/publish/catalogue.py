@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 #: Schemas of the warehouse that are published, and who may read them.
 OPEN = "marts"
@@ -13,13 +14,15 @@ CLOSED = "pii"
 
 @dataclass(frozen=True)
 class Relation:
-    """One mart. ``month_column`` (a date) splits a large fact into one file a month."""
+    """One mart. ``month_column`` (a date) splits a large fact into one file a month. ``pack``:
+    what a pseudonymous pack does with columns whose YAML says so (``reverse_etl.packing``)."""
 
     schema: str
     name: str
     description: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     month_column: str | None = None
+    pack: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ def read_catalogue(manifest: Path) -> Catalogue:
                 if column["description"].strip()
             },
             month_column=node["config"].get("meta", {}).get("month_column"),
+            pack={
+                name: meta["pack"]
+                for name, column in node["columns"].items()
+                if "pack" in (meta := _meta(column))
+            },
         )
         for node in nodes
         if node["resource_type"] in ("model", "seed", "snapshot")
@@ -51,3 +59,8 @@ def read_catalogue(manifest: Path) -> Catalogue:
         and node["config"].get("enabled", True)
     ]
     return Catalogue(sorted(relations, key=lambda relation: (relation.schema, relation.name)))
+
+
+def _meta(column: dict[str, Any]) -> dict[str, Any]:
+    """dbt reads it at a column's top or below its ``config``."""
+    return {**column.get("meta", {}), **column.get("config", {}).get("meta", {})}

@@ -31,7 +31,7 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
     source = f"read_parquet('{pattern}')"
     described = connection.execute(f"describe select * from {source}").fetchall()
     columns = sorted((name, kind) for name, kind, *_ in described if name not in RUN_COLUMNS)
-    row = " || chr(31) || ".join(_text(name, kind) for name, kind in columns) or "''"
+    row = row_text(columns)
     found = connection.execute(
         f"""
         select count(*), coalesce(sha256(string_agg(digest, '' order by digest)), '')
@@ -42,6 +42,11 @@ def _fingerprint(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
     rows, digest = found
     shape = hashlib.sha256(repr(columns).encode()).hexdigest()[:16]
     return f"{rows}:{shape}:{digest}"
+
+
+def row_text(columns: list[tuple[str, str]]) -> str:
+    """An expression of SQL: a row of these columns (name, DuckDB's type) as one text."""
+    return " || chr(31) || ".join(_text(name, kind) for name, kind in columns) or "''"
 
 
 def _text(name: str, kind: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from reverse_etl.publish.publisher import CURRENT, NothingPublished
+from reverse_etl.publish.views import literal
 from workspace.clock import iso
 from workspace.paths import Paths
 from workspace.settings import view_root
@@ -60,15 +61,43 @@ def pii_reader(paths: Paths, seconds: float = SECONDS) -> Iterator[duckdb.DuckDB
         yield connection
 
 
+def bi_settings(paths: Paths) -> list[str]:
+    """What a BI tool's connection executes first: from then on it reads the published views, and
+    no other file; it attaches nothing, installs nothing and changes no setting.
+
+    Raises :class:`NothingPublished`.
+    """
+    if not (paths.published / CURRENT).is_symlink():
+        raise NothingPublished(
+            f"nothing is published in {paths.published} yet; 'marketing run' publishes"
+        )
+    # Not `current` alone: DuckDB follows the link once, and would refuse the next version.
+    files = view_root() or paths.published
+    return [
+        "set TimeZone = 'UTC'",
+        f"set memory_limit = '{MEMORY}'",
+        # Queries may read and write whatever is in the folder for spilling: there is none.
+        "set temp_directory = ''",
+        *_lock({files}),
+    ]
+
+
+def _lock(folders: set[Path]) -> list[str]:
+    allowed = ", ".join(literal(f"{path}/") for path in sorted(folders))
+    return [
+        f"set allowed_directories = [{allowed}]",
+        "set enable_external_access = false",
+        "set lock_configuration = true",
+    ]
+
+
 @contextmanager
 def _locked(file: Path, folders: set[Path], seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(str(file), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"set memory_limit = '{MEMORY}'")
-        allowed = ", ".join("'" + f"{path}/".replace("'", "''") + "'" for path in folders)
-        connection.execute(f"set allowed_directories = [{allowed}]")
-        connection.execute("set enable_external_access = false")
-        connection.execute("set lock_configuration = true")
+        for statement in _lock(folders):
+            connection.execute(statement)
         timer = threading.Timer(seconds, connection.interrupt)
         timer.daemon = True
         timer.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -27,24 +28,29 @@ def write_views(target: Path, root: Path, relations: list[Relation], mode: int) 
     with duckdb.connect(str(staging)) as connection:
         connection.execute("begin")  # one commit, not one for each of a thousand comments
         for relation in relations:
-            view = f"{_name(relation.schema)}.{_name(relation.name)}"
-            connection.execute(f"create schema if not exists {_name(relation.schema)}")
-            pattern = _text(f"{root}/{relation.name}/*.parquet")
+            view = f"{quoted(relation.schema)}.{quoted(relation.name)}"
+            connection.execute(f"create schema if not exists {quoted(relation.schema)}")
+            pattern = literal(f"{root}/{relation.name}/*.parquet")
             connection.execute(f"create view {view} as select * from read_parquet({pattern})")
-            if relation.description:
-                connection.execute(f"comment on view {view} is {_text(relation.description)}")
             present = {row[0] for row in connection.execute(f"describe {view}").fetchall()}
-            for column, description in relation.columns.items():
-                if column in present:
-                    connection.execute(
-                        f"comment on column {view}.{_name(column)} is {_text(description)}"
-                    )
+            for statement in comments(relation, "view", present):
+                connection.execute(statement)
         for macro in macros({relation.name for relation in relations}):
             connection.execute(macro)
         connection.execute("commit")
     os.chmod(staging, mode)
     durable.replace(staging, target)
     durable.write(target.parent / ROOT_FILE, str(root).encode())
+
+
+def comments(relation: Relation, kind: str, present: set[str]) -> Iterator[str]:
+    """Statements that describe a view or table and those of its columns that it has."""
+    name = f"{quoted(relation.schema)}.{quoted(relation.name)}"
+    if relation.description:
+        yield f"comment on {kind} {name} is {literal(relation.description)}"
+    for column, description in relation.columns.items():
+        if column in present:
+            yield f"comment on column {name}.{quoted(column)} is {literal(description)}"
 
 
 def macros(views: set[str]) -> list[str]:
@@ -67,9 +73,11 @@ def stored_root(folder: Path) -> Path | None:
         return None
 
 
-def _name(text: str) -> str:
+def quoted(text: str) -> str:
+    """A name, as SQL has it."""
     return '"' + text.replace('"', '""') + '"'
 
 
-def _text(text: str) -> str:
+def literal(text: str) -> str:
+    """A text, as SQL has it."""
     return "'" + text.replace("'", "''") + "'"

@@ -454,7 +454,7 @@ class _Teller:
             if later < AS_OF:
                 steps.append(("granted", "double_opt_in", later, max(known, later)))
         purpose, channel, identifier, identifier_type = asked
-        for state, mechanism, at, heard in steps:
+        for said, mechanism, at, heard in steps:
             self.world.streams["consent_events"].append(
                 {
                     "event_id": self._id(),
@@ -463,7 +463,7 @@ class _Teller:
                     "purpose": purpose,
                     "channel": channel,
                     "brand": "",
-                    "state": state,
+                    "state": said,
                     "source_class": "form",
                     "source": "sign-up",
                     "mechanism": mechanism,
@@ -475,7 +475,7 @@ class _Teller:
             )
             self._say(
                 Statement(
-                    identifier, "own", state, "purpose", channel, at, heard, True,
+                    identifier, "own", said, "purpose", channel, at, heard, True,
                     purpose=purpose, basis="consent", notice="v1",
                     confirmed=mechanism == "double_opt_in",
                 )
@@ -486,8 +486,9 @@ class _Teller:
         rng = self.rng
         by_phone = rng.random() < 0.3
         identifier = self.phone if by_phone else rng.choice(self.emails)
-        purpose = rng.choice(["news", "old_news", "reminders", "tracking", "profiling"])
-        channel = rng.choice(["email", "sms", "all"])
+        purpose = rng.choice(["news", "news", "old_news", "reminders", "profiling", "unheard_of"])
+        channel = rng.choice(["email", "email", "sms", "all"])
+        file = rng.choice(["first.csv", "first.csv", "second.csv"])
         status = rng.choice(["granted", "granted", "withdrawn"])
         basis = rng.choice(["consent", "consent", "soft_opt_in", "contract", None])
         source = rng.choice(["double_opt_in", "form", None])
@@ -507,13 +508,15 @@ class _Teller:
                 "source": source,
                 "decided_at": decided,
                 "known_at": known,
+                "landing_file": file,
             }
         )
+        widest = purpose == "unheard_of" and status == "withdrawn"
         self._say(
             Statement(
-                identifier, "import", status, "purpose", channel, decided, known, True,
-                purpose="news" if purpose == "old_news" else purpose, basis=basis,
-                confirmed=source == "double_opt_in",
+                identifier, "import", status, "marketing" if widest else "purpose", channel,
+                decided, known, True, purpose="news" if purpose == "old_news" else purpose,
+                basis=basis, confirmed=source == "double_opt_in", file=file, name=purpose,
             )
         )  # fmt: skip
 
@@ -820,6 +823,22 @@ def expected(world: World, as_of: datetime) -> dict[tuple[str, str, str, str], s
                 if answer is not None:
                     found[person.name, cell.purpose, cell.channel, brand] = answer
     return found
+
+
+def told_by(world: World, as_of: datetime) -> dict[str, set[Statement]]:
+    """Subject -> what it is known to have said by then: people, and identifiers that nobody has."""
+    people = world.persons(as_of)
+    known = {name for person in people for name in person.identifiers}
+    nobody = [Person(name, {name}) for name in world.statements if name not in {*known, CLICKS}]
+    return {
+        person.name: {
+            s
+            for name in person.identifiers
+            for s in world.statements.get(name, [])
+            if s.known <= as_of and (s.decided < as_of or not s.timed)
+        }
+        for person in [*people, *nobody]
+    }
 
 
 def _unlisted(unheard: set[Statement]) -> list[Cell]:

@@ -34,6 +34,8 @@ class Statement:
     basis: str | None = None
     notice: str | None = None
     confirmed: bool = False
+    file: str | None = None  # an import's, with the name it gives the purpose
+    name: str | None = None
     timed: bool = True  # its source says when; otherwise it counts from when it is known
 
 
@@ -81,13 +83,24 @@ def state(
     for authority in {s.authority for s in heard}:
         for identifier in {s.identifier for s in heard}:
             group = [s for s in heard if s.authority == authority and s.identifier == identifier]
-            opinions += [amounts_to(s, cell, person, mine, as_of) for s in group if s.lasting]
-            passing = [s for s in group if not s.lasting]
+            lasting = [s for s in group if s.lasting or ends_its_file(s, mine)]
+            opinions += [amounts_to(s, cell, person, mine, as_of) for s in lasting]
+            passing = [s for s in group if s not in lasting]
             if passing:
                 latest = max(s.decided for s in passing)
                 tied = [s for s in passing if s.decided == latest]
                 opinions.append(strictest([amounts_to(s, cell, person, mine, as_of) for s in tied]))
     return strictest(opinions)
+
+
+def ends_its_file(s: Statement, mine: list[Statement]) -> bool:
+    """A withdrawal that an imported file ends with: no other file undoes it."""
+    if s.file is None or s.state != "withdrawn":
+        return False
+    told = (s.file, s.identifier, s.name, s.channel)
+    return not any(
+        (o.file, o.identifier, o.name, o.channel) == told and o.decided > s.decided for o in mine
+    )
 
 
 def strictest(opinions: list[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,8 @@ from tests.dbt import consent_histories as histories
 from tests.dbt import consent_oracle as oracle
 from tests.dbt.lakehouse import Lakehouse
 
-MARTS = ("+consent_conflicts", "+consent_records", "+unsubscribes")
+PARIS = ZoneInfo("Europe/Paris")
+MARTS = ("+consent_conflicts", "+consent_records", "+unsubscribes", "+consent_report")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,18 @@ def house(
 def test_a_thousand_histories_end_as_the_definition_says(
     house: Lakehouse, world: histories.World, as_of: datetime
 ) -> None:
+    wanted = compare(house, world, as_of)
+    # The histories are worth the trouble only if everything occurs, and often.
+    counts = Counter(wanted.values())
+    for state in ("granted", "pending", "unproven", "expired", "suppressed", "withdrawn"):
+        assert counts[state] > 20, counts
+    assert counts["objection"] > 20 and counts["unknown"] > 5, counts
+
+
+def compare(
+    house: Lakehouse, world: histories.World, as_of: datetime
+) -> dict[tuple[str, str, str, str], str]:
+    """The states of the definition, after the SQL's were found to be the same."""
     rows = house.rows("select subject_id, purpose, channel, brand, state from marts.consent_states")
     found = {tuple(row[:4]): row[4] for row in rows}
     wanted = histories.expected(world, as_of)
@@ -57,11 +71,21 @@ def test_a_thousand_histories_end_as_the_definition_says(
         if wanted.get(key) != found.get(key)
     }
     assert not wrong, dict(list(wrong.items())[:5])
-    # The histories are worth the trouble only if everything occurs, and often.
-    counts = Counter(wanted.values())
-    for state in ("granted", "pending", "unproven", "expired", "suppressed", "withdrawn"):
-        assert counts[state] > 20, counts
-    assert counts["objection"] > 20 and counts["unknown"] > 5, counts
+    return wanted
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_other_histories(seed: int, tmp_path: Path, target: Path) -> None:
+    world = histories.make(1_000, seed)
+    for as_of in (histories.AS_OF, histories.EARLIER):
+        folder = tmp_path / as_of.date().isoformat()
+        folder.mkdir()
+        house = build(folder, target, as_of, world.lake(as_of))
+        compare(house, world, as_of)
+        folder = tmp_path / f"shuffled-{as_of.date().isoformat()}"
+        folder.mkdir()
+        compare(build(folder, target, as_of, world.shuffled(as_of, seed)), world, as_of)
 
 
 def test_everything_that_was_said_is_a_record(
@@ -151,6 +175,54 @@ def test_no_order_of_arrival_changes_a_state(
     told_so = "select subject_id, purpose, channel, brand, state from marts.consent_states"
     other = build(tmp_path_factory.mktemp("shuffled"), target, as_of, world.shuffled(as_of, seed=4))
     assert sorted(other.rows(told_so)) == sorted(house.rows(told_so))
+
+
+def test_the_report_counts_whom_the_histories_tell_of(
+    house: Lakehouse, world: histories.World, as_of: datetime
+) -> None:
+    """Months of Paris; each subject once for what it said, and by its last word of the month."""
+    found = {
+        (row[0], row[1], row[2]): row[3:]
+        for row in house.rows(
+            "select month, purpose, channel, granted, requested, confirmed, withdrawn, objected, "
+            "opt_in_rate from marts.consent_report where group_kind = 'all'"
+        )
+    }
+    said: dict[tuple[date, str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for subject, statements in histories.told_by(world, as_of).items():
+        for cell in CELLS:
+            heard = sorted(
+                (s for s in statements if oracle.about(s, cell) and s.state != "lifted"),
+                key=lambda s: (s.decided, STRICTNESS[s.state]),
+            )
+            for s in heard:
+                month = s.decided.replace(tzinfo=UTC).astimezone(PARIS).date().replace(day=1)
+                told = said[month, cell.purpose, cell.channel]
+                told[s.state].add(subject)
+                told["heard"].add(subject)
+                told["last_granted"].discard(subject)
+                if s.state == "granted":
+                    told["last_granted"].add(subject)
+                if s.state == "pending" and any(
+                    o.state == "granted" and o.decided >= s.decided for o in heard
+                ):
+                    told["confirmed"].add(subject)
+    wanted = {}
+    for key, told in said.items():
+        counts = [
+            len(told[n]) for n in ("granted", "pending", "confirmed", "withdrawn", "objection")
+        ]
+        wanted[key] = (*counts, pytest.approx(len(told["last_granted"]) / len(told["heard"])))
+    listed = {key: row for key, row in found.items() if key in wanted}
+    assert listed == wanted
+    # What remains is of grants that ran out, or goes by names that the policy does not have.
+    cells = {(cell.purpose, cell.channel) for cell in CELLS}
+    assert all(
+        row[:5] == (0, 0, 0, 0, 0)
+        for key, row in found.items()
+        if key not in wanted and key[1:] in cells
+    )
+    assert house.one("select sum(expired) from marts.consent_report where group_kind = 'all'") > 20
 
 
 def test_states_name_the_evidence_that_decides(house: Lakehouse) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -343,14 +344,20 @@ def test_a_message_without_a_grant_stops_the_run(tmp_path: Path, target: Path) -
     at = datetime(2026, 3, 5, 9)
     house = Lakehouse(tmp_path, target)
 
-    def fill(*messages: Row) -> None:
-        streams = lake(list(messages), [], consent_events=[consented])
+    left = {**consented, "event_id": "e2", "state": "withdrawn", "source": "page"}
+    left |= {"occurred_at": datetime(2026, 3, 4), "known_at": datetime(2026, 3, 4)}
+    other = {**consented, "event_id": "e3", "identifier_key": "k2"}
+
+    def fill(*messages: Row, also: Sequence[Row] = ()) -> None:
+        streams = lake(list(messages), [], consent_events=[consented, other, *also])
         house.fill(as_of=AS_OF, **{**streams, "parameters": parameters})
 
     fill()
     house.build("+message_proofs", tests=None)
-    ((evidence,),) = house.rows("select evidence_id from intermediate.int_consent_evidence")
-    proven = message("proven", "accepted", at, consent_evidence_id=evidence, known_at=at)
+    evidence = "e1"
+    proven = message(
+        "proven", "accepted", at, consent_evidence_id=evidence, known_at=at, destination_key="k1"
+    )
     bare = message("bare", "accepted", at, known_at=at)
     before = message("before", "accepted", at, known_at=known - timedelta(days=1))
     refused = message("stopped", "blocked", at, reason="consent", known_at=at)
@@ -363,5 +370,41 @@ def test_a_message_without_a_grant_stops_the_run(tmp_path: Path, target: Path) -
     ) == [("before", "missing", None, False), ("proven", "granted", "v3", True)]
 
     fill(proven, bare)
-    with pytest.raises(AssertionError, match="no_marketing_message_was_sent_without_consent"):
+    stops = pytest.raises(AssertionError, match="no_marketing_message_was_sent_without_consent")
+    with stops:
+        house.build("+message_proofs", tests="cautious")
+
+    # A refusal that our ledger held by then; one that it learnt later could not be heeded.
+    fill(proven, also=[{**left, "recorded_at": at}])
+    with stops:
+        house.build("+message_proofs", tests="cautious")
+    fill(proven, also=[{**left, "recorded_at": at + timedelta(seconds=1)}])
+    house.build("+message_proofs", tests="cautious")
+    assert house.rows("select state_then, refused_at from marts.message_proofs") == [
+        ("granted", datetime(2026, 3, 4))
+    ]
+
+    house.build("+compliance_report", tests="cautious")
+    report = {
+        row[0]: row[1:]
+        for row in house.rows(
+            "select control, measured, counted_of, status from marts.compliance_report "
+            "where month = date '2026-03-01'"
+        )
+    }
+    assert report["messages_sent"] == (1, None, "no_limit")
+    assert report["messages_with_proof"] == (1, 1, "no_limit")
+    assert report["messages_without_proof"] == (0, 1, "met")
+    assert report["messages_after_known_refusal"] == (0, 1, "met")
+    assert report["messages_after_refusal"] == (1, 1, "no_limit")
+    assert report["hours_to_honour_refusal"] == (33, 1, "met")
+    assert report["refusals"] == (1, None, "no_limit")
+
+    # Somebody else's grant stops the run of its time; identities that change later do not.
+    fill({**proven, "consent_evidence_id": "e3"})
+    house.build("+message_proofs", tests="cautious")
+    assert house.one("select state_then from marts.message_proofs") == "other_person"
+    fresh = {"known_at": AS_OF - timedelta(hours=1), "consent_evidence_id": "e3"}
+    fill({**proven, **fresh})
+    with stops:
         house.build("+message_proofs", tests="cautious")

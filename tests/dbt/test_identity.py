@@ -146,6 +146,22 @@ def words(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
             ),
             worlds.event("5", LATER, user_key=None, anonymous_key="a-1"),
             worlds.event("6", LATER, user_key=None, anonymous_key="a-stranger"),
+            # A form's own words: of somebody new, and of somebody whom the CRM knows better.
+            *(
+                worlds.event(
+                    number,
+                    LATER,
+                    type="identify",
+                    event=None,
+                    user_key=None,
+                    anonymous_key=f"a-form-{number}",
+                    email_key=email_key,
+                    phone_key=f"p-{number}",
+                    traits=worlds.json_text(email=f"{email_key}@Form.example"),
+                    context=worlds.json_text(traits={"phone": "06 12 34 56 78"}),
+                )
+                for number, email_key in (("7", "e-form"), ("8", "e-t"))
+            ),
         ],
         imported_contacts=[
             {
@@ -222,3 +238,14 @@ def test_who_is_known_by_an_address_only_is_a_contact(words: Lakehouse) -> None:
     assert words.rows(
         "select contact_source, identifiers from marts.dim_contacts where contact_id = 'e-guest'"
     ) == [("address", 1)]
+
+
+def test_a_stated_address_is_known_where_no_other_is(words: Lakehouse) -> None:
+    """So that a request for consent can be confirmed."""
+    assert words.rows(
+        "select contact_id, email, phone from pii.contacts "
+        "where contact_id in ('e-form', 'c-t') order by 1"
+    ) == [
+        ("c-t", "t@gmail.com", "06 12 34 56 78"),
+        ("e-form", "e-form@Form.example", "06 12 34 56 78"),
+    ]

@@ -19,6 +19,8 @@ from workspace.streams import STREAMS
 AT = datetime(2026, 3, 10, 9)
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/129.0.0.0"
 GATEWAY = "Mozilla/5.0 (Windows NT 6.1; WOW64) Barracuda/5.0"
+APPLE = "Mozilla/5.0"
+GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 URL = "https://www.publichub.example/x?utm_medium=email&utm_campaign=spring%20letter#top"
 MODELS = ("fct_emails", "fct_touchpoints", "int_click_sends", "int_mail_reactions",
           "int_event_actors")  # fmt: skip
@@ -73,6 +75,12 @@ EVENTS = [
     click("c5", 60, "m3"),  # nobody knows the message
     click("c6", 60, "m4"),  # a test send
     click("c7", 60, "m5", email_key="email-bob"),
+    click("o1", 90, "m1", event_type="opened", url=None),
+    click("o2", 90, "m1", event_type="opened", url=None, user_agent=APPLE),
+    click("o3", 90, "m1", event_type="opened", url=None, user_agent=GMAIL),
+    # Of our own mails only our own links and pixels tell: nobody agreed to these.
+    told("theirs", "opened", 95, provider_message_id="p1", outbox_id="m1", user_agent=CHROME),
+    told("theirs too", "clicked", 95, provider_message_id="p2", url=URL, user_agent=CHROME),
 ]
 ATTEMPTS = [attempt("m1", "p1"), attempt("m2", "p2"), attempt("m4", "p4", is_test=True),
             attempt("m5", "p5", destination_key="email-bob")]  # fmt: skip
@@ -111,13 +119,14 @@ def house(tmp_path_factory: pytest.TempPathFactory, target: Any) -> Lakehouse:
 def test_a_click_is_of_the_mail_it_was_in(house: Lakehouse) -> None:
     found = house.rows(
         f"select source, source_id, contact_id = ({ANNE}), delivered_at, human_clicks, "
-        "machine_clicks, human_clicked_at from marts.fct_emails order by source_id"
+        "machine_clicks, human_clicked_at, human_opens, machine_opens "
+        "from marts.fct_emails order by source_id"
     )
     hour = AT + timedelta(hours=1)
     assert found == [
-        ("ses", "p1", True, AT, 1, 2, hour),
-        ("ses", "p2", True, None, 1, 0, hour),
-        ("ses", "p5", False, None, 1, 0, hour),
+        ("ses", "p1", True, AT, 1, 2, hour, 2, 1),
+        ("ses", "p2", True, None, 1, 0, hour, 0, 0),
+        ("ses", "p5", False, None, 1, 0, hour, 0, 0),
     ]
 
 
@@ -133,6 +142,9 @@ def test_a_click_is_a_touch_with_its_campaign(house: Lakehouse) -> None:
         ("links/c4", "email_click", True, "spring letter", "human"),
         ("links/c5", "email_click", True, "spring letter", "human"),
         ("links/c7", "email_click", False, "spring letter", "human"),
+        ("links/o1", "email_open", True, None, "human"),
+        ("links/o2", "email_open", True, None, "machine"),
+        ("links/o3", "email_open", True, None, "unsure"),
     ]
 
 
@@ -143,7 +155,12 @@ def test_machines_are_told_by_name_and_by_time(house: Lakehouse) -> None:
             "where origin = 'webhooks'"
         )
     )
-    assert found == {"links/c2": "security_gateway", "links/c3": "clicked_at_once"}
+    assert found == {
+        "links/c2": "security_gateway",
+        "links/c3": "clicked_at_once",
+        "links/o2": "mail_prefetch",
+        "links/o3": "image_proxy",
+    }
 
 
 def test_a_providers_own_click_names_its_campaign_too(house: Lakehouse, tmp_path: Path) -> None:

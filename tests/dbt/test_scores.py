@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -14,7 +15,7 @@ from tests.dbt import scores_oracle as oracle
 from tests.dbt import worlds
 from tests.dbt.lakehouse import Lakehouse
 from tests.dbt.scores_oracle import Touch
-from tests.dbt.scores_world import drawn_in
+from tests.dbt.scores_world import MODELS, drawn_in
 from workspace import definitions
 from workspace.definitions.scoring import BUYER_STAGES
 from workspace.definitions.touchpoints import TOUCH_TYPES
@@ -324,3 +325,44 @@ def test_without_definitions_there_are_no_scores(empty: Lakehouse) -> None:
         *("account_engagement", "stage_velocity"),
     ):
         assert empty.one(f"select count(*) from marts.{mart}") == 0
+
+
+def test_who_objects_to_profiling_is_counted_and_not_scored(
+    scored: Lakehouse, tmp_path: Path
+) -> None:
+    """Gone from every score, stage and persona; the organisation still has as many contacts, and
+    nobody else's score moves."""
+    house = scored.copied(tmp_path)
+    accounts = "select account_id, contacts from marts.account_engagement order by 1"
+    others = (
+        "select contact_id, lead_score, engagement_score, stage from marts.lead_scores "
+        "join marts.engagement_scores using (contact_id) join marts.buyer_stages "
+        "using (contact_id) where contact_id not in (select contact_id from "
+        "intermediate.int_profiling_objections) order by 1"
+    )
+    objecting = [
+        row[0]
+        for row in house.rows(
+            "select contact_id from marts.lead_scores order by lead_score desc, 1 limit 3"
+        )
+    ]
+    house.put(
+        "intermediate.int_profiling_objections",
+        [{"contact_id": one, "since_at": AT} for one in objecting],
+    )
+    counted, unmoved = house.rows(accounts), house.rows(others)
+    house.run(*MODELS, "contact_personas", "lead_score_calibration")
+    assert house.rows(accounts) == counted
+    assert house.rows(others) == unmoved and len(unmoved) > 5
+    for mart in ("lead_scores", "lead_score_contributions", "engagement_scores", "buyer_stages"):
+        listed = ", ".join(f"'{one}'" for one in objecting)
+        query = f"select count(*) from marts.{mart} where contact_id in ({listed})"
+        assert house.one(query) == 0, mart
+        assert scored.one(query) > 0, mart
+    assert (
+        house.one(
+            f"select count(*) from marts.contact_personas where contact_id in ({listed}) "
+            "and persona is null"
+        )
+        == 3
+    )

@@ -12,6 +12,7 @@ import pytest
 from ingestion import IngestError
 from ingestion.contracts import KINDS, STREAMS_OF, TABLES
 from tests.ingestion.conftest import KEYRING, Desk
+from workspace.identifiers import domain_key
 from workspace.streams import STREAMS
 
 AD = "platform,account_id,campaign_id,campaign_name,vertical,spend_on,spend,currency,impressions"
@@ -396,6 +397,49 @@ def test_column_mapping(desk: Desk) -> None:
     assert desk.column("imported_contacts", "email") == ["a@b.example", "c@d.example"]
     with pytest.raises(IngestError, match="no column mapping"):
         desk.ingest("costs", FILES["costs"][0], "f.csv", column_map=mapping)
+
+
+def test_a_mapping_that_leads_nowhere_is_refused(desk: Desk) -> None:
+    """A mistyped name would otherwise leave a column out, and with it perhaps a refusal."""
+    text = "Mail,Why\na@b.example,complaint\n"
+    for mapping, said in (
+        ({"Mail": "email", "Why": "reson"}, "'reson', which suppressions do not have.*'reason'"),
+        ({"Mail": "email", "Reason": "reason"}, "no column 'reason', which the mapping names"),
+    ):
+        with pytest.raises(IngestError, match=said):
+            desk.ingest("suppressions", text, "old.csv", column_map=mapping)
+        with pytest.raises(IngestError, match="'emial', which suppressions"):
+            desk.ingest("suppressions", [{"Mail": "a@b.example"}], column_map={"Mail": "emial"})
+    found = desk.ingest(
+        "suppressions", text, "old.csv", column_map={"Mail": "email", "Why": "reason"}
+    )
+    assert found.good == 1 and desk.column("suppressions", "reason") == ["complaint"]
+
+
+def test_an_organisation_is_named_by_domain_or_crm_id(desk: Desk) -> None:
+    rows = [
+        {"domain": "https://www.Clinic.fr/contact", "reason": "objection"},
+        {"domain": "not a domain", "reason": "objection"},
+        {"crm_company": "77", "reason": "objection"},
+    ]
+    result = desk.ingest("suppressions", rows)
+    assert desk.rejected(result) == [(2, "not_a_domain", "domain")]
+    found = {row["identifier_type"]: row for row in desk.rows("suppressions")}
+    assert found["domain"]["identifier"] == "clinic.fr"
+    assert found["domain"]["identifier_key"] == domain_key("clinic.fr")
+    assert found["crm_company"]["identifier_key"] == KEYRING.key("crm_company", "77")
+
+
+def test_lists_in_other_encodings(desk: Desk) -> None:
+    """What cannot be read is told, row by row; its neighbours land."""
+    latin = "email,reason\na@b.example,objection\nrené@b.example,plainte\n".encode("latin-1")
+    result = desk.ingest("suppressions", latin, "latin.csv")
+    assert result.good == 1 and desk.rejected(result) == [(3, "invalid_utf8", None)]
+    for encoding in ("utf-16", "utf-16-le"):
+        with pytest.raises(IngestError):
+            desk.ingest("suppressions", "email,reason\na@b.example,x\n".encode(encoding), "u.csv")
+    marked = desk.ingest("suppressions", "\ufeffemail\nc@d.example\n".encode(), "bom.csv")
+    assert marked.good == 1
 
 
 def test_one_of_two_identifiers(desk: Desk) -> None:

@@ -163,6 +163,8 @@ def test_a_decision_leaves_an_anchor_outside_the_workspace(
     [kept] = (tmp_path / "witness").glob("*/audit.json")
     assert json.loads(kept.read_text())[0]["position"] == 1
     assert kept.stat().st_mode & 0o077 == 0
+    assert marketing("send", "--take-lease").exit_code == 0
+    assert json.loads(kept.read_text())[0]["position"] == 2
 
 
 def test_who_says_it_where_nobody_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""The doctor on what is stale, and on sources that are not there."""
+"""The doctor on what is stale, what is not there, and who else can read."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from interfaces.doctor import examine
-from workspace import settings
+from workspace import at_rest, restored, settings
 from workspace.clock import parse_time
 from workspace.lake import Lake
 from workspace.streams import STREAMS
@@ -51,3 +52,31 @@ def test_it_tells_a_source_that_is_not_there(tmp_path: Path, folder: Path) -> No
     opened = settings.load(tmp_path / "w")
     (fault,) = examine(opened, Console(quiet=True))
     assert "no source 'hubspto'; did you mean 'hubspot'?" in fault
+
+
+def test_it_tells_who_else_can_read(tmp_path: Path) -> None:
+    opened = settings.load(tmp_path / "w")
+    opened.paths.dagster.chmod(0o755)
+    (fault,) = examine(opened, Console(quiet=True))
+    assert fault.startswith("only its owner reads what identifies people: ")
+    assert f"{opened.paths.dagster} has mode 0755" in fault
+
+
+@pytest.mark.parametrize("verdict", ["encrypted", "plain", "unknown"])
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_it_says_plainly_that_the_disk_must_do_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str, environment: str
+) -> None:
+    monkeypatch.setattr(at_rest, "disk", lambda _: verdict)
+    monkeypatch.setenv("MARKETING_ENV", environment)
+    console = Console(record=True, width=400, file=io.StringIO())
+    faults = examine(settings.load(tmp_path / "w"), console)
+    assert bool(faults) is (verdict == "plain" and environment == "prod")
+    assert ("encrypted by nothing else" in console.export_text()) is (verdict != "encrypted")
+
+
+def test_it_tells_of_a_restore_that_is_not_finished(tmp_path: Path) -> None:
+    opened = settings.load(tmp_path / "w")
+    restored.mark(opened.paths.root, {})
+    (fault,) = examine(opened, Console(quiet=True))
+    assert "was restored from a backup" in fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from datetime import datetime
 from pathlib import Path
@@ -13,11 +14,13 @@ from typer.testing import CliRunner
 from interfaces import http
 from interfaces.cli import app
 from tests.ingestion.collector.serving import as_process, counted, kill
-from workspace import settings
+from tests.reverse_etl.delivery.outboxes import message
+from workspace import settings, tokens
 from workspace.identifiers import Keyring
-from workspace.ledger import consent, open_ledger
+from workspace.ledger import consent, messages, open_ledger
 from workspace.ledger.consent import ConsentEvent
 from workspace.links import Link, sign
+from workspace.tokens import Token
 
 AT = datetime(2026, 3, 3)
 
@@ -83,3 +86,26 @@ def test_links_of_messages(tmp_path: Path, workers: int) -> None:
         kill(process, signal.SIGTERM)
     rows = served.rows("delivery_events")
     assert [(row["provider"], row["outbox_id"]) for row in rows] == [("links", "ab" * 32)] * 6
+
+
+def test_messages_in_the_browser(tmp_path: Path) -> None:
+    """Shown from the workspace's ledger, to who has a link that its own key signed."""
+    folder = tmp_path / "w"
+    opened = settings.load(folder)
+    ledger = open_ledger(opened.ledger_url)
+    payload = json.dumps({"content": {"subject": "S", "html": "<p>Bonjour</p>"}}).encode()
+    assert messages.enqueue(ledger, [message(1, payload=payload)], AT).new
+    ledger.close()
+
+    def link(number: int, keyring: Keyring) -> str:
+        whose = Token("view", f"{number:064x}", "email", "cd" * 16, "email", AT, language="fr")
+        return f"/v/{tokens.sign(keyring, whose)}"
+
+    with as_process(folder, 1) as (served, _):
+        shown = requests.get(served.url + link(1, opened.keyring), timeout=20)
+        assert (shown.status_code, shown.text) == (200, "<p>Bonjour</p>")
+        assert "sandbox" in shown.headers["content-security-policy"]
+        gone = requests.get(served.url + link(2, opened.keyring), timeout=20)
+        assert gone.status_code == 410 and "n'est plus conservé" in gone.text
+        foreign = link(1, Keyring(b"another pepper"))
+        assert requests.get(served.url + foreign, timeout=20).status_code == 404

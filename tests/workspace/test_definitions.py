@@ -97,7 +97,9 @@ def test_the_shipped_definitions_load() -> None:
         "consent_sources",
         "consent_stops",
         "consent_mail_events",
+        "consent_generic_addresses",
         "consent_forms",
+        "controls",
         "touch_settings",
         "touch_types",
         "touch_events",
@@ -153,6 +155,8 @@ def test_the_shipped_definitions_load() -> None:
         "persona_rules",
         "audiences",
         "audience_cases",
+        "consent_texts",
+        "consent_double_opt_in",
     }
 
 

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from workspace import tokens
 from workspace.identifiers import Keyring
-from workspace.links import LONGEST_URL, Link, is_destination, read, sign, unproven
+from workspace.links import (
+    LONGEST_URL,
+    Link,
+    Pixel,
+    is_destination,
+    read,
+    read_pixel,
+    sign,
+    sign_pixel,
+    unproven,
+    unproven_pixel,
+)
 
 KEYRING = Keyring(b"a pepper for tests")
 LINK = Link("ab" * 32, "cd" * 16, "https://www.example.com/a?b=1&c=%C3%A9#d")
@@ -125,3 +136,17 @@ def test_other_ids_are_refused(ids: tuple[str, str]) -> None:
 def _signed(url: bytes) -> str:
     """As a careless signer would."""
     return tokens.seal(KEYRING, "click", bytes(48) + url)
+
+
+def test_a_pixel_is_no_link_and_a_link_no_pixel() -> None:
+    pixel = Pixel(LINK.message_id, LINK.recipient_key)
+    token = sign_pixel(KEYRING, pixel)
+    assert read_pixel(KEYRING, token) == pixel == unproven_pixel(token)
+    assert read(KEYRING, token) is None and read_pixel(KEYRING, TOKEN) is None
+    others = (Keyring(b"another pepper"), Keyring(b"a pepper for tests", ((3, b"x" * 32),)))
+    assert [read_pixel(keyring, token) for keyring in others] == [None, pixel]
+    for text in (token[:-1], token + "A", token.swapcase(), "", "x", "\u202e", TOKEN):
+        assert read_pixel(KEYRING, text) is None
+    for wrong in (Pixel("ab", LINK.recipient_key), Pixel(LINK.message_id, "cd")):
+        with pytest.raises(ValueError):
+            sign_pixel(KEYRING, wrong)

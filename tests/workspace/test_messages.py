@@ -287,8 +287,8 @@ def test_pauses(ledger: Ledger) -> None:
         connection.execute(schema.pauses.delete())
 
 
-def test_a_ledger_of_the_first_shape_is_brought_up_to_date(url: str) -> None:
-    """Where nothing was queued yet; rows of the old shape are nobody's to guess at."""
+def upgraded(url: str, revision: str) -> sa.Engine:
+    """A ledger as it was at a revision."""
     from alembic import command
     from alembic.config import Config
 
@@ -299,8 +299,34 @@ def test_a_ledger_of_the_first_shape_is_brought_up_to_date(url: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.execution_options(ledger_write=True).begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
-    engine.dispose()
+        command.upgrade(config, revision)
+    return engine
+
+
+def test_a_ledger_of_the_first_shape_is_brought_up_to_date(url: str) -> None:
+    """Where nothing was queued yet; rows of the old shape are nobody's to guess at."""
+    upgraded(url, "0002").dispose()
     ledger = open_ledger(url)
     assert enqueue(ledger, [message(1)], NOW).new == ["m1"]
+    ledger.close()
+
+
+def test_what_was_queued_before_confirmations_stays(url: str) -> None:
+    """The table's check changes under rows that others refer to."""
+    engine = upgraded(url, "0005")
+    before = Ledger(engine)
+    assert enqueue(before, [message(1, payload=b"x")], NOW).new == ["m1"]
+    with pytest.raises(sa.exc.IntegrityError):
+        enqueue(before, [message(2, source_kind="consent")], NOW)
+    engine.dispose()
+    ledger = open_ledger(url)
+    assert enqueue(ledger, [message(2, source_kind="consent", payload=b"y")], NOW).new == ["m2"]
+    with pytest.raises(sa.exc.IntegrityError):
+        enqueue(ledger, [message(3, source_kind="other")], NOW)
+    with ledger.reading() as connection:
+        rows = connection.execute(sa.select(schema.message_payloads.c.payload)).scalars()
+        assert sorted(rows) == [b"x", b"y"]
+        if connection.dialect.name == "sqlite":
+            assert connection.execute(sa.text("pragma integrity_check")).scalar() == "ok"
+            assert connection.execute(sa.text("pragma foreign_key_check")).all() == []
     ledger.close()

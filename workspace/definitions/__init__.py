@@ -6,7 +6,7 @@ become the lake stream ``parameters`` (`store`), which is how thresholds and nam
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from workspace.definitions.channels import Channels
 from workspace.definitions.consent import Consent
 from workspace.definitions.content import Content
 from workspace.definitions.content_calendar import ContentCalendar
+from workspace.definitions.controls import Controls
 from workspace.definitions.experiment_files import load_experiments
 from workspace.definitions.experiments import Experiments
 from workspace.definitions.freshness import DEFAULT, Freshness
@@ -43,8 +44,9 @@ from workspace.definitions.segments import Segments
 from workspace.definitions.store import in_force, store
 from workspace.definitions.target_accounts import TargetAccounts, read_csv
 from workspace.definitions.targets import COMPANY, Targets
-from workspace.definitions.templates import load_templates
+from workspace.definitions.templates import Template, load_templates
 from workspace.definitions.touchpoints import Touchpoints
+from workspace.definitions.unprofiled import unprofiled
 from workspace.definitions.verticals import Verticals
 from workspace.paths import PROJECT
 
@@ -62,6 +64,7 @@ class Definitions:
     targets: Targets
     freshness: Freshness
     consent: Consent
+    controls: Controls
     identity: Identity
     performance: Performance
     partners: Partners
@@ -122,6 +125,7 @@ class Definitions:
             "personas": list(self.personas.rows()),
             "attribution": list(self.attribution.rows(self.verticals)),
             "consent": list(self.consent.rows()),
+            "controls": list(self.controls.rows()),
             "fields": list(self.fields.rows()),
             "caps": list(self.caps.rows()),
             "providers": list(self.providers.rows()),
@@ -167,11 +171,12 @@ def load(folder: Path) -> Definitions:
     _check_steps(folder / "paths.yml", paths, verticals)
     personas = _of_verticals(folder / "personas.yml", Personas, verticals)
     fields = _given(folder / "fields.yml", Fields)
-    segments = load_segments(folder, fields, verticals.verticals)
     consent = _given(folder / "consent.yml", Consent)
+    segments = unprofiled(load_segments(folder, fields, verticals.verticals), consent)
     scoring = read(_own_or_shipped(folder, "scoring.yml"), Scoring)
     caps = _caps(folder, scoring)
     templates = load_templates(folder, verticals.verticals, consent)
+    _check_confirmations(folder / "consent.yml", verticals, templates)
     journeys = load_journeys(
         folder, fields, segments.segments, verticals.verticals, consent, templates
     )
@@ -185,6 +190,7 @@ def load(folder: Path) -> Definitions:
         targets=targets,
         freshness=_given(folder / FRESHNESS, Freshness),
         consent=consent,
+        controls=_given(folder / "controls.yml", Controls),
         identity=_given(folder / "identity.yml", Identity),
         performance=performance,
         partners=partners,
@@ -263,6 +269,14 @@ def _audiences(
     if faults:
         raise DefinitionError(faults)
     return found
+
+
+def _check_confirmations(
+    path: Path, verticals: Verticals, templates: Mapping[str, Template]
+) -> None:
+    """Requests for consent are confirmed by templates that there are, and that have the link."""
+    if path.exists():
+        read(path, Consent, lambda found: found.template_faults(verticals.verticals, templates))
 
 
 def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:

@@ -6,8 +6,9 @@ can never be granted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -19,28 +20,75 @@ Condition = Literal["notice", "sale", "professional"]
 #: A field inside a form's answers: names and list positions.
 Path = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.\w+|\[\d+\])*$")]
 EventName = Annotated[str, Field(min_length=1, max_length=200)]
+TextVersion = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
+Wording = Annotated[str, Field(min_length=10, max_length=1000, pattern=r"^\S[^\r\n]*\S$")]
 
 SOURCE_CLASSES = ("form", "preference_page", "one_click", "manual", "crm", "provider", "import")
 #: The reason whose rule holds for every reason that is not listed.
 OTHER = "other"
 
 
+class Text(Strict):
+    """What is shown beside a box, to the letter: for one channel, or for all of the purpose."""
+
+    version: TextVersion = Field(description="Of its own: another wording has another version.")
+    channel: Channel | None = None
+    fr: Wording
+    en: Wording
+
+    def wording(self, language: str) -> str:
+        """That of a language; French for any but English."""
+        return self.en if language[:2] == "en" else self.fr
+
+
+def text_hash(wording: str) -> str:
+    """SHA-256 of a wording as it is shown, in hexadecimal digits."""
+    return hashlib.sha256(wording.encode()).hexdigest()
+
+
+class DoubleOptIn(Strict):
+    """How a request is confirmed: the link holds for so many days from the request on; the message
+    is made from the template of the person's vertical (the first where none is known), is sent once
+    a request, and once in ``again_hours`` to one person for one purpose."""
+
+    valid_days: Annotated[int, Field(gt=0, le=365)] = 30
+    again_hours: Annotated[int, Field(ge=0, le=24 * 365)] = 24
+    templates: dict[Key, Key] = {}
+
+
 class Purpose(Strict):
     """``marketing``: an unsubscribe from its channel ends it. ``ends_on_objection``: an objection
-    does; as ``marketing`` where nothing is said. Months without a sign of life: null is never."""
+    does; as ``marketing`` where nothing is said. ``profiling``: who refuses it is not scored.
+    Months without a sign of life: null is never. ``texts``: every wording that is or was shown; of
+    a channel the last one is shown now."""
 
     name: str
     channels: Annotated[list[Channel], Field(min_length=1)]
     marketing: bool
     ends_on_objection: bool | None = None
     double_opt_in: bool = False
+    profiling: bool = False
     expires_after_months: Annotated[int, Field(gt=0, le=240)] | None = 24
     legal_bases: Annotated[list[Key], Field(min_length=1)]
     also_called: list[Key] = []
+    texts: list[Text] = []
+
+    def text(self, channel: str, version: str | None = None) -> Text | None:
+        """The wording that is shown for a channel now, or that of a version."""
+        fitting = [
+            text
+            for text in self.texts
+            if text.channel in (None, channel) and version in (None, text.version)
+        ]
+        return fitting[-1] if fitting else None
 
     @model_validator(mode="after")
     def _whole(self) -> Purpose:
         no_repeats(self.channels, "channel")
+        no_repeats([f"{text.version} ({text.channel or 'all'})" for text in self.texts], "text")
+        for text in self.texts:
+            if text.channel is not None and text.channel not in self.channels:
+                raise ValueError(f"texts: the purpose has no channel {text.channel}")
         no_repeats(self.legal_bases, "legal basis")
         if "all" in self.channels and len(self.channels) > 1:
             raise ValueError("channels: 'all' stands alone")
@@ -115,6 +163,7 @@ class Consent(Strict):
     #: First words of addresses that are an organisation's and no person's.
     generic_addresses: list[Annotated[str, Field(pattern=r"^[a-z]+$")]] = []
     forms: list[FormField] = []
+    double_opt_in: DoubleOptIn = DoubleOptIn()
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Consent:
@@ -159,9 +208,24 @@ class Consent(Strict):
             elif form.channel not in purpose_of.channels:
                 yield ("forms", n, "channel"), f"{form.purpose} has no {form.channel}"
 
+    def template_faults(
+        self, verticals: Collection[str], templates: Mapping[str, Any]
+    ) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What is wrong with ``double_opt_in.templates``, with its place."""
+        for vertical, name in self.double_opt_in.templates.items():
+            place = ("double_opt_in", "templates", vertical)
+            if vertical not in verticals:
+                yield place, f"no vertical {vertical!r}{nearest(vertical, verticals)}"
+            template = templates.get(name)
+            if template is None:
+                yield place, f"no template {name!r}{nearest(name, templates)}"
+            elif not any(f.from_ == "message.confirm_url" for f in template.fields.values()):
+                yield place, f"the template {name} has no field from message.confirm_url"
+
     def rows(self) -> Iterator[Row]:
         for key, purpose in self.purposes.items():
-            scalars = purpose.model_dump(exclude={"channels", "legal_bases", "also_called"})
+            apart = {"channels", "legal_bases", "also_called", "texts"}
+            scalars = purpose.model_dump(exclude=apart)
             if purpose.ends_on_objection is None:
                 scalars["ends_on_objection"] = purpose.marketing
             for n, channel in enumerate(purpose.channels, 1):
@@ -179,6 +243,7 @@ class Consent(Strict):
                     "needs_professional": "professional" in needs,
                 }
                 yield Row("consent_bases", f"{key}/{basis}", n, value)
+            yield from _text_rows(key, purpose)
         for position, (authority, classes) in enumerate(self.authorities.by_name(), 1):
             for name in classes:
                 value = {"source_class": name, "authority": authority}
@@ -193,3 +258,22 @@ class Consent(Strict):
             yield Row("consent_generic_addresses", name, n, {"name": name})
         for n, form in enumerate(self.forms, 1):
             yield Row("consent_forms", str(n), n, form.model_dump())
+        if self.purposes:
+            value = self.double_opt_in.model_dump()
+            yield Row("consent_double_opt_in", "double_opt_in", 1, value)
+
+
+def _text_rows(key: str, purpose: Purpose) -> Iterator[Row]:
+    for n, text in enumerate(purpose.texts, 1):
+        for language in ("fr", "en"):
+            wording = text.wording(language)
+            value = {
+                "purpose": key,
+                "channel": text.channel,
+                "text_version": text.version,
+                "language": language,
+                "text": wording,
+                "text_hash": text_hash(wording),
+            }
+            ident = f"{key}/{text.channel or 'all'}/{text.version}/{language}"
+            yield Row("consent_texts", ident, n, value)

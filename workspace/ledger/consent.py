@@ -28,6 +28,8 @@ STREAM = "consent_events"
 ALL = "all"
 #: Identifiers of organisations.
 ORGANISATIONS = ("crm_company", "domain")
+#: Whose messages ask for the confirmation of a request, where others are a campaign's or journey's.
+SOURCE_KIND = "consent"
 
 _TABLE = schema.consent_events
 _KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
@@ -89,6 +91,8 @@ class ConsentEvent:
             raise ValueError("purpose: nobody agrees to everything at once")
         if self.state in ("granted", "pending") and self.identifier_type in ORGANISATIONS:
             raise ValueError("identifier_type: nobody agrees for everybody in an organisation")
+        if self.state == "lifted" and self.identifier_type not in ORGANISATIONS:
+            raise ValueError("state: only an organisation's refusal is lifted; people grant anew")
         for name in ("source", "actor"):
             if normalise_email(getattr(self, name)) is not None:
                 raise ValueError(f"{name}: an address does not belong here")

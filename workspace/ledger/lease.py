@@ -18,6 +18,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from workspace import restored
 from workspace.ledger import Ledger, audit, outbox, schema
 from workspace.ledger.audit import Entry
 from workspace.locks import RunInProgress, run_lock
@@ -88,6 +89,7 @@ def holding(
 
     Raises :class:`NotHere`, and :class:`~workspace.locks.RunInProgress` where another sender runs.
     """
+    refuse_restored(root)
     with ExitStack() as stack:
         try:
             stack.enter_context(run_lock(root / LOCK, 0.0, holder))
@@ -100,6 +102,14 @@ def holding(
                 raise RunInProgress(f"another sender is at work here ({who})") from None
         taken_by = Entry(at, actor, "lease.take", f"lease:{LANE}", reason=reason or None)
         yield _acquire(ledger, root, witnesses, holder, at, taken_by if take else None)
+
+
+def refuse_restored(root: Path) -> None:
+    """Raises :class:`NotHere` for a workspace whose erasures are not replayed yet."""
+    try:
+        restored.check(root)
+    except restored.NotReplayed as error:
+        raise NotHere(str(error)) from None
 
 
 @contextmanager
@@ -213,6 +223,38 @@ def _park_all(connection: sa.Connection, at: datetime) -> int:
         )
     ).scalars()
     return outbox.park(connection, dict.fromkeys(ids, "restored"), at)
+
+
+def bury_again(ledger: Ledger, witnesses: Path, at: datetime) -> bool:
+    """Bury in a restored ledger whoever its witness knows as erased; False where the ledger has
+    one by its own word and none is there. A ledger that nothing was sent from or erased in has
+    none."""
+    with ledger.writing() as connection:
+        row = connection.execute(sa.select(_TABLE).where(_TABLE.c.lane == LANE)).mappings().first()
+        if row is None:
+            return True
+        witness = Witness.of(witnesses, row["workspace_id"])
+        if not witness.folder.exists():
+            return False
+        _bury_again(connection, witness, at)
+        return True
+
+
+def has_claimed(ledger: Ledger) -> bool:
+    """Whether anything was ever claimed to be sent from it."""
+    with ledger.reading() as connection:
+        claims = connection.execute(
+            sa.select(_TABLE.c.claims).where(_TABLE.c.lane == LANE)
+        ).scalar()
+    return bool(claims)
+
+
+def buried(ledger: Ledger) -> frozenset[str]:
+    """The keyed hashes of erased people, as the ledger knows them."""
+    with ledger.reading() as connection:
+        return frozenset(
+            connection.execute(sa.select(schema.tombstones.c.identifier_key)).scalars()
+        )
 
 
 def _bury_again(connection: sa.Connection, witness: Witness, at: datetime) -> None:

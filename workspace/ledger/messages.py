@@ -45,10 +45,12 @@ class Message:
 
     ``destination`` is the address, number or device it goes to, ``destination_key`` the keyed hash
     of its normal form; ``aliases`` are all keys by which the person is or was known
-    (`identity_map`), contact ids and addresses. ``payload`` holds the exact bytes that will be
-    sent, ``inputs`` what they were rendered from. ``time_zone`` (IANA) and ``country`` are the
-    person's; ``ramp_step`` is its place in a ramp, from 1; ``consent_seen`` the last consent event
-    of the ledger that the decision to queue it had seen. ``is_test``: a test send, which counts
+    (`identity_map`), contact ids and addresses, and the keys of the organisations they belong to.
+    ``payload`` holds the exact bytes that will be sent, ``inputs`` what they were rendered from.
+    ``time_zone`` (IANA) and ``country`` are the person's; ``ramp_step`` is its place in a ramp,
+    from 1; ``consent_seen`` the last consent event of the ledger that the decision to queue it had
+    seen, ``consent_…`` the consent it rests on: the evidence, when that was decided, on which legal
+    basis and by which text, and the policy's version then. ``is_test``: a test send, which counts
     nowhere. Times are naive UTC. Raises ``ValueError`` for what does not fit.
     """
 
@@ -76,6 +78,10 @@ class Message:
     template: str | None = None
     template_version: str | None = None
     consent_evidence_id: str | None = None
+    consent_decided_at: datetime | None = None
+    consent_legal_basis: str | None = None
+    consent_text_hash: str | None = None
+    consent_policy_version: str | None = None
     approval: str | None = None
     aliases: frozenset[str] = field(default_factory=frozenset)
 

@@ -74,7 +74,8 @@ CONSENT_SOURCE_CLASSES = (
     "provider",
     "import",
 )
-CONSENT_STATES = ("granted", "pending", "withdrawn", "objection")
+#: ``lifted``: an organisation takes its refusal back, which grants nothing.
+CONSENT_STATES = ("granted", "pending", "withdrawn", "objection", "lifted")
 CONSENT_IDENTIFIERS = (
     "email",
     "phone",
@@ -165,6 +166,10 @@ messages = sa.Table(
     sa.Column("template", sa.String(64)),
     sa.Column("template_version", sa.String(64)),
     sa.Column("consent_evidence_id", sa.String(64)),
+    sa.Column("consent_decided_at", sa.DateTime),
+    sa.Column("consent_legal_basis", sa.String(32)),
+    sa.Column("consent_text_hash", sa.String(64)),
+    sa.Column("consent_policy_version", sa.String(64)),
     sa.Column("approval", sa.String(64)),
     sa.Column("planned_at", sa.DateTime, nullable=False),
     sa.Column("scheduled_at", sa.DateTime, nullable=False),
@@ -180,7 +185,7 @@ messages = sa.Table(
     sa.Index("ix_messages_contact", "contact_id", "channel"),
     sa.Index("ix_messages_updated", "updated_at"),
     sa.Index("ix_messages_source", "source_key", "occurrence", "ramp_step"),
-    _one_of("source_kind", ("campaign", "journey")),
+    _one_of("source_kind", ("campaign", "journey", "consent")),
     _one_of("state", MESSAGE_STATES),
 )
 

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from workspace.streams.shapes import BOOL, FLOAT, INT, TEXT, TIME, Stream, stream
 
+#: What the consent that a message rests on was, when the gates let it pass.
+PROOF = (
+    ("consent_decided_at", TIME),
+    ("consent_legal_basis", TEXT),
+    ("consent_text_hash", TEXT),
+    ("consent_policy_version", TEXT),  # hash of consent.yml in force then
+)
+
 STREAMS: list[Stream] = [
     stream(
         "messages",
@@ -11,7 +19,7 @@ STREAMS: list[Stream] = [
         "intent_id",
         [
             ("intent_id", TEXT),
-            ("source_kind", TEXT),  # campaign | journey
+            ("source_kind", TEXT),  # campaign | journey | consent
             ("source_key", TEXT),
             ("source_version", TEXT),
             ("step", TEXT),
@@ -50,6 +58,7 @@ STREAMS: list[Stream] = [
             ("winner_intent_id", TEXT),
             ("value_lost", FLOAT),
             ("consent_evidence_id", TEXT),
+            *PROOF,
             ("scheduled_at", TIME),
             ("sequence", INT),
         ],
@@ -75,6 +84,7 @@ STREAMS: list[Stream] = [
             ("template", TEXT),
             ("template_version", TEXT),
             ("consent_evidence_id", TEXT),
+            *PROOF,
             ("provider", TEXT),
             ("state", TEXT),
             ("reason", TEXT),

@@ -67,6 +67,22 @@
 {% macro default__url_text(text) %}try(url_decode(replace({{ text }}, '+', ' '))){% endmacro %}
 {% macro spark__url_text(text) %}try_url_decode({{ text }}){% endmacro %}
 
+{# A text with `…` for each word that holds an address, plain or percent-encoded: forms and mails
+   put them into paths and tags. #}
+{% macro without_addresses(text) -%}
+    case
+        when contains({{ text }}, '@') or contains({{ text }}, '%40')
+            then {{ adapter.dispatch('replaced_addresses')(text) }}
+        else {{ text }}
+    end
+{%- endmacro %}
+{% macro default__replaced_addresses(text) -%}
+    regexp_replace({{ text }}, '[^/?&=#;,:<>\s]+(@|%40)[^/?&=#;,:<>\s]*[.][^/?&=#;,:<>\s]+', '…', 'g')
+{%- endmacro %}
+{% macro spark__replaced_addresses(text) -%}
+    regexp_replace({{ text }}, '[^/?&=#;,:<>\\s]+(@|%40)[^/?&=#;,:<>\\s]*[.][^/?&=#;,:<>\\s]+', '…')
+{%- endmacro %}
+
 {# Whether some part of a text matches a regular expression, itself an SQL expression. #}
 {% macro matches(text, pattern) %}{{ return(adapter.dispatch('matches')(text, pattern)) }}{% endmacro %}
 {% macro default__matches(text, pattern) %}regexp_matches({{ text }}, {{ pattern }}){% endmacro %}

@@ -15,7 +15,7 @@ from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Out
 from reverse_etl.delivery.transport import Transport
 
 NAME = "console"
-CAPABILITIES = Capabilities(channel="any", batch=500, headers=True, reply_to=True, track_opens=True)
+CAPABILITIES = Capabilities(channel="any", batch=500, headers=True, reply_to=True)
 SECRETS: tuple[str, ...] = ()
 VARIABLES: tuple[str, ...] = ()
 OPTIONS: tuple[str, ...] = ()

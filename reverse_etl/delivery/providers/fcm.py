@@ -21,6 +21,7 @@ import msgspec
 from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Outgoing, Unsupported
 from reverse_etl.delivery.pushes import PAYLOAD_BYTES, parts
 from reverse_etl.delivery.transport import Answer, Transport, by_status
+from workspace import tls
 
 NAME = "fcm"
 CAPABILITIES = Capabilities(channel="push", max_bytes=8_192, per_second=10_000.0)
@@ -174,6 +175,7 @@ def _ask(
 
     with requests.Session() as session:
         session.trust_env = False
+        tls.mount(session)
         answer = session.request(
             method, url, data=body, headers=headers, timeout=TOKEN_SECONDS, allow_redirects=False
         )

@@ -28,7 +28,6 @@ CAPABILITIES = Capabilities(
     looks_up=True,
     headers=True,
     reply_to=True,
-    track_opens=True,  # what nobody is sent, nobody opens
 )
 SECRETS = ("MARKETING_FILE_FOLDER",)
 VARIABLES: tuple[str, ...] = ()

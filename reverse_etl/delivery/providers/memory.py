@@ -18,7 +18,6 @@ CAPABILITIES = Capabilities(
     looks_up=True,
     headers=True,
     reply_to=True,
-    track_opens=True,
 )
 SECRETS: tuple[str, ...] = ()
 #: Beyond ``SECRETS``: variables that may be set.

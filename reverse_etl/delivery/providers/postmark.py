@@ -27,7 +27,6 @@ CAPABILITIES = Capabilities(
     reports=True,
     headers=True,
     reply_to=True,
-    track_opens=True,
 )
 SECRETS = ("MARKETING_POSTMARK_TOKEN",)
 VARIABLES = ("MARKETING_POSTMARK_URL",)
@@ -76,7 +75,7 @@ class Postmark:
                 "Headers": [{"Name": name, "Value": value} for name, value in message.headers],
                 "Metadata": {"outbox_id": message.message_id},
                 "Tag": message.labels.get("template", "")[:_TAG] or None,
-                "TrackOpens": message.track_opens,
+                "TrackOpens": False,
                 "TrackLinks": "None",
                 "MessageStream": self._stream,
             }

@@ -1,8 +1,8 @@
 """SendGrid's v3 Mail Send: one message a request.
 
 Our id travels in ``custom_args``, which come back with every event; nothing personal may be put
-there, since SendGrid cannot delete it. Its own lists are never bypassed, its click tracking and
-its own unsubscribe headers are off whatever the account's settings say.
+there, since SendGrid cannot delete it. Its own lists are never bypassed, its tracking and its own
+unsubscribe headers are off whatever the account's settings say.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ CAPABILITIES = Capabilities(
     reports=True,
     headers=True,
     reply_to=True,
-    track_opens=True,
 )
 SECRETS = ("MARKETING_SENDGRID_KEY",)
 VARIABLES = ("MARKETING_SENDGRID_URL",)
@@ -66,7 +65,7 @@ class SendGrid:
             "custom_args": {"outbox_id": message.message_id},
             "tracking_settings": {
                 "click_tracking": {"enable": False, "enable_text": False},
-                "open_tracking": {"enable": message.track_opens},
+                "open_tracking": {"enable": False},
                 "subscription_tracking": {"enable": False},
                 "ganalytics": {"enable": False},
             },

@@ -1,8 +1,8 @@
 """Amazon SES, API v2: one message a request, signed with AWS's Signature Version 4.
 
 SES says most of what goes wrong with status 400, so answers are told apart by the error's name
-and, for throttling, by its text. Our id travels as the tag ``outbox_id``. Opens are tracked as
-the message says, clicks never: both override the account's and the configuration set's settings.
+and, for throttling, by its text. Our id travels as the tag ``outbox_id``. Opens and
+clicks are never tracked, over the account's and the configuration set's settings.
 SES calls no webhook without a configuration set that publishes to an SNS topic.
 """
 
@@ -26,7 +26,6 @@ CAPABILITIES = Capabilities(
     reports=True,
     headers=True,
     reply_to=True,
-    track_opens=True,
 )
 SECRETS = ("MARKETING_SES_ACCESS_KEY", "MARKETING_SES_SECRET_KEY", "MARKETING_SES_REGION")
 VARIABLES = ("MARKETING_SES_SESSION_TOKEN", "MARKETING_SES_URL")
@@ -102,7 +101,7 @@ class Ses:
             ],
             "ConfigurationOverrides": {
                 "Tracking": {
-                    "OpenTrackingEnabled": "ENABLED" if message.track_opens else "DISABLED",
+                    "OpenTrackingEnabled": "DISABLED",
                     "ClickTrackingEnabled": "DISABLED",
                 }
             },

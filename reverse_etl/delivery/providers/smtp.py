@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import aiosmtplib
 from reverse_etl.delivery import mail
 from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Outgoing, Unsupported
 from reverse_etl.delivery.transport import CONNECT_SECONDS, Transport
+from workspace.tls import client_context
 
 NAME = "smtp"
 CAPABILITIES = Capabilities(channel="email", max_bytes=10_000_000, headers=True, reply_to=True)
@@ -135,8 +135,7 @@ class Smtp:
 
     async def _connect(self) -> aiosmtplib.SMTP:
         server = self._server
-        context = ssl.create_default_context(cafile=server.ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = client_context(server.ca_file)
         client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,

@@ -27,7 +27,6 @@ CAPABILITIES = Capabilities(
     idempotent_for=timedelta(hours=24),
     headers=True,
     reply_to=True,
-    track_opens=True,
 )
 #: As ``whsec_`` and base64 of 24 to 64 bytes.
 SECRETS = ("MARKETING_WEBHOOK_SECRET",)
@@ -57,7 +56,7 @@ class Webhook:
             "reply_to": message.reply_to,
             "content": message.content,
             "headers": dict(message.headers),
-            "track_opens": message.track_opens,
+            "track_opens": False,
             "labels": message.labels,
             "is_test": message.is_test,
         }

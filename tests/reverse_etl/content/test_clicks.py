@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverse_etl.content.clicks import Clicks
+from reverse_etl.content.clicks import Clicks, without_pixel
 from workspace import links
 from workspace.identifiers import Keyring
+from workspace.links import Pixel
 
 KEYRING = Keyring(b"a pepper for tests")
 SITE = "https://www.example.com"
@@ -108,3 +109,12 @@ def test_a_parser_sees_the_same_links(tags: list[list[tuple[str, str, str]]]) ->
             assert destinations(f'"{new}"') == [old]
         else:
             assert new == old
+
+
+@pytest.mark.parametrize("html", ["<p>x</p>", "<BODY><p>x</p></BODY></html>", "", "<img src=x>"])
+def test_the_pixel_stands_at_the_end_and_can_be_taken_out(html: str) -> None:
+    seen = Clicks("ab" * 32, "cd" * 16, SITE, has_pixel=True).lead(KEYRING, html)
+    (token,) = re.findall(rf'<img src="{re.escape(SITE)}/i/([\w-]+)"', seen)
+    assert links.read_pixel(KEYRING, token) == Pixel("ab" * 32, "cd" * 16)
+    assert without_pixel(seen) == html == lead(html)
+    assert re.search(r"/>(</BODY></html>)?$", seen)

@@ -148,7 +148,6 @@ def test_what_cannot_be_done_is_refused(lane: Lane) -> None:
     asked = {
         "headers": {"headers": LIST_UNSUBSCRIBE},
         "reply_to": {"reply_to": "answers@example.org"},
-        "track_opens": {"track_opens": True},
     }
     for name, changes in asked.items():
         message = harness.message(1, **changes)
@@ -186,6 +185,14 @@ def test_the_headers_of_a_message_arrive_once(lane: Lane) -> None:
     for name, value in LIST_UNSUBSCRIBE:
         assert post.count(value.encode()) == 1
         assert len(re.findall(rb"\b%s\b(?!-)(?!=One)" % name.encode(), post)) == 1
+
+
+@those(lambda one: on_wire(one) and one.channel == "email")
+def test_no_provider_is_asked_to_tell_of_readers(lane: Lane) -> None:
+    """What a provider sees by itself could not be refused once consent is withdrawn."""
+    lane.send(lane.harness.message(1))
+    (taken,) = lane.desk.taken
+    assert not taken.tracks_opens
 
 
 def test_many_at_once_do_not_disturb_each_other(lane: Lane) -> None:

@@ -113,6 +113,18 @@ def test_the_erased_are_not_written_to(ledger: Ledger) -> None:
     assert ask(ledger).blocked == {id_of(1): "erased"}
 
 
+def test_a_request_that_was_taken_back_is_not_asked_about(ledger: Ledger) -> None:
+    """A confirmation needs no consent to be asked for, and is refused by its purpose's end."""
+    asking = {"message_class": "transactional", "purpose": "newsletter"}
+    queue(ledger, 1, source_kind="consent", **asking)
+    queue(ledger, 2, source_kind="campaign", **asking)
+    state(ledger, "withdrawn", "newsletter", "email")
+    state(ledger, "withdrawn", "newsletter", "email", key(2))
+    found = ask(ledger)
+    assert found.blocked == {f"{1:064x}": "consent"}
+    assert [row.message_id for row in found.open] == [f"{2:064x}"]
+
+
 @pytest.mark.parametrize(
     ("said", "purpose", "channel", "gate"),
     [

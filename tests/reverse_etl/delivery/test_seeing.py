@@ -11,10 +11,11 @@ from reverse_etl.delivery.seeing import TRACKING, may_be_seen
 from tests.reverse_etl.delivery.outboxes import NOW, key, message
 from workspace.ledger import Ledger, consent, messages, schema
 from workspace.ledger.consent import ConsentEvent
-from workspace.links import Link
+from workspace.links import Link, Pixel
 
 ALIAS = "ab" * 16
 LINK = Link(message(1).message_id, key(1), "https://www.example.com/")
+PIXEL = Pixel(message(1).message_id, key(1))
 REFUSAL = ConsentEvent(
     identifier_type="email",
     identifier_key=key(1),
@@ -51,9 +52,9 @@ def test_what_was_said_since_it_was_queued(
     ledger: Ledger, more: dict[str, Any], seen: bool
 ) -> None:
     queue(ledger)
-    assert may_be_seen(ledger, LINK)
+    assert may_be_seen(ledger, LINK) and may_be_seen(ledger, PIXEL)
     consent.append(ledger, [replace(REFUSAL, **more)], NOW)
-    assert may_be_seen(ledger, LINK) is seen
+    assert may_be_seen(ledger, LINK) is may_be_seen(ledger, PIXEL) is seen
 
 
 def test_a_refusal_counts_until_a_grant(ledger: Ledger) -> None:

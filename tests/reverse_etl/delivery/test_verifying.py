@@ -22,7 +22,7 @@ from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import Ledger, messages
 from workspace.ledger.messages import Message
-from workspace.links import Link
+from workspace.links import Link, Pixel
 
 AT = datetime(2026, 3, 3)
 KEYRING = Keyring(b"a pepper for tests")
@@ -61,9 +61,14 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 
 def queued(library: Library, **more: Any) -> Message:
+    return queued_by(KEYRING, library, **more)
+
+
+def queued_by(keyring: Keyring, library: Library, **more: Any) -> Message:
+    """What the queue makes of :data:`ROW` and ``more``, its links signed by ``keyring``."""
     row = {**ROW, **more}
     person = Person(row["contact_id"], values={"event.link": URL})
-    outgoing = queueing._Outgoing(library, KEYRING, Caps(), 0, {}, {})
+    outgoing = queueing._Outgoing(library, keyring, Caps(), 0, {}, {})
     made, blocked = queueing._render(outgoing, [row], {row["contact_id"]: person}, {})
     assert not blocked
     return made[0]
@@ -91,10 +96,16 @@ def test_links_are_led_where_the_person_agreed(library: Library) -> None:
     assert queued(library) == message
 
 
+def test_opens_are_seen_where_the_person_agreed(library: Library) -> None:
+    html = content(queued(library))["html"]
+    (token,) = {part.partition('"')[0] for part in html.split(f"{SITE}/i/")[1:]}
+    assert links.read_pixel(KEYRING, token) == Pixel("ab" * 32, "cd" * 16)
+
+
 def test_without_consent_no_link_names_anybody(library: Library) -> None:
     message = queued(library, is_tracked=False)
     html = content(message)["html"]
-    assert "/c/" not in html and URL.replace("&", "&amp;") in html
+    assert "/c/" not in html and "/i/" not in html and URL.replace("&", "&amp;") in html
     assert b"clicks" not in (message.inputs or b"")
 
 

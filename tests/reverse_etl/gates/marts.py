@@ -17,8 +17,11 @@ MARTS = {
     "send_times": "contact_id text, channel text, day_kind text, recommended_hour integer, "
     "is_fallback boolean",
     "identity_map": "identifier_key text, contact_id text",
+    "account_contacts": "account_id text, contact_id text",
+    "dim_accounts": "account_id text, domain text",
     "consent_states": "contact_id text, purpose text, channel text, brand text, state text, "
-    "reason text, evidence_id text",
+    "reason text, evidence_id text, decided_at timestamp, legal_basis text, text_hash text, "
+    "policy_version text",
     "consent_records": "contact_id text, channel text, state text, reason text, "
     "is_standing boolean",
 }
@@ -43,7 +46,8 @@ def add_people(
         )
         connection.execute(
             "insert into marts.consent_states values "
-            "($1, 'marketing', 'email', '', $2, 'form', 'proof-' || $1)",
+            "($1, 'marketing', 'email', '', $2, 'form', 'proof-' || $1, "
+            "timestamp '2026-01-02', 'consent', 'text', 'policy')",
             [key(name), consent],
         )
 

@@ -117,12 +117,12 @@ class Oracle:
                     "value_lost": intent["expected_value"],
                 }
         admitted.append({**intent, "at": at, "skips_cap": "cap" in kind.skips})
-        evidence = None
+        proof = {}
         if "consent" not in kind.skips:
             key = (intent["contact_id"], intent["purpose"], intent["channel"])
-            evidence = self.consents[key]["evidence_id"]
-        queued = {"decision": "queued", "scheduled_at": at, "consent_evidence_id": evidence}
-        return {**queued, "detail": choice}
+            told = ("evidence_id", "decided_at", "legal_basis", "text_hash", "policy_version")
+            proof = {f"consent_{name}": self.consents[key][name] for name in told}
+        return {"decision": "queued", "scheduled_at": at, **proof, "detail": choice}
 
     def lasting(
         self, intent: Row, at: datetime, over: datetime

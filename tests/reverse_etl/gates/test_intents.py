@@ -12,6 +12,7 @@ from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import decide, reachable_sql
 from tests.reverse_etl.gates.marts import add_people, intend, key
 from tests.reverse_etl.gates.worlds import AS_OF, ZONE, intent, shipped
+from workspace.identifiers import domain_key
 from workspace.lake import Lake
 from workspace.ledger import Ledger, consent, messages, pauses, schema
 from workspace.ledger.consent import ConsentEvent
@@ -72,6 +73,9 @@ def test_only_what_is_new_is_recorded(
         ("i1", "queued", 1), ("i2", "deferred", 1), ("i2", "queued", 2), ("i3", "queued", 3),
     ]  # fmt: skip
     assert rows[0]["consent_evidence_id"] == "proof-" + key("ann")
+    assert rows[0]["consent_decided_at"] == datetime(2026, 1, 2)
+    told = [rows[0][f"consent_{n}"] for n in ("legal_basis", "text_hash", "policy_version")]
+    assert told == ["consent", "text", "policy"]
 
 
 def test_a_pause_holds_and_a_stop_ends(
@@ -181,6 +185,32 @@ def test_erased_and_shared_addresses(
     }
 
 
+def test_what_an_organisation_says_since_the_run_holds_for_its_people(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger
+) -> None:
+    add_people(connection, "ann", "bob", "cid")
+    connection.execute(
+        "insert into marts.account_contacts values (?, ?), (?, ?)",
+        [key("clinic"), key("ann"), key("town"), key("bob")],
+    )
+    connection.execute(
+        "insert into marts.dim_accounts values (?, 'clinic.fr'), (?, 'https://www.Town.fr/')",
+        [key("clinic"), key("town")],
+    )
+    intend(lake, *(intent(n, key(name)) for n, name in enumerate(["ann", "bob", "cid"])))
+    for kind, identifier in (("crm_company", key("clinic")), ("domain", domain_key("town.fr"))):
+        event = ConsentEvent(
+            identifier_type=kind, identifier_key=identifier, purpose="all", channel="all",
+            state="objection", source_class="manual", source="letter",
+            occurred_at=AS_OF, known_at=AS_OF,
+        )  # fmt: skip
+        consent.append(ledger, [event], AS_OF)
+    held = ("blocked", "unsubscribed", "objection: since_the_run")
+    assert tick(connection, lake, ledger) == {
+        "i0": held, "i1": held, "i2": ("queued", None, None)
+    }  # fmt: skip
+
+
 def test_what_the_marts_say(
     connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger
 ) -> None:
@@ -194,7 +224,7 @@ def test_what_the_marts_say(
     # One brand refused, another granted: one grant will do.
     connection.execute(
         "insert into marts.consent_states values (?, 'marketing', 'email', 'b', 'withdrawn', "
-        "'form', 'a')",
+        "'form', 'a', null, null, null, null)",
         [key("ann")],
     )
     connection.execute(

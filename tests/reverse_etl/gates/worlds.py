@@ -57,7 +57,9 @@ def contact(contact_id: str = "c", **more: Any) -> dict[str, Any]:
 def granted(contact_id: str = "c", **more: Any) -> dict[str, Any]:
     return {
         "contact_id": contact_id, "purpose": "marketing", "channel": "email", "state": "granted",
-        "reason": "form", "evidence_id": f"proof-{contact_id}", **more,
+        "reason": "form", "evidence_id": f"proof-{contact_id}",
+        "decided_at": AS_OF - 30 * 24 * _HOUR, "legal_basis": "consent", "text_hash": "text",
+        "policy_version": "policy", **more,
     }  # fmt: skip
 
 

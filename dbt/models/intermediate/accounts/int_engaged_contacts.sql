@@ -45,6 +45,9 @@ baseline_touches as (
         touches.age_days - moments.days_back as age_days
     from {{ ref('int_contact_touches') }} as touches
     inner join moments on touches.age_days > moments.days_back and moments.period = 'baseline'
+    left join {{ ref('int_profiling_objections') }} as objections
+        on touches.contact_id = objections.contact_id
+    where objections.contact_id is null
 
 ),
 

@@ -1,5 +1,5 @@
--- Links of our own say which message was clicked and nothing of who sent it: that is what the
--- outbox says, of its last attempt that was taken, else what the provider tells of the message.
+-- Links and pixels of our own say which message was read and nothing of who sent it: that is what
+-- the outbox says, of its last attempt that was taken, else what the provider tells of the message.
 with events as (
 
     select * from {{ ref('stg_delivery__events') }}

@@ -2,6 +2,8 @@
 
 -- What providers and our own links tell of messages, with the message of ours that it is about: by
 -- the id that we sent along, else by the provider's own. A send is named by the provider's ids.
+-- What a provider tells of the readers of our own mails was not asked for: its tracking is switched
+-- off, since readers could not refuse it. Our links and pixels tell of those who agreed.
 with events as (
 
     select * from {{ ref('stg_delivery__events') }}
@@ -56,7 +58,11 @@ select
     coalesce(events.provider_message_id, sends.provider_message_id) as send_id,
     coalesce(sends.provider, events.provider) as send_provider,
     coalesce(messages.message_id, by_provider.message_id) as message_id,
-    coalesce(messages.is_test, by_provider.is_test, false) as is_test
+    coalesce(messages.is_test, by_provider.is_test, false) as is_test,
+    events.provider <> 'links'
+    and events.channel = 'email'
+    and events.event_type in ('opened', 'clicked')
+    and coalesce(messages.message_id, by_provider.message_id) is not null as is_unasked
 from events
 left join {{ ref('int_click_sends') }} as sends
     on events.provider = sends.told_by and events.outbox_id = sends.message_id

@@ -48,12 +48,15 @@ located as (
     from mails
     inner join contacts on mails.contact_id = contacts.contact_id
     left join personas on mails.contact_id = personas.contact_id
+    left join {{ ref('int_profiling_objections') }} as objections
+        on mails.contact_id = objections.contact_id
     left join zones on contacts.country = zones.country
     cross join settings
     cross join {{ ref('stg_system__reporting') }} as reporting
     cross join {{ ref('stg_system__run_context') }} as run_context
     where
-        mails.bounced_at is null
+        objections.contact_id is null
+        and mails.bounced_at is null
         and mails.sent_at > {{ days_later('run_context.as_of', '-settings.days') }}
         and mails.sent_at <= {{ days_later('run_context.as_of', '-1') }}
 

@@ -42,7 +42,9 @@ select
     min(parts.domain) as domain,
     min({{ domain_key('parts.domain') }}) as domain_key,
     max(
-        case when public_mail.domain is null and generic_addresses.first_word is null then 0 else 1 end
+        case
+            when public_mail.domain is null and generic_addresses.first_word is null then 0 else 1
+        end
     ) = 0 as is_professional
 from parts
 left join public_mail on parts.domain = public_mail.domain

@@ -7,11 +7,12 @@ with recorded as (
 
 imported as (
 
-    -- A decision of the past only; the lake cuts the others.
-    select decisions.*
-    from {{ ref('stg_privacy__consents') }} as decisions
-    cross join {{ ref('stg_system__run_context') }} as run_context
-    where decisions.decided_at < run_context.as_of
+    select
+        consents.*,
+        names.purpose is not null as is_named
+    from {{ ref('stg_privacy__consents') }} as consents
+    left join {{ ref('stg_marketing__consent_purpose_names') }} as names
+        on consents.purpose = names.name
 
 ),
 
@@ -31,7 +32,7 @@ select
     purpose,
     case
         when purpose <> 'all' or state in ('granted', 'pending') then 'purpose'
-        when state = 'objection' then 'objection'
+        when state in ('objection', 'lifted') then 'objection'
         else 'marketing'
     end as covers,
     channel,
@@ -60,7 +61,11 @@ select
     null as other_identifier_type,
     null as other_identifier_key,
     purpose,
-    case when purpose = 'all' and status <> 'granted' then 'marketing' else 'purpose' end as covers,
+    -- What an old tool's list withdraws under a name that nobody knows, it withdraws from all.
+    case
+        when status <> 'granted' and (purpose = 'all' or not is_named) then 'marketing'
+        else 'purpose'
+    end as covers,
     channel,
     '' as brand,
     status as state,
@@ -72,7 +77,7 @@ select
     text_version,
     null as text_hash,
     null as language,
-    false as is_lasting,
+    is_lasting,
     evidence_reference,
     decided_at,
     known_at

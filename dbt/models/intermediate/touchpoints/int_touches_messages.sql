@@ -61,6 +61,7 @@ reactions as (
             and actors.event_id = deliveries.provider || '/' || deliveries.provider_event_id
     where
         not deliveries.is_test
+        and not deliveries.is_unasked
         and (
             (
                 deliveries.channel in ('email', 'push')

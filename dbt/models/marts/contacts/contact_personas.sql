@@ -16,14 +16,17 @@ personas as (
 
 ),
 
--- The first rule that fits, and of its cases the first.
+-- The first rule that fits, and of its cases the first. Who objects to profiling has no persona.
 matched as (
 
     select
         contacts.contact_id,
         rules.*
     from contacts
+    left join {{ ref('int_profiling_objections') }} as objections
+        on contacts.contact_id = objections.contact_id
     inner join rules on {{ fits_case('contacts', 'rules') }}
+    where objections.contact_id is null
     qualify row_number() over (
         partition by contacts.contact_id order by rules.position, rules.case_id
     ) = 1

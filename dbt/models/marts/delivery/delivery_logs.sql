@@ -51,7 +51,20 @@ final as (
         outbox_id,
         coalesce(email_key, phone_key) as recipient_key,
         bounce_type,
-        reason,
+        -- What a server says of a person's mailbox names the person.
+        coalesce(
+            nullif(
+                regexp_extract(
+                    reason, '^ *([245][0-9][0-9]([ -][245][.][0-9]+[.][0-9]+)?)([^0-9]|$)', 1
+                ), ''
+            ),
+            case
+                when
+                    {{ matches('reason', "'^[A-Za-z0-9_.:-]+$'") }}
+                    and not {{ matches('reason', "'[0-9]{7}'") }}
+                    then reason
+            end
+        ) as reason,
         cast(null as varchar) as call_id,
         cast(null as integer) as answer_ms,
         cast(null as varchar) as request_hash,

@@ -91,9 +91,14 @@ joined as (
         case when states.state is null then decisions.deferred_until_at end as deferred_until_at,
         decisions.winner_intent_id,
         decisions.value_lost,
-        coalesce(states.consent_evidence_id, decisions.consent_evidence_id) as consent_evidence_id,
+        {% for name in [
+            'evidence_id', 'decided_at', 'legal_basis', 'text_hash', 'policy_version'
+        ] -%}
+        coalesce(states.consent_{{ name }}, decisions.consent_{{ name }}) as consent_{{ name }},
+        {% endfor -%}
         decisions.hour_choice,
         decisions.hour_propensity,
+        states.recipient_key,
         states.provider,
         told.provider_message_id,
         coalesce(states.attempts, 0) as attempts,

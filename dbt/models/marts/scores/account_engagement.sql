@@ -33,22 +33,23 @@ people as (
     select
         contacts.account_id,
         contacts.contact_id,
-        scores.engagement_score,
+        -- Who objects to profiling is counted and has no score.
+        coalesce(scores.engagement_score, 0e0) as engagement_score,
         scores.last_touch_at,
-        stages.stage_rank,
+        coalesce(stages.stage_rank, 0) as stage_rank,
         coalesce(buying_roles.decides, false) as decides,
-        scores.engagement_score
+        coalesce(scores.engagement_score, 0e0)
         * coalesce(buying_roles.role_weight, settings.default_role_weight) / 100 as share,
         coalesce(engaged.is_engaged, 0) as is_engaged,
         coalesce(engaged.was_engaged, 0) as was_engaged,
         row_number() over (
             partition by contacts.account_id, coalesce(buying_roles.decides, false)
-            order by stages.stage_rank desc, contacts.contact_id asc
+            order by coalesce(stages.stage_rank, 0) desc, contacts.contact_id asc
         ) as place
     from {{ ref('int_contacts') }} as contacts
     cross join settings
-    inner join {{ ref('engagement_scores') }} as scores on contacts.contact_id = scores.contact_id
-    inner join {{ ref('buyer_stages') }} as stages on contacts.contact_id = stages.contact_id
+    left join {{ ref('engagement_scores') }} as scores on contacts.contact_id = scores.contact_id
+    left join {{ ref('buyer_stages') }} as stages on contacts.contact_id = stages.contact_id
     left join buying_roles on contacts.role = buying_roles.role
     left join engaged on contacts.contact_id = engaged.contact_id
     where contacts.account_id is not null

@@ -80,3 +80,6 @@ select
 from {{ ref('int_contacts') }} as contacts
 left join held on contacts.contact_id = held.contact_id
 inner join names on coalesce(held.stage, 'unaware') = names.stage
+left join {{ ref('int_profiling_objections') }} as objections
+    on contacts.contact_id = objections.contact_id
+where objections.contact_id is null

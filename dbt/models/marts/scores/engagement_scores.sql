@@ -22,4 +22,8 @@ select
     components.intent_touch_ids
 from {{ ref('int_contacts') }} as contacts
 left join components on contacts.contact_id = components.contact_id
-where exists (select 1 from ({{ parameter_rows('engagement_settings') }}) as settings)
+left join {{ ref('int_profiling_objections') }} as objections
+    on contacts.contact_id = objections.contact_id
+where
+    objections.contact_id is null
+    and exists (select 1 from ({{ parameter_rows('engagement_settings') }}) as settings)

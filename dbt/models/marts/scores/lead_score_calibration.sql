@@ -34,6 +34,9 @@ moments as (
             totals.days_back > 0
             and totals.days_back <= settings.calibration_days * settings.calibration_snapshots
             and mod(totals.days_back, settings.calibration_days) = 0
+    left join {{ ref('int_profiling_objections') }} as objections
+        on totals.contact_id = objections.contact_id
+    where objections.contact_id is null
 
 ),
 

@@ -66,3 +66,6 @@ inner join bands on held.position = bands.position
 inner join bands as score_bands on held.score_position = score_bands.position
 inner join bands as previous_bands on held.previous_position = previous_bands.position
 left join {{ ref('int_lead_qualified') }} as qualified on held.contact_id = qualified.contact_id
+left join {{ ref('int_profiling_objections') }} as objections
+    on held.contact_id = objections.contact_id
+where objections.contact_id is null

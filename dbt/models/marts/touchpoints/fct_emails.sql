@@ -61,6 +61,7 @@ told as (
         deliveries.channel = 'email'
         and deliveries.send_id is not null
         and not deliveries.is_test
+        and not deliveries.is_unasked
 
 ),
 

@@ -1,5 +1,5 @@
--- One row per message. Paths and hosts lose their query, which may carry an address; the query,
--- user agent and address of the device stay below the marts.
+-- One row per message. Paths and hosts lose their query, which may carry an address; so may paths
+-- and tags themselves. The query, user agent and address of the device stay below the marts.
 select
     message_id,
     type as message_type,
@@ -13,10 +13,16 @@ select
     previous_anonymous_key,
     email_key,
     phone_key,
+    {% for name in ['email', 'phone'] -%}
+    coalesce(
+        nullif({{ json_text('traits', name) }}, ''),
+        {{ json_text(json_text('context', 'traits'), name) }}
+    ) as stated_{{ name }},
+    {% endfor -%}
     occurred_at,
     known_at,
     lower(page_host) as page_host,
-    {{ text_before(text_before('page_path', '?'), '#') }} as page_path,
+    {{ without_addresses(text_before(text_before('page_path', '?'), '#')) }} as page_path,
     {{ host_of('page_referrer') }} as referrer_host,
     coalesce(
         nullif(utm_source, ''),
@@ -39,8 +45,8 @@ select
                 then {{ query_value(query_of('page_url'), 'utm_campaign') }}
         end
     ) as utm_campaign,
-    utm_term,
-    utm_content,
+    {{ without_addresses('utm_term') }} as utm_term,
+    {{ without_addresses('utm_content') }} as utm_content,
     locale,
     order_id,
     revenue,

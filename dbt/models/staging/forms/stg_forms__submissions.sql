@@ -1,10 +1,10 @@
--- The version in force of each submission. The page's address loses its query, which may carry
--- an e-mail address.
+-- The version in force of each submission. The page's address loses its query and e-mail
+-- addresses in its path.
 with submissions as (
 
     select
         *,
-        {{ text_before(text_before('page_url', '?'), '#') }} as page
+        {{ without_addresses(text_before(text_before('page_url', '?'), '#')) }} as page
     from {{ source('lake', 'form_submissions') }}
     qualify row_number() over (
         partition by source, submission_id

@@ -7,6 +7,10 @@ select
     winner_intent_id,
     value_lost,
     consent_evidence_id,
+    consent_decided_at,
+    consent_legal_basis,
+    consent_text_hash,
+    consent_policy_version,
     scheduled_at,
     -- Of a message that was queued the detail says how its hour was chosen.
     case when decision = 'queued' then {{ json_text('detail', 'hour') }} end as hour_choice,

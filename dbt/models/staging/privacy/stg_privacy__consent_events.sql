@@ -15,5 +15,6 @@ select
     language,
     evidence,
     occurred_at,
-    known_at
+    known_at,
+    recorded_at
 from {{ source('lake', 'consent_events') }}

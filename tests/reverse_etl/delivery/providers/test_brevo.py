@@ -111,7 +111,6 @@ def test_what_brevo_would_change_is_refused(scripted: Scripted) -> None:
         {"content": {"subject": "s", "text": "only text"}},
         {"headers": (("X-Mailin-Custom", "mine"),)},
         {"headers": (("idempotencyKey", "mine"),)},
-        {"track_opens": True},
     ):
         with pytest.raises(Unsupported):
             lane.item(BREVO.message(1, **changes))

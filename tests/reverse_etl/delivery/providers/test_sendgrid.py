@@ -65,18 +65,17 @@ def test_requests_agree_with_a_capture_of_the_sdk(scripted: Scripted, shared_dat
     assert scripted.requests[-1][:2] == (captured["method"], captured["path"])
 
 
-def test_nothing_is_tracked_or_added_but_what_is_asked_for(scripted: Scripted) -> None:
-    for asked in (False, True):
-        body = sent(scripted, track_opens=asked)
-        settings = {name: one["enable"] for name, one in body["tracking_settings"].items()}
-        assert settings == {
-            "click_tracking": False,
-            "ganalytics": False,
-            "open_tracking": asked,
-            "subscription_tracking": False,
-        }
-        assert "mail_settings" not in body and "asm" not in body
-        assert "@" not in json.dumps(body["custom_args"])
+def test_nothing_is_tracked_or_added(scripted: Scripted) -> None:
+    body = sent(scripted)
+    settings = {name: one["enable"] for name, one in body["tracking_settings"].items()}
+    assert settings == {
+        "click_tracking": False,
+        "ganalytics": False,
+        "open_tracking": False,
+        "subscription_tracking": False,
+    }
+    assert "mail_settings" not in body and "asm" not in body
+    assert "@" not in json.dumps(body["custom_args"])
 
 
 def test_text_stands_before_html(scripted: Scripted) -> None:

@@ -86,7 +86,7 @@ def test_requests_agree_with_a_capture_of_the_sdk(scripted: Scripted, shared_dat
 def test_requests_are_what_amazon_s_own_model_allows(scripted: Scripted) -> None:
     model = botocore.session.get_session().get_service_model("sesv2")
     shape_of = model.operation_model("SendEmail").input_shape
-    for changes in ({}, {"headers": LIST_UNSUBSCRIBE, "track_opens": True}):
+    for changes in ({}, {"headers": LIST_UNSUBSCRIBE}):
         body = sent(scripted, **changes)
         report = ParamValidator().validate(body, shape_of)
         assert not report.has_errors(), report.generate_report()
@@ -98,13 +98,10 @@ def test_requests_are_what_amazon_s_own_model_allows(scripted: Scripted) -> None
                 assert re.search(found["pattern"], value) and len(value) <= found["max"]
 
 
-@pytest.mark.parametrize("asked", [False, True])
-def test_opens_are_tracked_as_asked_and_clicks_never(scripted: Scripted, asked: bool) -> None:
-    tracking = sent(scripted, track_opens=asked)["ConfigurationOverrides"]["Tracking"]
-    assert tracking == {
-        "ClickTrackingEnabled": "DISABLED",
-        "OpenTrackingEnabled": "ENABLED" if asked else "DISABLED",
-    }
+def test_neither_opens_nor_clicks_are_tracked(scripted: Scripted) -> None:
+    """Whatever the account and the configuration set say: both are overridden."""
+    tracking = sent(scripted)["ConfigurationOverrides"]["Tracking"]
+    assert tracking == {"ClickTrackingEnabled": "DISABLED", "OpenTrackingEnabled": "DISABLED"}
 
 
 def test_tags_have_the_letters_that_ses_takes(scripted: Scripted) -> None:

@@ -66,7 +66,6 @@ def test_the_body_says_all_that_a_message_has() -> None:
         sender_name="A",
         reply_to="r@b.example",
         headers=LIST_UNSUBSCRIBE,
-        track_opens=True,
         is_test=True,
     )
     provider = providers.make(
@@ -83,7 +82,7 @@ def test_the_body_says_all_that_a_message_has() -> None:
             "reply_to": "r@b.example",
             "content": {"subject": "S", "html": "<p>"},
             "headers": dict(LIST_UNSUBSCRIBE),
-            "track_opens": True,
+            "track_opens": False,
             "labels": {"template": "demo_invitation", "source": "campaign:demo"},
             "is_test": True,
         },

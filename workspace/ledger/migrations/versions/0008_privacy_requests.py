@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 REQUESTS, STEPS, FORWARDS = "privacy_requests", "privacy_steps", "erasure_forwards"
 
