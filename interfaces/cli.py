@@ -268,11 +268,13 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
 ) -> None:
     """Collect events over HTTP (Segment's tracking API) until interrupted."""
+    from dagster_project.erasing import replay
     from interfaces import http
 
     chosen = _settings(workspace)
     try:
         http.check(chosen)
+        replay(chosen)
     except SettingsError as error:
         _refuse(str(error))
     out.print(f"collecting on http://{host}:{port}/v1/ into {chosen.paths.landing}")

@@ -51,9 +51,11 @@ def send_command(
     ) -> None:
         """Send what is due. A dry run until a provider is live (marketing/providers.yml)."""
         from dagster_project.delivering import desk
+        from dagster_project.erasing import replay
         from reverse_etl.delivery.service import PATIENCE, deliver
 
         settings = chosen(workspace)
+        replay(settings)
         said = recording.said(by, reason, refuse)
         with desk(settings, loaded(settings, refuse)) as found, refusing(refuse):
             done = deliver(

@@ -66,6 +66,8 @@ MARTS = [
     "abm_metrics",
     "consent_records",
     "unsubscribes",
+    "data_deletion_requests",
+    "retention_due",
     "watermarks",
     "rejected_rows",
     "run_log",
