@@ -5,12 +5,6 @@ with messages as (
 
 ),
 
-classes as (
-
-    select * from {{ ref('stg_marketing__message_classes') }}
-
-),
-
 purposes as (
 
     select
@@ -28,45 +22,6 @@ policy as (
         max({{ days_later('run_context.as_of', '-2') }}) as fresh_since
     from {{ ref('stg_system__run_context') }} as run_context
     left join {{ ref('stg_marketing__consent_purposes') }} as purposes on true
-
-),
-
-evidence as (
-
-    select * from {{ ref('int_consent_evidence') }}
-
-),
-
-subjects as (
-
-    select * from {{ ref('int_consent_evidence_subjects') }}
-
-),
-
--- Shortcomings that later facts about the person cannot add.
-claims as (
-
-    select
-        evidence_id,
-        contact_id,
-        purpose,
-        channel,
-        expires_at,
-        case
-            when
-                reason in (
-                    'unknown_purpose', 'no_legal_basis', 'basis_not_allowed', 'no_notice',
-                    'not_confirmed'
-                )
-                then state
-        end as shortcoming
-    from {{ ref('int_consent_claims') }}
-
-),
-
-refusals as (
-
-    select * from {{ ref('int_message_refusals') }}
 
 ),
 
@@ -99,7 +54,14 @@ joined as (
         ) as is_same_person,
         case
             when claims.expires_at <= messages.decided_at then 'expired'
-            when messages.consent_policy_version = policy.policy_version then claims.shortcoming
+            -- What later facts about the person cannot add.
+            when
+                messages.consent_policy_version = policy.policy_version
+                and claims.reason in (
+                    'unknown_purpose', 'no_legal_basis', 'basis_not_allowed', 'no_notice',
+                    'not_confirmed'
+                )
+                then claims.state
         end as shortcoming,
         refusals.evidence_id as refusal_evidence_id,
         refusals.refused_at,
@@ -107,20 +69,23 @@ joined as (
         coalesce(refusals.is_recorded, false) as is_refusal_recorded
     from messages
     cross join policy
-    left join classes on messages.message_class = classes.message_class
+    left join {{ ref('stg_marketing__message_classes') }} as classes
+        on messages.message_class = classes.message_class
     left join purposes on messages.purpose = purposes.purpose
-    left join evidence on messages.consent_evidence_id = evidence.evidence_id
-    left join subjects
+    left join {{ ref('int_consent_evidence') }} as evidence
+        on messages.consent_evidence_id = evidence.evidence_id
+    left join {{ ref('int_consent_evidence_subjects') }} as subjects
         on
             messages.consent_evidence_id = subjects.evidence_id
             and messages.contact_id = subjects.contact_id
-    left join claims
+    left join {{ ref('int_consent_claims') }} as claims
         on
             messages.consent_evidence_id = claims.evidence_id
             and messages.contact_id = claims.contact_id
             and messages.purpose = claims.purpose
             and messages.channel = claims.channel
-    left join refusals on messages.intent_id = refusals.intent_id
+    left join {{ ref('int_message_refusals') }} as refusals
+        on messages.intent_id = refusals.intent_id
 
 ),
 
