@@ -52,7 +52,9 @@ def fill(connection: duckdb.DuckDBPyConnection, messages: int) -> Facts:
         select contact_id, purpose, channel,
             case when hash(contact_id, purpose, channel) % 10 < 8
                 then 'granted' else 'withdrawn' end as state,
-            'form' as reason, md5(contact_id || purpose || channel) as evidence_id
+            'form' as reason, md5(contact_id || purpose || channel) as evidence_id,
+            {now} - interval 90 day as decided_at, 'consent' as legal_basis,
+            md5(purpose) || md5(channel) as text_hash, '0123456789abcdef' as policy_version
         from contacts cross join (
             values ('marketing', 'email'), ('newsletter', 'email'), ('marketing', 'sms')
         ) as asked(purpose, channel);

@@ -48,14 +48,15 @@ def fill(connection: duckdb.DuckDBPyConnection, lake: Lake, messages: int) -> No
         f"'{'fr' if name == 'language' else 'FR' if name == 'country' else 'surgeon'}' as {name}"
         for name in sorted(SOURCES["contact"] - set(NAMES))
     )
-    account = sorted(SOURCES["account"] - {"buyer_stage", "contract_ends_on"})
+    account = sorted(SOURCES["account"] - {"buyer_stage", "contract_ends_on", "domain"})
     connection.execute(
         f"""
         create schema marts; create schema pii;
         create table marts.contact_features as
         select contact_id, md5('a' || i % 1000) as account_id, {own} from {people};
         create table marts.dim_accounts as
-        select md5('a' || i) as account_id, {", ".join(f"'x' || i as {name}" for name in account)}
+        select md5('a' || i) as account_id, 'd' || i || '.fr' as domain,
+            {", ".join(f"'x' || i as {name}" for name in account)}
         from range(1000) as r(i);
         create table marts.account_features as
         select account_id, 'awareness' as buyer_stage, date '2027-01-01' as contract_ends_on
@@ -75,8 +76,12 @@ def fill(connection: duckdb.DuckDBPyConnection, lake: Lake, messages: int) -> No
         union all select contact_id, contact_id from marts.dim_contacts;
         create table marts.consent_states as
         select contact_id, 'product_updates' as purpose, 'email' as channel, '' as brand,
-            'granted' as state, 'form' as reason, md5('e' || contact_id) as evidence_id
+            'granted' as state, 'form' as reason, md5('e' || contact_id) as evidence_id,
+            timestamp '2026-01-02' as decided_at, 'consent' as legal_basis,
+            md5('text') || md5('text') as text_hash, '0123456789abcdef' as policy_version
         from marts.dim_contacts;
+        create table marts.account_contacts as
+        select account_id, contact_id from marts.contact_features;
         create table marts.consent_records as
         select ''::varchar as contact_id, '' as channel, '' as state, '' as reason,
             true as is_standing where false;

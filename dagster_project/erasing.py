@@ -49,7 +49,7 @@ class Landing:
 @contextmanager
 def desk(settings: Settings, told: Callable[[str], object] = lambda step: None) -> Iterator[Desk]:
     """What an erasure works with, for the block; ``privacy.yml`` says whether rows stay."""
-    residual = definitions.load(settings.definitions).privacy.erasure.residual
+    given = definitions.load(settings.definitions)
     lake = Lake(settings.paths.lake)
     ledger = open_ledger(settings.ledger_url)
     try:
@@ -62,12 +62,23 @@ def desk(settings: Settings, told: Callable[[str], object] = lambda step: None) 
             landing=Landing(settings.paths.landing, lake, settings.keyring),
             now=settings.present,
             actor=environment.actor(),
-            residual=residual,
+            residual=given.privacy.erasure.residual,
+            kept=_counted(given),
             hub=_hub(settings),
             told=told,
         )
     finally:
         ledger.close()
+
+
+def _counted(given: Definitions) -> frozenset[str]:
+    """Properties of CRM contacts that funnels are counted by: dates of stages."""
+    return frozenset(
+        entry.source.property
+        for vertical in given.verticals.verticals.values()
+        for entry in vertical.funnel
+        if entry.source.object == "contact" and entry.source.property
+    )
 
 
 def _hub(settings: Settings) -> Hub | None:

@@ -17,6 +17,10 @@ Option = Annotated[
     Path | None, typer.Option("--workspace", help="The folder that holds everything.")
 ]
 CHECK_FAILED = 1
+_ERASED = (
+    "the person was erased on {:%Y-%m-%d}: what remains is keyed hashes, kept so that nobody "
+    "writes to them again"
+)
 SUBJECT_HELP = "A contact id, or an address, phone, user id or CRM id."
 
 
@@ -107,7 +111,11 @@ def _export(
             )
             order = exporting.Order(to, language, at, asked, actor(), reason)
             done = exporting.export(room, subject, order)
-    except (subjects.SubjectError, writing.FolderError, RunInProgress) as error:
+    except subjects.SubjectError as error:
+        erased = exporting.erased_at(ledger, settings.keyring, text)
+        refuse(str(error) if erased is None else _ERASED.format(erased))
+        return
+    except (writing.FolderError, RunInProgress) as error:
         refuse(str(error))
         return
     finally:

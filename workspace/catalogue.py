@@ -64,9 +64,9 @@ class Holding:
     A row belongs to a person whom any of its ``owners`` names, where it meets ``when`` (column and
     the values it may have). ``mentions`` name people in rows that are not theirs. ``cleared`` are
     direct identifiers, free text and originals; of a column in ``kept`` only these JSON properties
-    are free of them. ``stays``: what an erasure leaves of a row. ``residual``: the row without what
-    is cleared, under keys that lead nowhere; ``keyed``: the row as it is, since it proves a refusal
-    and holds keyed hashes alone; ``none``: nothing.
+    are free of them (``*`` stands for any end of a name). ``stays``: what an erasure leaves of a
+    row. ``residual``: the row without what is cleared, under keys that lead nowhere; ``keyed``: the
+    row as it is, since it proves a refusal and holds keyed hashes alone; ``none``: nothing.
     """
 
     store: Store
@@ -130,7 +130,15 @@ _LAKE = [
         },
         # Without an address or a number nothing can be sent to what is left.
         cleared=("email", "phone", *_NAMES, "city", "associations"),
-        kept={"properties": ("hs_merged_object_ids", "age")},
+        kept={
+            "properties": (
+                "hs_merged_object_ids",
+                "age",
+                "siren",
+                "hs_lifecyclestage_*",
+                "hs_v2_date_entered_*",
+            )
+        },
     ),
     *(
         Holding(

@@ -29,7 +29,7 @@ from workspace.definitions.consent import Consent
 from workspace.definitions.templates import Sender
 from workspace.identifiers import Keyring
 from workspace.ledger import Ledger, consent
-from workspace.ledger.consent import ALL, ConsentEvent
+from workspace.ledger.consent import ConsentEvent
 from workspace.tokens import PATHS, Token
 
 _log = logging.getLogger(__name__)
@@ -153,19 +153,9 @@ class Pages:
         is_one_click = form.get(name) == [value]
         if not is_one_click and form.get("do") != ["unsubscribe"]:
             raise Unreadable
-        if not self._has_left(token):
-            office.record([deciding.left(token, office.clock(), None if is_one_click else seen)])
+        # Each time: what was granted in between may not have come by the ledger.
+        office.record([deciding.left(token, office.clock(), None if is_one_click else seen)])
         return 200, pages.told(language, sender, "unsubscribed", is_done=True, preferences=link)
-
-    def _has_left(self, token: Token) -> bool:
-        """Whether nothing was granted on the channel since all of it was ended."""
-        events = self._events(token)
-        about = [e for e in events if e["channel"] in (token.channel, ALL)]
-        since: list[str] = []
-        for event in about:
-            ends = event["purpose"] == ALL and event["state"] == "withdrawn"
-            since = ["left"] if ends else [*since, event["state"]]
-        return bool(since) and since[0] == "left" and not {"granted", "pending"} & set(since)
 
     # ---- /p/ ---------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -75,6 +76,7 @@ def pack(
     if not target.parent.is_dir():
         raise PackError(f"{target.parent} is no folder")
     versions = _versions(paths, whole)
+    _clear_up(target)
     staging = target.with_name(f".{target.name}.{os.getpid()}")
     with _removed(staging):
         os.close(os.open(staging, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -312,6 +314,24 @@ def _claim(staging: Path, target: Path) -> None:
         os.rename(staging, target)
     staging.unlink(missing_ok=True)
     durable.fsync_folder(target.parent)
+
+
+def _clear_up(target: Path) -> None:
+    """Remove what packs of the same name left that were killed."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        owner = path.name.removeprefix(f".{target.name}.").partition(".")[0]
+        if owner.isdigit() and not _is_alive(int(owner)) and path.is_file():
+            path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class _removed:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -47,9 +47,12 @@ class Landing(Protocol):
 
 @dataclass(frozen=True)
 class Desk:
-    """What an erasure works with. ``witnesses`` is the folder of witnesses, ``residual`` whether
-    anonymous rows stay; ``hub`` the CRM, None where it is not connected; ``told`` hears of each
-    step."""
+    """What an erasure works with.
+
+    ``witnesses`` is the folder of witnesses, ``residual`` whether anonymous rows stay, ``kept``
+    properties of CRM contacts that funnels count by; ``hub`` the CRM, None where it is not
+    connected; ``told`` hears of each step.
+    """
 
     paths: Paths
     lake: Lake
@@ -60,6 +63,7 @@ class Desk:
     now: Callable[[], datetime]
     actor: str
     residual: bool = True
+    kept: Collection[str] = ()
     hub: Hub | None = None
     told: Callable[[str], object] = field(default=lambda step: None)
 
@@ -166,7 +170,7 @@ def _search(desk: Desk, work: Work) -> Mapping[str, int]:
 
 
 def _lake(desk: Desk, work: Work) -> Mapping[str, int]:
-    counts = streams.erase(desk.lake, work.stand_ins, work.residual)
+    counts = streams.erase(desk.lake, work.stand_ins, work.residual, desk.kept)
     desk.lake.sweep()
     desk.landing.recount()
     return dict(counts)

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
+import sqlalchemy as sa
 
+from reverse_etl.identity.questions import candidates
 from reverse_etl.privacy import writing
 from reverse_etl.privacy.gathering import Dataset, Row, gather
 from reverse_etl.privacy.redacting import Redactor, speaks_of
@@ -26,7 +28,7 @@ from workspace.definitions.privacy import Language
 from workspace.definitions.templates import load_senders
 from workspace.identifiers import Keyring, normalise_email
 from workspace.lake import Lake, read_files
-from workspace.ledger import Ledger, audit, privacy_requests
+from workspace.ledger import Ledger, audit, privacy_requests, schema
 from workspace.paths import Paths
 from workspace.streams import STREAMS
 
@@ -119,6 +121,16 @@ def export(room: Room, subject: Subject, order: Order) -> Exported:
         for name, page in summarise(answer, handed, len(originals)).items():
             folder.add(name, page)
     return _done(room, subject, order, request_id, due_at, handed, len(originals))
+
+
+def erased_at(ledger: Ledger, keyring: Keyring, text: str) -> datetime | None:
+    """When the person whom a text names was erased; None where nobody of that name was."""
+    t = schema.tombstones.c
+    query = sa.select(sa.func.max(t.erased_at)).where(
+        t.identifier_key.in_(candidates(keyring, text))
+    )
+    with ledger.reading() as connection:
+        return connection.execute(query).scalar()
 
 
 def _asked(room: Room, subject: Subject, order: Order) -> str:

@@ -8,11 +8,14 @@ a stream is in its old state or its new one, and the next search finds what is l
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import duckdb
@@ -26,6 +29,12 @@ from workspace.catalogue import Holding
 from workspace.lake import Lake, parquet_options
 from workspace.streams import LINEAGE, STREAMS
 
+#: Web addresses of which the host stays, and whether an advertisement was clicked.
+_ADDRESSES = ("page_url", "page_referrer")
+_CLICK = re.compile(
+    r"[?&](gclid|wbraid|gbraid|dclid|gclsrc|msclkid|yclid|fbclid|igshid|li_fat_id|ttclid|twclid"
+    r"|ScCid|rdt_cid|epik|srsltid|irclickid)="
+)
 _MERGED_IDS = "hs_merged_object_ids"
 _LINEAGE = frozenset(name for name, _ in LINEAGE)
 
@@ -64,18 +73,20 @@ def erase(
     lake: Lake,
     stand_ins: StandIns,
     residual: bool = True,
+    kept: Collection[str] = (),
     told: Callable[[str], object] | None = None,
 ) -> Counter[str]:
     """Take the people out of every stream; how many rows of each were theirs or named them.
 
     ``residual``: leave what the catalogue says that stays of a row; else nothing but refusals.
+    ``kept``: properties of CRM contacts besides those that definitions count by.
     """
     counts: Counter[str] = Counter()
     with _search(stand_ins) as connection:
         for stream in streams():
             if told:
                 told(stream)
-            rows = _erase(connection, lake, stream, stand_ins, residual)
+            rows = _erase(connection, lake, stream, stand_ins, residual, kept)
             if rows:
                 counts[stream] = rows
     return counts
@@ -216,6 +227,7 @@ def _erase(
     stream: str,
     stand_ins: StandIns,
     residual: bool,
+    kept: Collection[str],
 ) -> int:
     paths = {path.name: path for path in lake.files(stream)}
     if not paths:
@@ -224,7 +236,7 @@ def _erase(
     if not found:
         return 0
     merged = lake.merged(stream)
-    change = _Change(stream, stand_ins, residual)
+    change = _Change(stream, stand_ins, residual, kept)
     new: dict[str, tuple[Path | None, pa.Table | None]] = {}
     for name, numbers in found.items():
         target = lake.staging() / f"{uuid4().hex}.parquet"
@@ -281,12 +293,15 @@ def _changed(
 class _Change:
     """What becomes of one row of a stream."""
 
-    def __init__(self, stream: str, stand_ins: StandIns, residual: bool) -> None:
+    def __init__(
+        self, stream: str, stand_ins: StandIns, residual: bool, kept: Collection[str]
+    ) -> None:
         self.schema = STREAMS[stream].schema
         self._key = STREAMS[stream].key
         self._holdings = catalogue.of("lake", stream)
         self._stand_ins = stand_ins
         self._residual = residual
+        self._kept = kept
         self._is_judged_by_text = all(not (h.owners or h.mentions) for h in self._holdings)
 
     def row(self, row: dict[str, Any]) -> tuple[bool, dict[str, Any] | None]:
@@ -326,16 +341,22 @@ class _Change:
         for name in holding.cleared:
             # What tells rows apart goes on doing so.
             is_key = name in self._key and row[name] is not None
-            row[name] = self._stand_ins.token(row[name]) if is_key else None
+            if name in _ADDRESSES:
+                row[name] = _origin(row[name])
+            else:
+                row[name] = self._stand_ins.token(row[name]) if is_key else None
         for name, allowed in holding.kept.items():
-            row[name] = self._allowed(row[name], allowed)
+            more = self._kept if holding.name == "crm_contacts" else ()
+            row[name] = self._allowed(row[name], (*allowed, *more))
 
     def _allowed(self, text: str | None, allowed: Sequence[str]) -> str | None:
         """A JSON object's allowed properties; None where none is left."""
         value = json.loads(text) if text else None
         if not isinstance(value, dict):
             return None
-        left = {name: value[name] for name in allowed if name in value}
+        left = {
+            name: value[name] for name in value if any(fnmatchcase(name, one) for one in allowed)
+        }
         if isinstance(left.get(_MERGED_IDS), str):
             ids = left[_MERGED_IDS].split(";")
             left[_MERGED_IDS] = ";".join(self._stand_ins.of("crm_contact", i) for i in ids)
@@ -350,6 +371,14 @@ class _Change:
             return json.dumps(self._stand_ins.in_json(json.loads(value)), ensure_ascii=False)
         except ValueError:
             return self._stand_ins.in_text(value)
+
+
+def _origin(url: str | None) -> str | None:
+    parts = urlsplit(url) if url else None
+    if url is None or parts is None or not parts.hostname:
+        return None
+    clicked = _CLICK.search(url)
+    return f"{parts.scheme}://{parts.hostname}/" + (f"?{clicked[1]}=1" if clicked else "")
 
 
 def _in_associations(text: str, stand_ins: StandIns) -> str:

@@ -50,6 +50,18 @@ def house(
 def test_a_thousand_histories_end_as_the_definition_says(
     house: Lakehouse, world: histories.World, as_of: datetime
 ) -> None:
+    wanted = compare(house, world, as_of)
+    # The histories are worth the trouble only if everything occurs, and often.
+    counts = Counter(wanted.values())
+    for state in ("granted", "pending", "unproven", "expired", "suppressed", "withdrawn"):
+        assert counts[state] > 20, counts
+    assert counts["objection"] > 20 and counts["unknown"] > 5, counts
+
+
+def compare(
+    house: Lakehouse, world: histories.World, as_of: datetime
+) -> dict[tuple[str, str, str, str], str]:
+    """The states of the definition, after the SQL's were found to be the same."""
     rows = house.rows("select subject_id, purpose, channel, brand, state from marts.consent_states")
     found = {tuple(row[:4]): row[4] for row in rows}
     wanted = histories.expected(world, as_of)
@@ -59,11 +71,21 @@ def test_a_thousand_histories_end_as_the_definition_says(
         if wanted.get(key) != found.get(key)
     }
     assert not wrong, dict(list(wrong.items())[:5])
-    # The histories are worth the trouble only if everything occurs, and often.
-    counts = Counter(wanted.values())
-    for state in ("granted", "pending", "unproven", "expired", "suppressed", "withdrawn"):
-        assert counts[state] > 20, counts
-    assert counts["objection"] > 20 and counts["unknown"] > 5, counts
+    return wanted
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_other_histories(seed: int, tmp_path: Path, target: Path) -> None:
+    world = histories.make(1_000, seed)
+    for as_of in (histories.AS_OF, histories.EARLIER):
+        folder = tmp_path / as_of.date().isoformat()
+        folder.mkdir()
+        house = build(folder, target, as_of, world.lake(as_of))
+        compare(house, world, as_of)
+        folder = tmp_path / f"shuffled-{as_of.date().isoformat()}"
+        folder.mkdir()
+        compare(build(folder, target, as_of, world.shuffled(as_of, seed)), world, as_of)
 
 
 def test_everything_that_was_said_is_a_record(

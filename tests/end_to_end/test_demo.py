@@ -628,7 +628,11 @@ def test_no_touch_is_lost(demo: Demo) -> None:
     assert touches == sources > 100_000
     ((scored,),) = demo.ask("select count(*) from marts.lead_scores")
     ((contacts,),) = demo.ask("select count(*) from marts.dim_contacts")
-    assert scored == contacts
+    ((objecting,),) = demo.ask(
+        "select count(distinct contact_id) from marts.consent_states "
+        "where purpose = 'profiling' and state in ('withdrawn', 'objection')"
+    )
+    assert scored == contacts - objecting and objecting > 0
 
 
 def test_the_market_is_the_reference_file(demo: Demo) -> None:

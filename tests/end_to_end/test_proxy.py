@@ -42,7 +42,7 @@ PATHS = [
     ("GET", "/dagit/notebook"),
     ("GET", "/download_debug/00000000-0000-0000-0000-000000000000"),
     ("GET", "//graphql"),
-    ("GET", "/%2e%2e/server_info"),
+    ("GET", "/x/%2e%2e/server_info"),
 ]
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")

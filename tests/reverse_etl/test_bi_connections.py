@@ -115,6 +115,17 @@ def test_everything_else_is_refused(
     assert connection.execute("select count(*) from marts.dim_contacts").fetchone() == (1,)
 
 
+def test_a_second_connection_of_the_same_process_is_locked_already(
+    connection: duckdb.DuckDBPyConnection, published: Paths
+) -> None:
+    file = published.published / "marketing.duckdb"
+    with duckdb.connect(str(file), read_only=True) as other:
+        assert other.execute("select current_setting('lock_configuration')").fetchone() == (True,)
+        assert other.execute("select count(*) from marts.dim_contacts").fetchone() == (1,)
+        with pytest.raises(duckdb.PermissionException):
+            other.execute("select * from read_text('/etc/passwd')")
+
+
 def test_identifiers_are_not_there(connection: duckdb.DuckDBPyConnection) -> None:
     schemas = "select distinct schema_name from duckdb_views() where not internal"
     assert connection.execute(schemas).fetchall() == [("marts",)]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,26 @@ def test_nothing_recorded_is_changed_or_taken_away(
     assert count(ledger) == 1
 
 
+def test_the_next_shape_keeps_what_was_recorded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of before organisations could object are there afterwards, and as unchangeable."""
+    upgrade = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: upgrade(config, "0005"))
+    before = open_ledger(url)
+    append(before, [event(), event(state="withdrawn")], NOW)
+    with pytest.raises(sa.exc.IntegrityError):
+        append(before, [event(identifier_type="domain", state="objection")], NOW)
+    before.close()
+    monkeypatch.undo()
+    ledger = open_ledger(url)
+    assert append(ledger, [event(), event(state="withdrawn")], NOW) == 0
+    assert append(ledger, [event(identifier_type="domain", state="objection")], NOW) == 1
+    for statement in (sa.delete(TABLE), sa.update(TABLE).values(purpose="other")):
+        with pytest.raises(sa.exc.DBAPIError, match="append-only"), ledger.writing() as connection:
+            connection.execute(statement)
+    assert count(ledger) == 3
+    ledger.close()
+
+
 def test_postgres_cannot_be_emptied_either(postgres_url: str) -> None:
     ledger = open_ledger(postgres_url)
     append(ledger, [event()], NOW)
@@ -115,6 +136,9 @@ def test_postgres_cannot_be_emptied_either(postgres_url: str) -> None:
         ({"state": "maybe"}, "state"),
         ({"source_class": "rumour"}, "source_class"),
         ({"purpose": "all"}, "purpose"),
+        ({"state": "lifted"}, "state"),
+        ({"identifier_type": "domain"}, "identifier_type"),
+        ({"identifier_type": "crm_company", "state": "pending"}, "identifier_type"),
         ({"purpose": "all", "state": "pending"}, "purpose"),
         ({"purpose": "'; drop table consent_events; --"}, "purpose"),
         ({"channel": ""}, "channel"),

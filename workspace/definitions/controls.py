@@ -19,7 +19,7 @@ Measure = Literal[
     "hours_to_honour_refusal",
     "refusals",
     "complaint_rate",
-    "permanent_bounce_rate",
+    "bounce_rate",
     "pending_confirmations",
     "consent_conflicts",
 ]

@@ -145,7 +145,6 @@ class Category(Strict):
     source: Words
     recipients: list[Key] = []
     retention: Retention
-    exported: StrictBool = True
 
     @model_validator(mode="after")
     def _each_once(self) -> Category:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -194,6 +195,28 @@ def test_a_pack_that_fails_leaves_nothing(
     with pytest.raises(duckdb.IOException):
         pack(published, definitions, tmp_path / "p.duckdb", AT, "ann")
     assert not list(tmp_path.glob("*.duckdb*")) and not list(tmp_path.glob(".p.duckdb*"))
+
+
+@pytest.mark.parametrize("table", ["dim_contacts", "own"])
+def test_a_killed_pack_is_none_and_the_next_one_clears_up(
+    published: Paths, definitions: Path, tmp_path: Path, table: str
+) -> None:
+    target = tmp_path / "p.duckdb"
+    child = os.fork()
+    if child == 0:
+
+        def die(name: str, *_: int) -> None:
+            if name == table:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        pack(published, definitions, target, AT, "ann", whole=True, progress=die)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert not target.exists()
+    (left,) = (path for path in tmp_path.glob(".p.duckdb.*") if not path.name.endswith(".wal"))
+    assert stat.S_IMODE(left.stat().st_mode) == 0o600
+    pack(published, definitions, target, AT, "ann", whole=True)
+    assert verify(target).faults == [] and not list(tmp_path.glob(".p.duckdb.*"))
 
 
 def test_without_a_publish_there_is_nothing_to_pack(paths: Paths, definitions: Path) -> None:

@@ -115,6 +115,7 @@ def rows() -> dict[str, list[dict]]:
                 "event_name": "Congress",
                 "email": EMAIL,
                 "job_title": "tok-own-att",
+                "status": "attended",
                 "starts_on": "2025-05-01",
             }
         ],
@@ -169,7 +170,7 @@ def rows() -> dict[str, list[dict]]:
         "sales_activities": [
             {
                 "source": "linkedin",
-                "activity_type": "message_sent",
+                "activity_type": "inmail_sent",
                 "owner_email": "sales@ours.example",
                 "profile_url": "https://www.linkedin.com/in/tok-own-li",
                 "email": EMAIL,

@@ -46,7 +46,7 @@ EVENTS = [
         userId="usr_anne_77",
         anonymousId="device-anne-1",
         properties={"note": f"from {ANNE}", "page": "/b"},
-        context={"page": {"url": f"https://x.example/?mail={ANNE}"}, "ip": "203.0.113.7"},
+        context={"page": {"url": f"https://x.example/?mail={ANNE}&gclid=abc"}, "ip": "203.0.113.7"},
     ),
     {
         **_event("e3", 3, userId="usr_anne_77", traits={"email": ANNE, "firstName": "Anne"}),
@@ -85,6 +85,7 @@ CRM = [
                     "lastname": "Canary",
                     "external_user_id": "usr_anne_77",
                     "lifecyclestage": "customer",
+                    "hs_lifecyclestage_lead_date": "2026-02-01T00:00:00Z",
                 },
             ),
             _crm("9001002", "contacts", {"email": JOAN, "lastname": "Bystander"}),

@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion import ingest_files
+from ingestion.contracts import STREAMS_OF
 from ingestion.originals import originals
 from reverse_etl.privacy import exporting, subjects, writing
 from reverse_etl.privacy.exporting import Exported, Order, Room
 from tests.reverse_etl.privacy import planted
 from workspace import definitions, settings
 from workspace.catalogue import HOLDINGS
-from workspace.ledger import audit, consent, open_ledger, privacy_requests
+from workspace.ledger import audit, consent, open_ledger, privacy_requests, schema
 from workspace.ledger.consent import ConsentEvent
 from workspace.paths import PROJECT, Paths
 
@@ -99,6 +100,9 @@ def test_check_24_every_planted_record_is_in_the_export(room: Room, tmp_path: Pa
     assert len(wanted) > 20
     assert {token for token in wanted if token not in said} == set()
     assert "tok-own-ledger" in said
+    planted_in = {STREAMS_OF[kind][0] for kind in planted.rows() if kind != "crm"}
+    assert {f"lake/{stream}" for stream in planted_in} <= made.rows.keys()
+    assert made.rows["lake/rejected_rows"] == 2
     assert writing.verify(folder) == []
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert manifest["due_at"] == "2025-02-28T09:00:00Z"
@@ -276,3 +280,11 @@ def test_hostile_values_do_not_become_html(paths: Paths, tmp_path: Path) -> None
     made.ledger.close()
     page = (tmp_path / "e" / "summary.html").read_text()
     assert "<script" not in page and "&lt;script&gt;" in page
+
+
+def test_who_was_erased_is_known_as_such(room: Room) -> None:
+    key = room.keyring.key("email", "gone@x.example")
+    row = {"identifier_key": key, "request_id": "r", "erased_at": AT}
+    room.ledger.append(schema.tombstones, [row])
+    assert exporting.erased_at(room.ledger, room.keyring, " Gone@X.example ") == AT
+    assert exporting.erased_at(room.ledger, room.keyring, "there@x.example") is None

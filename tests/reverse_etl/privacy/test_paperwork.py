@@ -140,7 +140,7 @@ def test_both_languages_say_the_same_things() -> None:
         (12, "fr", "1 an après"),
         (25, "en", "25 months after the event"),
         (12, "en", "1 year after"),
-        (None, "en", "as long as your other data"),
+        (None, "en", "as long as other data of the person"),
     ],
 )
 def test_periods_in_words(months: int | None, language: Language, wanted: str) -> None:

@@ -41,6 +41,13 @@ def everything(lake: Lake) -> str:
     return "\n".join(found).lower().replace(world.JOAN, "")
 
 
+def _surrogate(lake: Lake) -> str:
+    """The key that stands for Anne's address."""
+    keys = {row["email_key"] for row in lake.read("crm_contacts").to_pylist()}
+    (found,) = keys - {world.RING.key("email", world.JOAN)}
+    return str(found)
+
+
 @pytest.mark.parametrize("compacted", [False, True])
 def test_nothing_names_the_person_and_totals_stay(lake: Lake, compacted: bool) -> None:
     if compacted:
@@ -66,6 +73,9 @@ def test_nothing_names_the_person_and_totals_stay(lake: Lake, compacted: bool) -
     assert after["e2"]["anonymous_key"] == after["e1"]["anonymous_key"]
     assert after["e5"]["user_key"] == world.RING.key("user_id", after["e5"]["user_id"])
     assert (after["e2"]["ip"], after["e3"]["traits"]) == (None, None)
+    assert after["e2"]["page_url"] == "https://x.example/?gclid=1"
+    stages = json.loads(rows(lake, "crm_contacts", "email_key")[_surrogate(lake)]["properties"])
+    assert stages == {"hs_lifecyclestage_lead_date": "2026-02-01T00:00:00Z"}
     assert json.loads(after["e2"]["properties"]) == {"page": "/b"}
     # What is somebody else's keeps all but the name of the person.
     told = json.loads(after["e4"]["properties"])

@@ -110,7 +110,7 @@ select
 from mails
 union all
 select
-    'permanent_bounce_rate' as control,
+    'bounce_rate' as control,
     month,
     {{ ratio('bounced', 'sent') }} as measured,
     bounced as counted,
