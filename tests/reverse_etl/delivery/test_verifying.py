@@ -15,6 +15,7 @@ from reverse_etl.content import versions
 from reverse_etl.content.library import Library
 from reverse_etl.content.people import Person
 from reverse_etl.delivery.verifying import DIFFERENT, SAME, verify
+from reverse_etl.gates.deciding import PROOF
 from tests.reverse_etl.content.folders import folder
 from workspace import links, tokens
 from workspace.definitions.caps import Caps
@@ -46,6 +47,7 @@ ROW = {
     "country": "FR",
     "time_zone": None,
     "template": "t",
+    **dict.fromkeys(PROOF),
     "consent_evidence_id": "proof",
     "approval": None,
     "scheduled_at": AT,
