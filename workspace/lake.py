@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,13 @@ class Lake:
         schema = STREAMS[stream].schema
         if columns is not None:
             schema = pa.schema([schema.field(name) for name in columns])
-        tables = [pq.read_table(path, columns=columns) for path in self.files(stream)]
+        tables = [
+            pq.read_table(path, columns=[n for n in schema.names if n in _columns(str(path))])
+            for path in self.files(stream)
+        ]
         if not tables:
             return schema.empty_table()
-        return pa.concat_tables(table.cast(schema) for table in tables)
+        return pa.concat_tables(fitted(table, schema) for table in tables)
 
     def latest(self, stream: str, column: str) -> datetime | None:
         """The largest value of a time column, from the files' own statistics."""
@@ -202,7 +206,7 @@ class Lake:
             if len(small) < 2:
                 return 0
             merged = pa.concat_tables(
-                pq.read_table(folder / entries[i].file).cast(STREAMS[stream].schema)  # type: ignore[operator]
+                fitted(pq.read_table(folder / entries[i].file), STREAMS[stream].schema)  # type: ignore[operator]
                 for i in small
             )
             path, _ = self._store(stream, folder, merged)
@@ -391,12 +395,41 @@ _DUCKDB_TYPES = {
 
 
 def read_files(stream: Stream, files: Sequence[Path | str]) -> str:
-    """The rows of some of a stream's files, to select from; typed and empty without files."""
+    """The rows of some of a stream's files, to select from; typed and empty without files.
+
+    Files that were written before the stream had a column have NULL there.
+    """
     if files:
         listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
-        return f"read_parquet([{listed}])"
-    empty = ", ".join(f'cast(null as {_duckdb_type(f.type)}) as "{f.name}"' for f in stream.schema)
+        there = [_columns(str(path)) for path in files]
+        wanted = set(stream.schema.names)
+        if all(columns >= wanted for columns in there):
+            return f"read_parquet([{listed}])"
+        known = frozenset[str]().union(*there)
+        columns = ", ".join(f'"{f.name}"' if f.name in known else _null(f) for f in stream.schema)
+        return f"(select {columns} from read_parquet([{listed}], union_by_name = true))"
+    empty = ", ".join(map(_null, stream.schema))
     return f"(select * from (select {empty}) where false)"
+
+
+def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table as its stream has it: what was written before a column was, has NULL there."""
+    there = set(table.column_names)
+    columns = [
+        table[f.name].cast(f.type) if f.name in there else pa.nulls(table.num_rows, f.type)
+        for f in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _null(column: pa.Field) -> str:
+    return f'cast(null as {_duckdb_type(column.type)}) as "{column.name}"'
+
+
+@lru_cache(maxsize=1 << 16)
+def _columns(path: str) -> frozenset[str]:
+    """Of a file, which never changes."""
+    return frozenset(pq.read_schema(path).names)
 
 
 def clocks(stream: Stream, as_of: datetime | None) -> str:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from reverse_etl.publish import need, reader
 from workspace.definitions.privacy import Privacy
-from workspace.lake import Lake, parquet_options
+from workspace.lake import Lake, fitted, parquet_options
 from workspace.paths import Paths
 from workspace.streams import STREAMS
 
@@ -91,7 +91,7 @@ def delete_rejected(lake: Lake, before: datetime) -> int:
     new: dict[str, tuple[Path | None, None]] = {}
     schema = STREAMS[REJECTED].schema
     for path in lake.files(REJECTED):
-        table = pq.read_table(path).cast(schema)
+        table = fitted(pq.read_table(path), schema)
         kept = table.filter(pc.greater_equal(table["landed_at"], before))
         if kept.num_rows == table.num_rows:
             continue

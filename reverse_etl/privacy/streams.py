@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from reverse_etl.privacy.stand_ins import StandIns
 from workspace import catalogue
 from workspace.catalogue import Holding
-from workspace.lake import Lake, parquet_options
+from workspace.lake import Lake, fitted, parquet_options
 from workspace.streams import LINEAGE, STREAMS
 
 #: Web addresses of which the host stays, and whether an advertisement was clicked.
@@ -258,7 +258,7 @@ def _rewritten(
     with pq.ParquetWriter(target, schema, **parquet_options(schema)) as writer:
         start = 0
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group).cast(schema)
+            table = fitted(file.read_row_group(group), schema)
             end = start + table.num_rows
             inside = wanted[(wanted >= start) & (wanted < end)] - start
             if len(inside):

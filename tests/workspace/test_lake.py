@@ -170,3 +170,26 @@ def test_a_merged_batch_is_not_replaced(lake: Lake) -> None:
             lake.commit("fx_rates", batch, rates(9), replace=True)
     lake.commit("fx_rates", "c", rates(4), replace=True)
     assert lake.read("fx_rates")["landing_line"].to_pylist() == [1, 2, 4]
+
+
+def test_a_column_that_came_later_is_empty_in_older_files(lake: Lake) -> None:
+    older = rates(1, 2).drop_columns(["rate", "landing_line"])
+    path = lake.staging() / "older.parquet"
+    lake.commit("fx_rates", "a", rates(1, 2))
+    (file,) = lake.files("fx_rates")
+    pq.write_table(older, path)
+    path.rename(file.with_name("older.parquet"))
+    manifest = file.parent / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(file.name, "older.parquet"))
+    query = "select rate, landing_line, count(*) from ({}) group by all order by all"
+    with duckdb.connect() as connection:
+        found = connection.execute(query.format(lake.relation_sql("fx_rates"))).fetchall()
+        assert found == [(None, None, 2)]
+        lake.commit("fx_rates", "b", rates(3))
+        described = connection.execute(f"describe {lake.relation_sql('fx_rates')}").fetchall()
+        assert [row[0] for row in described] == SCHEMA.names
+        found = connection.execute(query.format(lake.relation_sql("fx_rates"))).fetchall()
+    assert [row[1:] for row in found] == [(3, 1), (None, 2)]
+    assert lake.read("fx_rates", ["landing_line"])["landing_line"].to_pylist() == [None, None, 3]
+    lake.compact("fx_rates")
+    assert lake.read("fx_rates").num_rows == 3

@@ -314,10 +314,24 @@ def test_a_ledger_of_the_first_shape_is_brought_up_to_date(url: str) -> None:
 def test_what_was_queued_before_confirmations_stays(url: str) -> None:
     """The table's check changes under rows that others refer to."""
     engine = upgraded(url, "0005")
-    before = Ledger(engine)
-    assert enqueue(before, [message(1, payload=b"x")], NOW).new == ["m1"]
-    with pytest.raises(sa.exc.IntegrityError):
-        enqueue(before, [message(2, source_kind="consent")], NOW)
+    then = sa.MetaData()
+    then.reflect(engine, only=["messages", "message_payloads"])
+    queued = {
+        **dict.fromkeys(["message_id", "dedup_key"], "m1"),
+        **dict.fromkeys(["contact_id", "destination_key", "source_key", "step"], "k"),
+        **dict.fromkeys(["occurrence", "message_class", "purpose"], "k"),
+        **dict.fromkeys(["planned_at", "scheduled_at", "due_at", "updated_at"], NOW),
+        "source_kind": "journey",
+        "channel": "email",
+        "state": "pending",
+    }
+    with engine.begin() as connection:
+        connection.execute(then.tables["messages"].insert(), queued)
+        payload = {"message_id": "m1", "destination": "d", "payload": b"x"}
+        connection.execute(then.tables["message_payloads"].insert(), payload)
+    refused = {**queued, "message_id": "m2", "dedup_key": "m2", "source_kind": "consent"}
+    with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
+        connection.execute(then.tables["messages"].insert(), refused)
     engine.dispose()
     ledger = open_ledger(url)
     assert enqueue(ledger, [message(2, source_kind="consent", payload=b"y")], NOW).new == ["m2"]
