@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from interfaces import recording
+from interfaces.recording import By, Reason
 from interfaces.report import stage
 from workspace import clock, restored
 from workspace import settings as settings_module
@@ -96,11 +98,13 @@ def restore_command(out: Console, refuse: Callable[[str], None]) -> Callable[...
                 "--without-witness", help="Nobody was erased since, and I answer for that."
             ),
         ] = False,
+        by: By = None,
+        reason: Reason = None,
     ) -> None:
         """Make a workspace of a backup; erase again whoever was erased since."""
+        from dagster_project.erasing import replay
         from reverse_etl.backups import BackupError, Store, after_restore
         from reverse_etl.backups import restore as restore_files
-        from reverse_etl.backups.restoring import REPLAY
 
         if not settings_module.has_pepper(into):
             refuse(
@@ -122,7 +126,11 @@ def restore_command(out: Console, refuse: Callable[[str], None]) -> Callable[...
                     highlight=False,
                 )
             witnesses = settings_module.witness_root()
-            erased = after_restore(settings, witnesses, clock.now(), REPLAY, without_witness)
+            with recording.recorded(
+                settings, refuse, "workspace.restore", "workspace", by, reason
+            ) as change:
+                erased = after_restore(settings, witnesses, clock.now(), replay, without_witness)
+                change.after = {"erased": erased}
         except (BackupError, SettingsError, restored.NotReplayed, OSError) as error:
             return refuse(str(error))
         out.print(

@@ -20,8 +20,6 @@ from workspace.settings import PEPPER_FILE, Settings
 
 #: Erases again whoever was erased: called with the settings of the restored workspace.
 Replay = Callable[[Settings], object]
-#: The one of this project; without one, a workspace with erased people stays shut.
-REPLAY: Replay | None = None
 
 
 @dataclass(frozen=True)

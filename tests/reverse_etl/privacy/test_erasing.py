@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+import dagster_project.erasing
 from dagster_project.erasing import Landing
 from ingestion import load_pending
 from ingestion.accounts import unbalanced
 from ingestion.contracts import KINDS
+from reverse_etl.backups import Store, after_restore, make, restore
 from reverse_etl.privacy import certificates, erasing, open_work, replay, streams
 from reverse_etl.privacy.certificates import NotGenuine
 from reverse_etl.privacy.erasing import Desk
@@ -24,11 +26,14 @@ from reverse_etl.privacy.forms import Identifier
 from reverse_etl.privacy.scanning import scan
 from reverse_etl.privacy.subjects import Subject, resolve
 from tests.reverse_etl.privacy import small_world as world
+from workspace import settings
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import audit, lease, messages, open_ledger, schema
 from workspace.ledger.messages import Message
 from workspace.paths import Paths
+from workspace.restored import NotReplayed
+from workspace.restored import check as check_restored
 from workspace.witness import Witness
 
 RING = world.RING
@@ -283,3 +288,29 @@ def test_check_23_a_restored_backup_is_cleared_before_anything_runs(
     (loaded,) = load_pending("delivery_events", restored.landing, lake, RING)
     assert loaded.erased == 1 and hits(again) == []
     ledger.close()
+
+
+def test_a_backup_comes_back_without_whoever_was_erased_since(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the commands do it: a backup, an erasure, and the backup in a new folder."""
+    monkeypatch.setenv("MARKETING_PEPPER", RING.pepper.decode())
+    monkeypatch.setenv("MARKETING_WITNESS", str(desk.witnesses))
+    queue(desk)
+    with lease.holding(desk.ledger, desk.paths.root, desk.witnesses, "test", world.NOW):
+        pass
+    store = Store(tmp_path / "backups")
+    make(settings.load(desk.paths.root), store, world.NOW, 7)
+    erasing.begin(desk, [anne(desk)])
+    assert erase(desk).is_done
+
+    target = settings.load(tmp_path / "restored")
+    restore(target, store, None, LATER)
+    again = replace(desk, paths=target.paths)
+    assert hits(again)
+    with pytest.raises(NotReplayed):
+        check_restored(target.paths.root)
+    assert after_restore(target, desk.witnesses, LATER, dagster_project.erasing.replay)
+    check_restored(target.paths.root)
+    # The plan of the erasure stays until the next run has proven it.
+    assert [hit for hit in hits(again) if not hit.startswith("privacy/open/")] == []
