@@ -100,7 +100,7 @@ def read(settings: Settings, refuse: Refuse, subject_key: str, through: str) -> 
     entry = audit.Entry(
         settings.present(),
         said(None, None, refuse).actor,
-        "contact.read",
+        "subject.read",
         through,
         subject_key=subject_key,
     )

@@ -159,7 +159,7 @@ def _asked(room: Room, subject: Subject, order: Order) -> str:
         entry = audit.Entry(
             order.at,
             order.actor,
-            "privacy.read",
+            "subject.read",
             f"request:{request_id}",
             subject.subject_key,
             reason=order.reason,
@@ -185,7 +185,7 @@ def _done(
         entry = audit.Entry(
             order.at,
             order.actor,
-            "privacy.export",
+            "subject.export",
             f"request:{request_id}",
             subject.subject_key,
             after=digest,

@@ -150,7 +150,7 @@ def rectify(
         entry = audit.Entry(
             order.at,
             order.actor,
-            "privacy.rectify",
+            "subject.rectify",
             f"request:{request_id}",
             subject.subject_key,
             before=audit.digest(before, keyring),

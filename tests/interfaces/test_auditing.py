@@ -112,7 +112,7 @@ def test_a_test_send_names_whom_it_went_to_by_key(settings: Settings, ledger: Le
     told = marketing("audit", "me@example.com")
     assert told.exit_code == 0 and "campaign.test: " in told.output
     assert "accepted (test)" in " ".join(told.output.split())
-    assert last(ledger)[2:6] == ("ana", "contact.read", "audit", key)
+    assert last(ledger)[2:6] == ("ana", "subject.read", "audit", key)
 
 
 def test_everything_of_a_person_as_json(settings: Settings, ledger: Ledger) -> None:

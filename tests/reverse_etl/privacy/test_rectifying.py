@@ -85,7 +85,7 @@ def test_it_is_on_record_without_the_values(world: World) -> None:
             for row in connection.execute(sa.select(table))
         ]
     assert (request.request_id, request.state) == (done.request_id, "done")
-    assert entry.action == "privacy.rectify" and entry.before_hash and entry.after_hash
+    assert entry.action == "subject.rectify" and entry.before_hash and entry.after_hash
     assert entry.before_hash != entry.after_hash
     text = json.dumps(dump, default=str).lower()
     assert "other.example" not in text and planted.EMAIL.lower() not in text

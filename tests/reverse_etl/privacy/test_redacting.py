@@ -102,9 +102,9 @@ def test_contacts_in_json() -> None:
 
 
 def test_employees_are_not_named() -> None:
-    entry = {"actor": "jeanne", "action": "privacy.read", "reason": None}
+    entry = {"actor": "jeanne", "action": "subject.read", "reason": None}
     found = REDACTOR.dataset(Dataset("ledger", "audit_chain", "operations", [entry]))[0]
-    assert found == {"actor": EMPLOYEE, "action": "privacy.read", "reason": None}
+    assert found == {"actor": EMPLOYEE, "action": "subject.read", "reason": None}
 
 
 def test_originals_stay_byte_for_byte_where_nobody_else_is_in_them() -> None:

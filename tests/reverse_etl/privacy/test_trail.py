@@ -147,7 +147,7 @@ def test_a_person_by_any_of_their_identifiers_in_order_of_time(
         outbox.start(connection, [outbox.Claim(SENT, 1, "file", "h")], 1, hour(5))
         end = outbox.Settled(SENT, 1, "accepted", "accepted", "200", "file", hour(5))
         outbox.settle(connection, [end])
-        entry = Entry(hour(6), "ana", "contact.read", "template:hello", subject_key=ANNE)
+        entry = Entry(hour(6), "ana", "subject.read", "template:hello", subject_key=ANNE)
         audit.append(connection, entry)
     for subject in (ANNE, FORMER, "1", "0", " ANNE@x.example ", "d"):
         assert subject is not None
@@ -166,7 +166,7 @@ def test_a_person_by_any_of_their_identifiers_in_order_of_time(
             "message: allowed: campaign spring, email",
             "message: accepted: campaign spring, email",
             "delivery: attempt 1: accepted (file)",
-            "audit: contact.read: template:hello",
+            "audit: subject.read: template:hello",
         ]
     why = [one.detail.get("why") for one in found.events if "not sent" in one.what]
     assert why == ["too many this week"]
