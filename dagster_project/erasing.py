@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 
 from ingestion import accounts, redaction
@@ -14,6 +16,7 @@ from reverse_etl.audiences.crm import open_hub
 from reverse_etl.audiences.hubspot_client import TOKEN, Hub
 from reverse_etl.privacy import erasing, retention
 from reverse_etl.privacy import replay as replaying
+from reverse_etl.privacy.counted import Counted
 from reverse_etl.privacy.erasing import Desk, Outcome
 from reverse_etl.privacy.retention import Due
 from reverse_etl.privacy.stand_ins import StandIns
@@ -63,7 +66,7 @@ def desk(settings: Settings, told: Callable[[str], object] = lambda step: None) 
             now=settings.present,
             actor=environment.actor(),
             residual=given.privacy.erasure.residual,
-            kept=_counted(given),
+            counted=_counted(given),
             hub=_hub(settings),
             told=told,
         )
@@ -71,13 +74,18 @@ def desk(settings: Settings, told: Callable[[str], object] = lambda step: None) 
         ledger.close()
 
 
-def _counted(given: Definitions) -> frozenset[str]:
-    """Properties of CRM contacts that funnels are counted by: dates of stages."""
-    return frozenset(
+def _counted(given: Definitions) -> Counted:
+    """Dates of stages that funnels are counted by, and what shows a machine (`actors.yml`)."""
+    properties = frozenset(
         entry.source.property
         for vertical in given.verticals.verticals.values()
         for entry in vertical.funnel
         if entry.source.object == "contact" and entry.source.property
+    )
+    return Counted(
+        properties,
+        tuple(re.compile(text) for rule in given.actors.agents for text in rule.patterns if text),
+        tuple(ip_network(text) for rule in given.actors.networks for text in rule.ranges),
     )
 
 

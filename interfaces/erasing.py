@@ -38,7 +38,10 @@ def command(
         ] = None,
         workspace: Option = None,
         file: Annotated[
-            Path | None, typer.Option("--file", help="A CSV: one subject a line, first column.")
+            Path | None,
+            typer.Option(
+                "--file", help="A CSV: one subject a line, first column; a header says subject."
+            ),
         ] = None,
         yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
         dry_run: Annotated[
@@ -102,7 +105,8 @@ def _listed(file: Path | None) -> list[str]:
     if file is None:
         return []
     with open(file, newline="", encoding="utf-8-sig") as handle:
-        return [row[0].strip() for row in csv.reader(handle) if row and row[0].strip()]
+        found = [row[0].strip() for row in csv.reader(handle) if row and row[0].strip()]
+    return found[1:] if found and found[0].lower() == "subject" else found
 
 
 def _verify(out: Console, settings: Settings, path: Path, refuse: Callable[[str], None]) -> None:

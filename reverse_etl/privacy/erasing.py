@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from reverse_etl.audiences.hubspot_client import Hub
 from reverse_etl.privacy import certificates, computed, forwards, open_work, records, streams
+from reverse_etl.privacy.counted import Counted
 from reverse_etl.privacy.forms import Identifier
 from reverse_etl.privacy.open_work import Work
 from reverse_etl.privacy.scanning import Hit, scan
@@ -49,8 +50,8 @@ class Landing(Protocol):
 class Desk:
     """What an erasure works with.
 
-    ``witnesses`` is the folder of witnesses, ``residual`` whether anonymous rows stay, ``kept``
-    properties of CRM contacts that funnels count by; ``hub`` the CRM, None where it is not
+    ``witnesses`` is the folder of witnesses, ``residual`` whether anonymous rows stay,
+    ``counted`` what figures are counted by; ``hub`` the CRM, None where it is not
     connected; ``told`` hears of each step.
     """
 
@@ -63,7 +64,7 @@ class Desk:
     now: Callable[[], datetime]
     actor: str
     residual: bool = True
-    kept: Collection[str] = ()
+    counted: Counted = field(default_factory=Counted)
     hub: Hub | None = None
     told: Callable[[str], object] = field(default=lambda step: None)
 
@@ -170,7 +171,7 @@ def _search(desk: Desk, work: Work) -> Mapping[str, int]:
 
 
 def _lake(desk: Desk, work: Work) -> Mapping[str, int]:
-    counts = streams.erase(desk.lake, work.stand_ins, work.residual, desk.kept)
+    counts = streams.erase(desk.lake, work.stand_ins, work.residual, desk.counted)
     desk.lake.sweep()
     desk.landing.recount()
     return dict(counts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reverse_etl.privacy.counted import Counted
 from reverse_etl.privacy.stand_ins import StandIns
 from workspace import catalogue
 from workspace.catalogue import Holding
@@ -37,6 +38,9 @@ _CLICK = re.compile(
 )
 _MERGED_IDS = "hs_merged_object_ids"
 _LINEAGE = frozenset(name for name, _ in LINEAGE)
+
+
+NOTHING = Counted()
 
 
 @dataclass(frozen=True)
@@ -73,20 +77,20 @@ def erase(
     lake: Lake,
     stand_ins: StandIns,
     residual: bool = True,
-    kept: Collection[str] = (),
+    counted: Counted = NOTHING,
     told: Callable[[str], object] | None = None,
 ) -> Counter[str]:
     """Take the people out of every stream; how many rows of each were theirs or named them.
 
     ``residual``: leave what the catalogue says that stays of a row; else nothing but refusals.
-    ``kept``: properties of CRM contacts besides those that definitions count by.
+    ``counted``: what figures are counted by besides.
     """
     counts: Counter[str] = Counter()
     with _search(stand_ins) as connection:
         for stream in streams():
             if told:
                 told(stream)
-            rows = _erase(connection, lake, stream, stand_ins, residual, kept)
+            rows = _erase(connection, lake, stream, stand_ins, residual, counted)
             if rows:
                 counts[stream] = rows
     return counts
@@ -227,7 +231,7 @@ def _erase(
     stream: str,
     stand_ins: StandIns,
     residual: bool,
-    kept: Collection[str],
+    counted: Counted,
 ) -> int:
     paths = {path.name: path for path in lake.files(stream)}
     if not paths:
@@ -236,7 +240,7 @@ def _erase(
     if not found:
         return 0
     merged = lake.merged(stream)
-    change = _Change(stream, stand_ins, residual, kept)
+    change = _Change(stream, stand_ins, residual, counted)
     new: dict[str, tuple[Path | None, pa.Table | None]] = {}
     for name, numbers in found.items():
         target = lake.staging() / f"{uuid4().hex}.parquet"
@@ -293,15 +297,13 @@ def _changed(
 class _Change:
     """What becomes of one row of a stream."""
 
-    def __init__(
-        self, stream: str, stand_ins: StandIns, residual: bool, kept: Collection[str]
-    ) -> None:
+    def __init__(self, stream: str, stand_ins: StandIns, residual: bool, counted: Counted) -> None:
         self.schema = STREAMS[stream].schema
         self._key = STREAMS[stream].key
         self._holdings = catalogue.of("lake", stream)
         self._stand_ins = stand_ins
         self._residual = residual
-        self._kept = kept
+        self._counted = counted
         self._is_judged_by_text = all(not (h.owners or h.mentions) for h in self._holdings)
 
     def row(self, row: dict[str, Any]) -> tuple[bool, dict[str, Any] | None]:
@@ -343,10 +345,11 @@ class _Change:
             is_key = name in self._key and row[name] is not None
             if name in _ADDRESSES:
                 row[name] = _origin(row[name])
-            else:
+            elif not self._counted.is_machine(name, row[name]):
                 row[name] = self._stand_ins.token(row[name]) if is_key else None
         for name, allowed in holding.kept.items():
-            more = self._kept if holding.name == "crm_contacts" else ()
+            is_contact = holding.name == "crm_contacts"
+            more = self._counted.properties if is_contact else ()
             row[name] = self._allowed(row[name], (*allowed, *more))
 
     def _allowed(self, text: str | None, allowed: Sequence[str]) -> str | None:
