@@ -107,7 +107,8 @@ def _contacts_sql(caps: Caps) -> str:
     """
 
 
-#: A grant of any brand will do; else what is said by the first piece of evidence.
+#: A grant of any brand will do, then a request that waits; else what is said by the first piece of
+#: evidence.
 _CONSENTS = """
     select
         contact_id, purpose, channel, decided.state, decided.reason, decided.evidence_id,
@@ -115,7 +116,7 @@ _CONSENTS = """
     from (
         select contact_id, purpose, channel,
             min({
-                'rank': case when state = 'granted' then 0 else 1 end,
+                'rank': case state when 'granted' then 0 when 'pending' then 1 else 2 end,
                 'evidence_id': evidence_id, 'state': state, 'reason': reason,
                 'decided_at': decided_at, 'legal_basis': legal_basis, 'text_hash': text_hash,
                 'policy_version': policy_version
