@@ -17,6 +17,7 @@ from reverse_etl.content import sms
 from reverse_etl.content.library import Library
 from reverse_etl.content.own_pages import CONFIRM, addresses
 from reverse_etl.content.people import Person
+from reverse_etl.gates.deciding import PROOF
 from workspace import tokens
 from workspace.definitions import load
 from workspace.definitions.consent import Consent
@@ -201,7 +202,7 @@ def test_the_message_is_written(
     (row,) = asked(lake)
     row |= {"sent_from": AT, "email_key": MAIL, "phone_key": PHONE, "email": "zoe@example.com"}
     row |= {"phone": "06 12 34 56 78", "country": "FR", "time_zone": None, "aliases": []}
-    row |= {"is_tracked": True, "consent_evidence_id": None}
+    row |= {"is_tracked": True, **dict.fromkeys(PROOF)}
     values = json.loads(row["given"])
     said = {row["intent_id"]: {f"event.{name}": value for name, value in values.items()}}
     caps = load(PROJECT / "marketing").caps
