@@ -176,6 +176,25 @@ def test_the_template_is_the_verticals() -> None:
     assert confirming.template_of(Consent(), "public") == confirming.SOURCE
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", "fr"),
+        ("en_GB", "en"),
+        ("Français", "fr"),
+        ("", ""),
+        ("日本語", ""),
+        ("a" * 200, "aa"),
+    ],
+)
+def test_a_language_as_the_crm_has_it_stops_no_message(language: str, told: str) -> None:
+    row = {"intent_id": "ab" * 32, "channel": "email", "email_key": MAIL, "sent_from": AT}
+    made = addresses(KEYRING, "https://x", {**row, "purpose": "newsletter"}, "medical", language)
+    text = made["message.unsubscribe_url"].partition("/u/")[2]
+    token = tokens.read(KEYRING, "unsubscribe", text)
+    assert token is not None and token.language == told
+
+
 @pytest.fixture(scope="module")
 def library() -> Iterator[Library]:
     with Library.load(PROJECT / "marketing") as opened:
