@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,8 @@ _log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 16_384
 _LONGEST = 500
+_AT = re.compile("@|%(25)*40")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _IDENTIFIERS = ("email", "phone", "userId", "anonymousId")
 _FIELDS = {
     *_IDENTIFIERS,
@@ -137,6 +140,8 @@ def _object(body: bytes) -> Mapping[str, Any]:
             raise _fault(name, "a text is wanted")
         if isinstance(value, str) and len(value) > _LONGEST:
             raise _fault(name, f"at most {_LONGEST} characters")
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise _fault(name, "no control characters")
     return given
 
 
@@ -180,7 +185,8 @@ def _page(given: Mapping[str, Any]) -> str:
         raise _fault("page", "not an address") from None
     if not host:
         return ""
-    if parts.scheme not in ("http", "https") or "@" in parts.path:
+    # However often it was escaped: the ledger holds no address.
+    if parts.scheme not in ("http", "https") or _AT.search(parts.path):
         raise _fault("page", "not the address of a page")
     return f"page:https://{host}{parts.path}".replace(" ", "%20")
 

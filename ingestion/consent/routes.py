@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.parser import BytesParser
-from email.policy import HTTP
 from urllib.parse import parse_qs
 
 from ingestion.collector.bodies import Bodies, Receive, Scope, Send
@@ -38,6 +37,14 @@ KINDS = ("unsubscribe", "preferences", "confirm")
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 MAX_BODY_BYTES = 32_768
 _MOST_FIELDS = 300
+_BOUNDARY = re.compile(
+    rb"""[; ]boundary=(?:"([ -!#-~]{1,70})"|([!#-+\--:<-~]{1,70}))""", re.IGNORECASE
+)
+_NAME = re.compile(
+    rb"""\r\ncontent-disposition: *form-data *;(?:[^\r"]|"[^"\r]*")*?(?<=[; ])name="""
+    rb"""(?:"([^"\r]+)"|([^\s";]+))""",
+    re.IGNORECASE,
+)
 
 Form = Mapping[str, list[str]]
 Answer = tuple[int, bytes]
@@ -76,10 +83,9 @@ class Pages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        query = _fields(scope["query_string"])
         token = self._token(scope["path"])
         accepted = headers.get(b"accept-language", b"").decode("latin-1")
-        asked = (query.get("lang") or [None])[0]
+        asked = _asked_language(scope["query_string"])
         language = chosen(asked, token.language if token else "", accepted)
         sender = self._office.sender(token) if token else None
         more = []
@@ -240,19 +246,32 @@ def _form(content_type: bytes, body: bytes) -> Form:
         return _fields(body)
     if kind != b"multipart/form-data":
         raise Refused(415, "content_type", "send a form")
-    if b"\r" in content_type or b"\n" in content_type:
+    return _parts(content_type, body)
+
+
+def _parts(content_type: bytes, body: bytes) -> Form:
+    """The fields of a multipart body. Of a part's head only the name counts, so that no parser of
+    all that mails may hold is at the mercy of whoever sends."""
+    boundary = _BOUNDARY.search(content_type)
+    if boundary is None:
         raise Unreadable
-    message = BytesParser(policy=HTTP).parsebytes(
-        b"content-type: " + content_type + b"\r\n\r\n" + body
-    )
     found: dict[str, list[str]] = {}
-    parts = message.get_payload() if message.is_multipart() else []
-    for part in list(parts)[:_MOST_FIELDS]:
-        name = part.get_param("name", header="content-disposition")
-        value = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(value, bytes):
-            found.setdefault(name, []).append(value.decode("utf-8", "replace").strip("\r\n"))
+    mark = b"\r\n--" + (boundary[1] or boundary[2])
+    for part in (b"\r\n" + body).split(mark, _MOST_FIELDS + 1)[1:]:
+        head, blank, value = part.partition(b"\r\n\r\n")
+        name = _NAME.search(head + b"\r\n")
+        if blank and name is not None:
+            text = (name[1] or name[2]).decode("utf-8", "replace")
+            found.setdefault(text, []).append(value.decode("utf-8", "replace"))
     return found
+
+
+def _asked_language(query: bytes) -> str | None:
+    """A query is nobody's word but for this: one that cannot be read asks for nothing."""
+    try:
+        return (_fields(query).get("lang") or [None])[0]
+    except Unreadable:
+        return None
 
 
 def _fields(text: bytes) -> Form:

@@ -47,7 +47,7 @@ def addresses(
         at=row["sent_from"],
         purpose=row["purpose"] or "",
         vertical=vertical,
-        language=language,
+        language=_code(language),
     )
     made = {source: replace(token, what=what) for source, what in LINKS.items()}
     given = json.loads(row.get("given") or "{}")
@@ -63,6 +63,12 @@ def addresses(
             text_version=given["request_text"],
         )
     return {source: _address(keyring, site, one) for source, one in made.items()}
+
+
+def _code(language: str) -> str:
+    """Two letters of what may be free text of a CRM; nothing where it has none."""
+    code = language[:2].lower()
+    return code if code.isascii() and code.isalpha() else ""
 
 
 def _address(keyring: Keyring, site: str, token: Token) -> str:

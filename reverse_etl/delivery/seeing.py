@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,26 +21,51 @@ from workspace.links import Link, Pixel
 TRACKING = "email_tracking"
 
 _REFUSED = ("withdrawn", "objection")
+#: Of suppressions: what people told a provider, where others say that an address is no good.
+_TOLD = ("unsubscribed", "complaint", "stop", "objection")
 
 
 def may_be_seen(ledger: Ledger, what: Link | Pixel) -> bool:
-    """By what was said last with any of the recipient's keys: a refusal counts until a grant."""
-    events = schema.consent_events
+    """By what the recipient said last, with any of their keys: a refusal counts until a grant that
+    was given later, in whatever order the two were recorded. What an organisation of theirs
+    refuses counts until it lifts that, whatever its people say."""
     with ledger.reading() as connection:
         keys = {what.recipient_key, *keys_of(connection, what.message_id)}
-        said = (
-            sa.select(events.c.state)
-            .where(
-                events.c.identifier_key.in_(keys),
-                events.c.purpose.in_((TRACKING, consent.ALL)),
-                events.c.channel.in_(("email", consent.ALL)),
-            )
-            .order_by(events.c.consent_event_id.desc())
-            .limit(1)
+        refused = _told(connection, keys)
+        for row in connection.execute(_said(keys)):
+            whose = row.identifier_key if row.identifier_type in consent.ORGANISATIONS else ""
+            at, _ = refused.get(whose, (datetime.min, False))
+            ends = "lifted" if whose else "granted"
+            if row.occurred_at >= at and row.state in (*_REFUSED, ends):
+                refused[whose] = row.occurred_at, row.state != ends
+        return not any(one for _, one in refused.values()) and not is_erased(connection, keys)
+
+
+def _said(keys: Collection[str]) -> sa.Select[Any]:
+    """Statements about being seen, or about everything, as they were recorded."""
+    events = schema.consent_events.c
+    return (
+        sa.select(events.identifier_type, events.identifier_key, events.state, events.occurred_at)
+        .where(
+            events.identifier_key.in_(keys),
+            events.purpose.in_((TRACKING, consent.ALL)),
+            events.channel.in_(("email", consent.ALL)),
         )
-        if connection.execute(said).scalar() in _REFUSED:
-            return False
-        return not is_erased(connection, keys)
+        .order_by(events.consent_event_id)
+    )
+
+
+def _told(connection: sa.Connection, keys: Collection[str]) -> dict[str, tuple[datetime, bool]]:
+    """When a provider was last told that they want no mail, and that it was."""
+    told = schema.suppressions.c
+    last = connection.execute(
+        sa.select(sa.func.max(told.suppressed_at)).where(
+            told.identifier_key.in_(keys),
+            told.channel.in_(("email", consent.ALL)),
+            told.reason.in_(_TOLD),
+        )
+    ).scalar()
+    return {"": (last, True)} if last else {}
 
 
 def keys_of(connection: sa.Connection, message_id: str) -> set[str]:

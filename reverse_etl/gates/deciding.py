@@ -16,6 +16,7 @@ from reverse_etl.gates.facts import Facts
 from workspace.clock import iso
 from workspace.definitions.caps import Caps, Skippable
 from workspace.definitions.experiments import HOLDOUT
+from workspace.ledger.consent import SOURCE_KIND
 from workspace.streams import STREAMS
 
 #: Columns of a decision -> the columns of the consent that the message rests on.
@@ -121,6 +122,7 @@ def _proofs_sql(intents: str, facts: Facts) -> str:
         create or replace temp table gate_proofs as
         select
             intents.rowid as number, consents.state = 'granted' as is_granted,
+            consents.state in ('withdrawn', 'objection', 'suppressed') as is_refused,
             {", ".join(f"consents.{source} as {name}" for name, source in PROOF.items())},
             case when consents.state <> 'granted'
                 then concat_ws(': ', consents.state, consents.reason) end as refusal
@@ -201,6 +203,8 @@ def _asked_sql(intents: str, facts: Facts, caps: Caps, as_of: datetime, time_zon
                 classes.has_bands and bands.band is null as is_other_band,
                 stopped.* exclude (number),
                 coalesce(proofs.is_granted, false) as is_granted,
+                coalesce(proofs.is_refused, false) as is_refused,
+                intents.source_kind = {_text(SOURCE_KIND)} as is_asking,
                 proofs.refusal,
                 intents.approval is not null and approvals.decision is distinct from 'approved'
                     as is_not_approved,
@@ -230,6 +234,8 @@ def _asked_sql(intents: str, facts: Facts, caps: Caps, as_of: datetime, time_zon
                     when bounced is not null then 'bounced'
                     when not skips_consent and (consent is not null or not is_granted)
                         then 'consent'
+                    -- A request that was taken back while its message waited is not asked about.
+                    when is_asking and (consent is not null or is_refused) then 'consent'
                     when not skips_unsubscribed and unsubscribed is not null then 'unsubscribed'
                     when suppressed is not null then 'suppressed'
                     when not skips_holdout and {holdout} is not null then 'holdout'

@@ -57,7 +57,7 @@ def facts(
     read where ``caps`` asks for the hours.
     """
     with ledger.reading() as reading:
-        stops = [*_suppressed(reading), *_erased(reading), *_refused(reading, lake, as_of)]
+        stops = [*_suppressed(reading), *_erased(reading), *_refused(reading, connection, as_of)]
     _table(connection, "known_stops", stops, _STOP)
     _table(
         connection,
@@ -107,7 +107,8 @@ def _contacts_sql(caps: Caps) -> str:
     """
 
 
-#: A grant of any brand will do; else what is said by the first piece of evidence.
+#: A grant of any brand will do, then a request that waits; else what is said by the first piece of
+#: evidence.
 _CONSENTS = """
     select
         contact_id, purpose, channel, decided.state, decided.reason, decided.evidence_id,
@@ -115,7 +116,7 @@ _CONSENTS = """
     from (
         select contact_id, purpose, channel,
             min({
-                'rank': case when state = 'granted' then 0 else 1 end,
+                'rank': case state when 'granted' then 0 when 'pending' then 1 else 2 end,
                 'evidence_id': evidence_id, 'state': state, 'reason': reason,
                 'decided_at': decided_at, 'legal_basis': legal_basis, 'text_hash': text_hash,
                 'policy_version': policy_version
@@ -219,22 +220,28 @@ def _erased(connection: sa.Connection) -> list[dict[str, Any]]:
     ]
 
 
-def _refused(connection: sa.Connection, lake: Lake, as_of: datetime) -> list[dict[str, Any]]:
-    """Withdrawals and objections that the warehouse has not folded: not exported, or after
+def _refused(
+    reading: sa.Connection, connection: duckdb.DuckDBPyConnection, as_of: datetime
+) -> list[dict[str, Any]]:
+    """Withdrawals and objections that the warehouse has not folded: those its records lack, whether
+    or not the lake has them (the run that exported them may have failed), and those after
     ``as_of``. One about everything is an unsubscribe, one about a purpose takes its consent."""
     table = schema.consent_events
-    entries = lake.entries(consent.STREAM)
-    exported = entries[-1].meta["last"] if entries else 0
     query = sa.select(
-        table.c.identifier_key, table.c.channel, table.c.purpose, table.c.state
-    ).where(
-        table.c.state.in_(("withdrawn", "objection")),
-        sa.or_(
-            table.c.consent_event_id > exported,
-            table.c.occurred_at >= as_of,
-            table.c.known_at > as_of,
-        ),
-    )
+        table.c.event_id,
+        table.c.identifier_key,
+        table.c.channel,
+        table.c.purpose,
+        table.c.state,
+        sa.or_(table.c.occurred_at >= as_of, table.c.known_at > as_of),
+    ).where(table.c.state.in_(("withdrawn", "objection")))
+    folded = {
+        row[0]
+        for row in connection.execute(
+            "select distinct evidence_id from marts.consent_records "
+            "where state in ('withdrawn', 'objection') and evidence_id is not null"
+        ).fetchall()
+    }
     return [
         {
             "identifier_key": key,
@@ -243,7 +250,8 @@ def _refused(connection: sa.Connection, lake: Lake, as_of: datetime) -> list[dic
             "gate": "unsubscribed" if purpose == consent.ALL else "consent",
             "detail": f"{state}: since_the_run",
         }
-        for key, channel, purpose, state in connection.execute(query)
+        for event, key, channel, purpose, state, is_later in reading.execute(query)
+        if is_later or event not in folded
     ]
 
 

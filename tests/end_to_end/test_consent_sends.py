@@ -16,6 +16,7 @@ from reverse_etl.content.people import Person
 from reverse_etl.content.preview import samples
 from reverse_etl.delivery import envelope, mail
 from reverse_etl.delivery.providers.memory import CAPABILITIES, Memory
+from reverse_etl.gates.deciding import PROOF
 from tests.ingestion.consent.offices import KEYRING, TOKEN, serving
 from tests.reverse_etl.delivery.outboxes import NOW, fill, key, rows, send, states
 from workspace import tokens
@@ -25,12 +26,12 @@ from workspace.paths import PROJECT
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 ROW: dict[str, Any] = {
-    **{"intent_id": "ab" * 32, "contact_id": "c1", "email_key": "cd" * 16, "aliases": []},
+    **{"intent_id": "ab" * 32, "contact_id": "c1", "email_key": "cd" * 16},
     **{"email": "zoe@example.com", "source_kind": "campaign", "source_key": "weekly"},
     **{"step": "send", "occurrence": "1", "channel": "email", "message_class": "newsletter"},
     **{"purpose": "newsletter", "sent_from": NOW, "scheduled_at": NOW, "priority": 0},
     **{"not_after": None, "country": "FR", "time_zone": None, "approval": None},
-    **{"template": "medical_weekly_newsletter", "consent_evidence_id": "proof"},
+    **{"template": "medical_weekly_newsletter", **dict.fromkeys(PROOF), "aliases": []},
     **{"is_tracked": True, "given": None},
 }
 

@@ -17,6 +17,7 @@ from reverse_etl.content import sms
 from reverse_etl.content.library import Library
 from reverse_etl.content.own_pages import CONFIRM, addresses
 from reverse_etl.content.people import Person
+from reverse_etl.gates.deciding import PROOF
 from workspace import tokens
 from workspace.definitions import load
 from workspace.definitions.consent import Consent
@@ -175,6 +176,25 @@ def test_the_template_is_the_verticals() -> None:
     assert confirming.template_of(Consent(), "public") == confirming.SOURCE
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", "fr"),
+        ("en_GB", "en"),
+        ("Français", "fr"),
+        ("", ""),
+        ("日本語", ""),
+        ("a" * 200, "aa"),
+    ],
+)
+def test_a_language_as_the_crm_has_it_stops_no_message(language: str, told: str) -> None:
+    row = {"intent_id": "ab" * 32, "channel": "email", "email_key": MAIL, "sent_from": AT}
+    made = addresses(KEYRING, "https://x", {**row, "purpose": "newsletter"}, "medical", language)
+    text = made["message.unsubscribe_url"].partition("/u/")[2]
+    token = tokens.read(KEYRING, "unsubscribe", text)
+    assert token is not None and token.language == told
+
+
 @pytest.fixture(scope="module")
 def library() -> Iterator[Library]:
     with Library.load(PROJECT / "marketing") as opened:
@@ -201,7 +221,7 @@ def test_the_message_is_written(
     (row,) = asked(lake)
     row |= {"sent_from": AT, "email_key": MAIL, "phone_key": PHONE, "email": "zoe@example.com"}
     row |= {"phone": "06 12 34 56 78", "country": "FR", "time_zone": None, "aliases": []}
-    row |= {"is_tracked": True, "consent_evidence_id": None}
+    row |= {"is_tracked": True, **dict.fromkeys(PROOF)}
     values = json.loads(row["given"])
     said = {row["intent_id"]: {f"event.{name}": value for name, value in values.items()}}
     caps = load(PROJECT / "marketing").caps

@@ -22,6 +22,7 @@ from workspace.identifiers import Keyring
 from workspace.ledger import open_ledger
 from workspace.tokens import Token
 
+PARTS = "multipart/form-data; boundary=x"
 FORM = "application/x-www-form-urlencoded"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 PREFERENCES = replace(TOKEN, what="preferences")
@@ -117,6 +118,33 @@ def test_other_channels_end_too(world: World, channel: str) -> None:
     assert [(e["purpose"], e["channel"]) for e in world.events()] == [("all", channel)]
 
 
+def part(disposition: bytes) -> bytes:
+    """A form of one part, as its head names it."""
+    return b"--x\r\nContent-Disposition: " + disposition + b"\r\n\r\nOne-Click\r\n--x--\r\n"
+
+
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        b'form-data; name="List-Unsubscribe"',
+        b"form-data; name=List-Unsubscribe",
+        b'FORM-DATA;name="List-Unsubscribe"\r\nContent-Type: text/plain; charset=utf-8',
+    ],
+)
+@pytest.mark.parametrize("boundary", ["x", '"x"', "x; charset=utf-8"])
+def test_parts_as_mail_programs_write_them(world: World, disposition: bytes, boundary: str) -> None:
+    kind = f"multipart/form-data; boundary={boundary}"
+    assert world.post(TOKEN, part(disposition), headers={"content-type": kind}).status_code == 200
+    assert len(world.events()) == 1
+
+
+def test_an_odd_query_stops_nobody(world: World) -> None:
+    query = "?" + "a=1&" * 400
+    assert world.get(TOKEN, query).status_code == 200
+    answer = requests.post(world.address(TOKEN) + query, data=ONE_CLICK, timeout=20)
+    assert answer.status_code == 200 and len(world.events()) == 1
+
+
 @pytest.mark.parametrize(
     ("data", "kind", "status"),
     [
@@ -133,6 +161,12 @@ def test_other_channels_end_too(world: World, channel: str) -> None:
         (b"List-Unsubscribe=One-Click", "text/plain", 415),
         (b"List-Unsubscribe=One-Click", "multipart/form-data; boundary=x", 400),
         (b"--x\r\n\r\nOne-Click\r\n--x--", "multipart/form-data; boundary=x", 400),
+        (b"--x\r\n\r\nOne-Click\r\n--x--", "multipart/form-data", 400),
+        (part(b"form-data; name=" + b"(" * 20_000), PARTS, 400),
+        (part(b"form-data; name=?=\0\t] form-data\\ ;utf-8*"), PARTS, 400),
+        (part(b"form-data" + b";a=b" * 7_000), PARTS, 400),
+        (part(b"form-data" + b'; name="' * 4_000), PARTS, 400),
+        (part(b'form-data; filename="name=List-Unsubscribe"'), PARTS, 400),
         (b"x" * (MAX_BODY_BYTES + 1), FORM, 413),
     ],
 )

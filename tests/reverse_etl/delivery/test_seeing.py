@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,6 +65,57 @@ def test_a_refusal_counts_until_a_grant(ledger: Ledger) -> None:
     assert not may_be_seen(ledger, LINK)
     consent.append(ledger, [replace(REFUSAL, state="granted")], NOW)
     assert may_be_seen(ledger, LINK)
+
+
+def test_a_grant_from_before_the_refusal_lifts_nothing(ledger: Ledger) -> None:
+    """However late it comes: an import brings what was said long ago."""
+    queue(ledger)
+    earlier = NOW - timedelta(days=1)
+    old = replace(REFUSAL, state="granted", occurred_at=earlier, source_class="import")
+    consent.append(ledger, [REFUSAL], NOW)
+    consent.append(ledger, [old], NOW)
+    assert not may_be_seen(ledger, LINK)
+
+
+def test_a_request_lifts_nothing(ledger: Ledger) -> None:
+    queue(ledger)
+    later = NOW + timedelta(days=1)
+    consent.append(ledger, [REFUSAL], NOW)
+    asking = replace(REFUSAL, state="pending", occurred_at=later, known_at=later)
+    consent.append(ledger, [asking], later)
+    assert not may_be_seen(ledger, LINK)
+
+
+def test_an_organisation_speaks_for_itself(ledger: Ledger) -> None:
+    """What it lifts is its own refusal, and what it refuses no grant of one of its people lifts."""
+    queue(ledger)
+    later = NOW + timedelta(days=1)
+    whole = {"identifier_type": "domain", "identifier_key": ALIAS, "purpose": "all"}
+    consent.append(ledger, [REFUSAL], NOW)
+    lifted = replace(REFUSAL, **whole, state="lifted", occurred_at=later, known_at=later)
+    consent.append(ledger, [lifted], later)
+    assert not may_be_seen(ledger, LINK)
+    granted = replace(REFUSAL, state="granted", occurred_at=later, known_at=later)
+    consent.append(ledger, [granted], later)
+    assert may_be_seen(ledger, LINK)
+    last = later + timedelta(hours=1)
+    objection = replace(lifted, state="objection", occurred_at=last, known_at=last)
+    consent.append(ledger, [objection], last)
+    consent.append(ledger, [replace(granted, occurred_at=last + timedelta(hours=1))], last)
+    assert not may_be_seen(ledger, LINK)
+
+
+@pytest.mark.parametrize(
+    ("channel", "reason", "seen"),
+    [("email", "complaint", False), ("email", "unsubscribed", False), ("sms", "stop", True)],
+)
+def test_who_told_a_provider_is_not_seen(
+    ledger: Ledger, channel: str, reason: str, seen: bool
+) -> None:
+    queue(ledger)
+    row = {"identifier_key": ALIAS, "channel": channel, "reason": reason, "source": "provider"}
+    ledger.append(schema.suppressions, [{**row, "suppressed_at": NOW}])
+    assert may_be_seen(ledger, LINK) is seen
 
 
 def test_of_an_unknown_message_every_refusal_counts(ledger: Ledger) -> None:

@@ -23,7 +23,7 @@ MARTS = {
     "reason text, evidence_id text, decided_at timestamp, legal_basis text, text_hash text, "
     "policy_version text",
     "consent_records": "contact_id text, channel text, state text, reason text, "
-    "is_standing boolean",
+    "is_standing boolean, evidence_id text",
 }
 
 

@@ -147,9 +147,16 @@ class Oracle:
             return "no_address", intent["channel"], False
         if "bounced" in stops:
             return "bounced", min(stops["bounced"]), False
+        asks = intent["source_kind"] == "consent"
+        if ("consent" not in kind.skips or asks) and "consent" in stops:
+            return "consent", min(stops["consent"]), False
+        if asks:
+            key = (intent["contact_id"], intent["purpose"], intent["channel"])
+            consent = self.consents.get(key)
+            if consent and consent["state"] in ("withdrawn", "objection", "suppressed"):
+                words = [w for w in (consent["state"], consent["reason"]) if w is not None]
+                return "consent", ": ".join(words), False
         if "consent" not in kind.skips:
-            if "consent" in stops:
-                return "consent", min(stops["consent"]), False
             key = (intent["contact_id"], intent["purpose"], intent["channel"])
             consent = self.consents.get(key)
             if consent is None:

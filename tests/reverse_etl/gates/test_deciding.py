@@ -247,6 +247,37 @@ def sent(*days_ago: float) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.parametrize(
+    ("state", "is_stopped", "source_kind", "gate"),
+    [
+        ("pending", False, "consent", None),
+        ("granted", False, "consent", None),
+        ("withdrawn", False, "consent", "consent"),
+        ("objection", False, "consent", "consent"),
+        ("suppressed", False, "consent", "consent"),
+        ("pending", True, "consent", "consent"),
+        ("withdrawn", True, "campaign", None),
+    ],
+)
+def test_a_request_that_was_taken_back_is_not_asked_about(
+    connection: duckdb.DuckDBPyConnection,
+    state: str,
+    is_stopped: bool,
+    source_kind: str,
+    gate: str | None,
+) -> None:
+    """Though it needs no consent to be asked: it may have waited for the end of quiet hours."""
+    stop = {"contact_id": "c", "channel": "email", "gate": "consent", "detail": "withdrawn"}
+    made = world(
+        intents=[intent(1, source_kind=source_kind, message_class="confirmation")],
+        contacts=[contact()],
+        consents=[granted(state=state)],
+        stops=[{**stop, "purpose": "marketing"}] if is_stopped else [],
+    )
+    assert decided(connection, made)["i1"]["gate"] == gate
+    assert as_oracle(made)["i1"]["gate"] == gate
+
+
 def test_three_mails_in_seven_days(connection: duckdb.DuckDBPyConnection) -> None:
     """The golden case: two were sent 6 and 2 days ago, so one of three goes out; the next waits
     until the oldest has left the window, a day later."""

@@ -101,7 +101,7 @@ def test_a_pause_holds_and_a_stop_ends(
 def test_what_the_ledger_says_since_the_run(
     connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger
 ) -> None:
-    names = ["ann", "bob", "cid", "dee", "eve", "fay", "gus", "hal"]
+    names = ["ann", "bob", "cid", "dee", "eve", "fay", "gus", "hal", "ida"]
     add_people(connection, *names)
     intend(lake, *(intent(n, key(name)) for n, name in enumerate(names)))
 
@@ -115,8 +115,13 @@ def test_what_the_ledger_says_since_the_run(
 
     before, after = AS_OF - timedelta(days=1), AS_OF + timedelta(minutes=1)
     # Folded by the warehouse, whatever it says of him (a later grant, say): not asked again.
-    consent.append(ledger, [said("ann", before)], before)
+    consent.append(ledger, [said("ann", before), said("ida", before)], before)
     consent.export(ledger, lake)
+    # Of her the lake knows, and no warehouse: the run that exported it has failed.
+    connection.execute(
+        "insert into marts.consent_records values (?, 'email', 'withdrawn', 'form', true, ?)",
+        [key("ann"), said("ann", before).event_id],
+    )
     consent.append(
         ledger,
         [
@@ -147,6 +152,7 @@ def test_what_the_ledger_says_since_the_run(
         "i5": ("queued", None, None),
         "i6": ("blocked", "bounced", "hard_bounce"),
         "i7": ("queued", None, None),
+        "i8": ("blocked", "consent", since),
     }
 
 
@@ -217,7 +223,7 @@ def test_what_the_marts_say(
     add_people(connection, "ann")
     add_people(connection, "bob", consent="pending")
     add_people(connection, "cid", "dee", "eve")
-    insert = "insert into marts.consent_records values (?, ?, ?, ?, ?)"
+    insert = "insert into marts.consent_records values (?, ?, ?, ?, ?, null)"
     connection.execute(insert, [key("cid"), "email", "objection", "complaint", True])
     connection.execute(insert, [key("dee"), "email", "suppressed", "blocked", True])
     connection.execute(insert, [key("eve"), "email", "suppressed", "hard_bounce", False])

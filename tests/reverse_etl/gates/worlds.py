@@ -171,7 +171,7 @@ def _intent(draw: random.Random, number: int, contact_id: str) -> dict[str, Any]
     return intent(
         number,
         contact_id,
-        source_kind=draw.choice(["campaign"] * 9 + ["journey"]),
+        source_kind=draw.choice(["campaign"] * 8 + ["journey", "consent"]),
         source_key=draw.choice(["spring"] * 12 + ["autumn"] * 3 + ["paused", "stopped"]),
         step=draw.choice(["", "one", "two"]),
         occurrence=draw.choice(["", "2026-10"]),
