@@ -22,21 +22,22 @@ _REFUSED = ("withdrawn", "objection")
 
 
 def may_be_seen(ledger: Ledger, what: Link | Pixel) -> bool:
-    """By what was said last with any of the recipient's keys: a refusal counts until a grant."""
+    """By what was said last with each of the recipient's keys: a refusal counts until a grant, and
+    an organisation's until it is lifted."""
     events = schema.consent_events
     with ledger.reading() as connection:
         keys = {what.recipient_key, *keys_of(connection, what.message_id)}
-        said = (
-            sa.select(events.c.state)
+        last = (
+            sa.select(sa.func.max(events.c.consent_event_id))
             .where(
                 events.c.identifier_key.in_(keys),
                 events.c.purpose.in_((TRACKING, consent.ALL)),
                 events.c.channel.in_(("email", consent.ALL)),
             )
-            .order_by(events.c.consent_event_id.desc())
-            .limit(1)
+            .group_by(events.c.identifier_key)
         )
-        if connection.execute(said).scalar() in _REFUSED:
+        said = sa.select(events.c.state).where(events.c.consent_event_id.in_(last))
+        if not set(connection.execute(said).scalars()).isdisjoint(_REFUSED):
             return False
         return not is_erased(connection, keys)
 
