@@ -70,14 +70,30 @@ last_acts as (
 
 ),
 
--- A customer stays one until the last contract has ended.
+-- A customer, a person or an organisation, stays one until the last contract has ended.
+customers as (
+
+    select
+        contact_id,
+        account_id as customer_id
+    from contacts
+    where account_id is not null
+    union
+    select
+        contact_id,
+        contact_id as customer_id
+    from contacts
+
+),
+
 contracts as (
 
     select
-        customer_id as account_id,
-        max(coalesce(ends_on, date '9999-12-31')) as ends_on
-    from {{ ref('int_contracts') }}
-    group by customer_id
+        customers.contact_id,
+        max(coalesce(contracts.ends_on, date '9999-12-31')) as ends_on
+    from {{ ref('int_contracts') }} as contracts
+    inner join customers on contracts.customer_id = customers.customer_id
+    group by customers.contact_id
 
 ),
 
@@ -101,7 +117,7 @@ begun as (
     cross join limits
     cross join run_context
     left join last_acts on contacts.contact_id = last_acts.contact_id
-    left join contracts on contacts.account_id = contracts.account_id
+    left join contracts on contacts.contact_id = contracts.contact_id
 
 ),
 
