@@ -1,11 +1,7 @@
 -- What a person did: machines' clicks, opens and deliveries are nobody's own act.
 with contacts as (
 
-    select
-        dim_contacts.contact_id,
-        dim_contacts.account_id,
-        dim_contacts.created_at
-    from {{ ref('dim_contacts') }} as dim_contacts
+    select * from {{ ref('dim_contacts') }}
 
 ),
 
@@ -55,6 +51,15 @@ acts as (
     from {{ ref('fct_emails') }} as emails
     cross join run_context
     where emails.human_clicked_at is not null
+    union all
+    select
+        said.contact_id,
+        cast({{ local_time('said.decided_at', 'run_context.time_zone') }} as date) as act_on
+    from {{ ref('consent_records') }} as said
+    cross join run_context
+    where
+        said.evidence_type = 'decision'
+        and said.source_class in ('form', 'preference_page', 'one_click')
 
 ),
 
