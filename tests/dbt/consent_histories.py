@@ -121,11 +121,14 @@ def _subjects(world: World, as_of: datetime) -> Iterator[tuple[Person, set[State
         owned |= {id(s) for s in mine}
         yield person, set(mine), person.identifiers
     known = {name for person in people for name in person.identifiers}
+    corrected = [(p, world.ties[p.name].corrected) for p in world.people]
+    at_work = {given[1] for person, given in corrected if given and person.professional}
     for name, statements in world.statements.items():
         left = {s for s in statements if s.identifier == name and id(s) not in owned}
         if name != CLICKS and left:
             # Who gave an address up is still who clicks in mails to it.
-            yield Person(name, {name}), left, {name} - known
+            is_professional = name in at_work
+            yield Person(name, {name}, professional=is_professional), left, {name} - known
 
 
 def _unlisted(unheard: set[Statement]) -> list[Cell]:
