@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -103,7 +103,7 @@ class Stage:
     journeys: Journeys
     time_zone: str
     time_zones: Mapping[str, str]
-    consent: Consent = field(default_factory=Consent)
+    consent: Consent
 
     def journey(self, key: str) -> Journey:
         if key not in self.journeys.journeys:
