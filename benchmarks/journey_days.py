@@ -104,6 +104,7 @@ def backtest(connection: duckdb.DuckDBPyConnection, days: int) -> None:
         journeys,
         "Europe/Paris",
         given.caps.time_zones,
+        given.consent,
         connection,
     )
     began, cpu = time.perf_counter(), time.process_time()

@@ -73,6 +73,7 @@ def plan(settings: Settings, loaded: Definitions) -> Plan:
         loaded.journeys,
         zone,
         loaded.caps.time_zones,
+        loaded.consent,
     )
     journeys = stage.plan(lake)
     campaigns = planning.changes(

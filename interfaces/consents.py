@@ -90,6 +90,14 @@ def commands(
             return refuse(f"no account {account!r}")
         at, who = clock.now(), recording.said(by, reason, refuse)
         key = found.identifier_key
+        if lift:
+            with recording.ledger_of(settings) as ledger:
+                if not objections.stands(ledger, found):
+                    kind = "domain" if found.identifier_type == "domain" else "account"
+                    return refuse(
+                        f"nothing to take back: no objection was recorded here for this {kind}; "
+                        "docs/consent-states.md says what else may stand, and what undoes it"
+                    )
         try:
             with (
                 recording.recorded(

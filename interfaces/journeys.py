@@ -39,7 +39,15 @@ def commands(
         found = loaded(settings, refuse)
         zone = found.verticals.reporting.time_zone
         zones = found.caps.time_zones
-        return Stage(settings.paths, found.fields, found.segments, found.journeys, zone, zones)
+        return Stage(
+            settings.paths,
+            found.fields,
+            found.segments,
+            found.journeys,
+            zone,
+            zones,
+            found.consent,
+        )
 
     def ask(question: Callable[[], Any]) -> Any:
         """The answer, or the reason why there is none, and exit."""

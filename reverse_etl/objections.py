@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
+
 from reverse_etl.publish import dicts, need, reader
 from workspace.identifiers import Keyring, domain_key, normalise_domain
-from workspace.ledger import Ledger, consent
+from workspace.ledger import Ledger, consent, schema
 from workspace.ledger.consent import ConsentEvent
 from workspace.paths import Paths
 
@@ -53,6 +55,19 @@ def find(paths: Paths, keyring: Keyring, account: str) -> Organisation | None:
         return None
     one = found[0]
     return Organisation("crm_company", one["account_id"], one["name"], one["contacts"])
+
+
+def stands(ledger: Ledger, organisation: Organisation) -> bool:
+    """Whether our ledger has a refusal under this very identifier that is not taken back."""
+    table = schema.consent_events
+    last = (
+        sa.select(table.c.state)
+        .where(table.c.identifier_key == organisation.identifier_key)
+        .order_by(table.c.consent_event_id.desc())
+        .limit(1)
+    )
+    with ledger.reading() as connection:
+        return connection.execute(last).scalar() in ("withdrawn", "objection")
 
 
 def record(

@@ -31,7 +31,7 @@ from reverse_etl.gates.deciding import DECISIONS, PROOF, decide
 from reverse_etl.publish import dicts
 from workspace.definitions.campaigns import Ramp
 from workspace.definitions.caps import Caps, MessageClass
-from workspace.identifiers import Keyring, normalise_phone
+from workspace.identifiers import Keyring, domain_key_sql, normalise_phone
 from workspace.lake import Lake
 from workspace.ledger import Ledger, approvals, consent, messages
 from workspace.ledger.messages import Message
@@ -73,7 +73,9 @@ def queue(
     table = intents.pending(connection, lake, caps, as_of)
     found = Counter(intents.record(lake, _in_outbox(connection, lake, table), as_of))
     persons, said = prepare(connection, lake, library, table)
-    facts = known.facts(connection, ledger, lake, caps, as_of, incomplete="incomplete_messages")
+    facts = known.facts(
+        connection, ledger, lake, caps, as_of, "incomplete_messages", known.ADDRESSES
+    )
     decided = decide(connection, table, facts, caps, as_of, time_zone)
     # What passed is told once it is in the outbox: a run that is killed before asks again.
     is_queued = pc.equal(decided["decision"], "queued")
@@ -89,7 +91,7 @@ def queue(
             list_concat(
                 coalesce(a.keys, []), coalesce(o.keys, []),
                 case when p.email is null then []
-                    else [md5('domain:' || split_part(lower(trim(p.email)), '@', 2))] end
+                    else [{domain_key_sql("split_part(p.email, '@', 2)")}] end
             ) as aliases
         from {table} as i
         join decided_now as d on i.intent_id = d.intent_id and d.decision = 'queued'

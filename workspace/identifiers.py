@@ -129,6 +129,14 @@ def domain_key(domain: str) -> str:
     return hashlib.md5(f"domain:{domain}".encode(), usedforsecurity=False).hexdigest()
 
 
+def domain_key_sql(expression: str) -> str:
+    """The key of the domain, URL or address of a DuckDB expression, as :func:`normalise_domain`
+    and :func:`domain_key` make it."""
+    host = f"split_part(regexp_replace(lower(trim({expression})), '^.*?://', ''), '/', 1)"
+    host = f"split_part(regexp_replace({host}, '^.*@', ''), ':', 1)"
+    return f"md5('domain:' || rtrim(regexp_replace({host}, '^www[.]', ''), '.'))"
+
+
 def _kind(kind: str) -> str:
     if kind not in KINDS:
         raise ValueError(f"unknown kind of identifier: {kind}")

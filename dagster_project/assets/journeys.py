@@ -59,6 +59,7 @@ def build_journey_assets() -> list[AssetsDefinition]:
                 names,
                 run.definitions.verticals.reporting.time_zone,
                 run.definitions.caps.time_zones,
+                consent=run.definitions.consent,
             )
             # A past run looks back: what was decided then stays as it was.
             snapshot = None if run.is_past else run.lake.snapshot_id()

@@ -14,6 +14,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from reverse_etl.publish import is_published, need, pii_reader, reader
+from workspace.identifiers import domain_key_sql
 from workspace.ledger import Ledger, schema
 from workspace.paths import Paths
 
@@ -24,6 +25,8 @@ _MARTS = {
     "consent_states": "contact_id, purpose, channel, state, decided_at",
     "dim_contacts": "contact_id, contact_key, email_key, phone_key, vertical",
     "identity_map": "identifier_key, contact_id",
+    "account_contacts": "account_id, contact_id",
+    "dim_accounts": "account_id, domain",
     "lead_scores": "contact_id, vertical, lead_score, band, route, band_change",
     "engagement_scores": "contact_id, engagement_score",
     "contact_personas": "contact_id, persona",
@@ -105,8 +108,10 @@ def _keep(
 
 def stops(ledger: Ledger) -> pa.Table:
     """Withdrawals, objections and erasures, by the keyed hash of an identifier. What somebody
-    told a provider withdraws every purpose on its channel."""
+    told a provider withdraws every purpose on its channel; an organisation's refusal ends when it
+    is lifted."""
     consents, tombstones = schema.consent_events.c, schema.tombstones.c
+    later = sa.alias(schema.consent_events).c
     suppressions = schema.suppressions.c
     with ledger.reading() as connection:
         rows = [
@@ -119,7 +124,14 @@ def stops(ledger: Ledger) -> pa.Table:
                     consents.state,
                     sa.func.max(consents.occurred_at),
                 )
-                .where(consents.state.in_(("withdrawn", "objection")))
+                .where(
+                    consents.state.in_(("withdrawn", "objection")),
+                    ~sa.exists().where(
+                        later.identifier_key == consents.identifier_key,
+                        later.state == "lifted",
+                        later.consent_event_id > consents.consent_event_id,
+                    ),
+                )
                 .group_by(
                     consents.identifier_key, consents.purpose, consents.channel, consents.state
                 )
@@ -148,11 +160,21 @@ def stops(ledger: Ledger) -> pa.Table:
 
 
 def refuse(connection: duckdb.DuckDBPyConnection, found: pa.Table) -> None:
-    """Make the table ``stops`` of :func:`stops`, for the contacts whose identifiers they are."""
-    mapped = (
-        "union select identifier_key, contact_id from identity_map where contact_id is not null"
-        if _has(connection, "identity_map")
-        else ""
+    """Make the table ``stops`` of :func:`stops`, for the contacts whose identifiers they are, and
+    for those who belong to an organisation that refuses."""
+    domain = domain_key_sql("split_part(email, '@', 2)")
+    elsewhere = {
+        ("identity_map",): "select identifier_key, contact_id from identity_map "
+        "where contact_id is not null",
+        ("contacts",): f"select {domain}, contact_id from contacts where email is not null",
+        ("account_contacts",): "select account_id, contact_id from account_contacts",
+        ("account_contacts", "dim_accounts"): f"select {domain_key_sql('domain')}, contact_id "
+        "from dim_accounts join account_contacts using (account_id) where domain is not null",
+    }
+    mapped = " ".join(
+        f"union {query}"
+        for names, query in elsewhere.items()
+        if all(_has(connection, name) for name in names)
     )
     connection.register("found_stops", found)
     connection.execute(

@@ -144,7 +144,9 @@ def outlook(
         [as_of],
     )
     prepare(connection, lake, library, TABLE)
-    facts = known.facts(connection, ledger, lake, caps, then, incomplete="incomplete_messages")
+    facts = known.facts(
+        connection, ledger, lake, caps, then, "incomplete_messages", known.ADDRESSES
+    )
     decided = decide(connection, TABLE, facts, caps, then, time_zone)
     connection.register("planned_decisions", decided)
     rows = connection.execute(

@@ -26,18 +26,18 @@ _TOLD = ("unsubscribed", "complaint", "stop", "objection")
 
 
 def may_be_seen(ledger: Ledger, what: Link | Pixel) -> bool:
-    """By what the recipient said last, with any of their keys: a refusal counts until a grant that
-    was given later, in whatever order the two were recorded. What an organisation of theirs
-    refuses counts until it lifts that, whatever its people say."""
+    """By what was said last with each of the recipient's keys: a refusal counts until a grant for
+    the same key that was given later, in whatever order the two were recorded. What an
+    organisation of theirs refuses counts until it lifts that, whatever its people say."""
     with ledger.reading() as connection:
         keys = {what.recipient_key, *keys_of(connection, what.message_id)}
         refused = _told(connection, keys)
         for row in connection.execute(_said(keys)):
-            whose = row.identifier_key if row.identifier_type in consent.ORGANISATIONS else ""
-            at, _ = refused.get(whose, (datetime.min, False))
-            ends = "lifted" if whose else "granted"
+            at, _ = refused.get(row.identifier_key, (datetime.min, False))
+            is_whole = row.identifier_type in consent.ORGANISATIONS
+            ends = "lifted" if is_whole else "granted"
             if row.occurred_at >= at and row.state in (*_REFUSED, ends):
-                refused[whose] = row.occurred_at, row.state != ends
+                refused[row.identifier_key] = row.occurred_at, row.state != ends
         return not any(one for _, one in refused.values()) and not is_erased(connection, keys)
 
 
@@ -56,16 +56,18 @@ def _said(keys: Collection[str]) -> sa.Select[Any]:
 
 
 def _told(connection: sa.Connection, keys: Collection[str]) -> dict[str, tuple[datetime, bool]]:
-    """When a provider was last told that they want no mail, and that it was."""
+    """By key: when a provider was last told that its owner wants no mail, and that it was."""
     told = schema.suppressions.c
-    last = connection.execute(
-        sa.select(sa.func.max(told.suppressed_at)).where(
+    query = (
+        sa.select(told.identifier_key, sa.func.max(told.suppressed_at))
+        .where(
             told.identifier_key.in_(keys),
             told.channel.in_(("email", consent.ALL)),
             told.reason.in_(_TOLD),
         )
-    ).scalar()
-    return {"": (last, True)} if last else {}
+        .group_by(told.identifier_key)
+    )
+    return {key: (at, True) for key, at in connection.execute(query)}
 
 
 def keys_of(connection: sa.Connection, message_id: str) -> set[str]:

@@ -18,6 +18,7 @@ from reverse_etl.gates.deciding import time_sql
 from reverse_etl.gates.facts import COLUMNS as FACT_COLUMNS
 from reverse_etl.gates.facts import Facts, empty
 from workspace.definitions.caps import Caps
+from workspace.identifiers import domain_key_sql
 from workspace.lake import Lake
 from workspace.ledger import Ledger, approvals, consent, messages, pauses, schema
 
@@ -36,6 +37,9 @@ SEND_TIMES = """(
     from marts.send_times where not is_fallback group by contact_id, channel
 )"""
 
+#: Addresses in plain text, where the schema ``pii`` is seen.
+ADDRESSES = "pii.contacts"
+
 _STOP = pa.schema(
     [(name, pa.string()) for name in ("identifier_key", "channel", "purpose", "gate", "detail")]
 )
@@ -48,13 +52,16 @@ def facts(
     caps: Caps,
     as_of: datetime,
     incomplete: str | None = None,
+    addresses: str | None = None,
 ) -> Facts:
     """What holds now. ``connection`` sees the schema ``marts``; temporary tables ``known_…`` of it
     are replaced.
 
     What was sent is read from the lake: `workspace.ledger.messages.export` goes before.
     ``incomplete`` is a relation as `Facts` says, empty where not given; ``marts.send_times`` is
-    read where ``caps`` asks for the hours.
+    read where ``caps`` asks for the hours. ``addresses`` has ``contact_id`` and ``email`` in plain
+    text (:data:`ADDRESSES`): without it, what a domain refused since the run is only known of the
+    contacts of its organisation.
     """
     with ledger.reading() as reading:
         stops = [*_suppressed(reading), *_erased(reading), *_refused(reading, connection, as_of)]
@@ -77,6 +84,10 @@ def facts(
     for name, query in {
         "known_contacts": _contacts_sql(caps),
         "known_consents": _CONSENTS,
+        "known_domains": "select contact_id, "
+        + domain_key_sql("split_part(email, '@', 2)")
+        + f" as domain_key from {addresses or empty('contact_id varchar, email varchar')}"
+        " where email is not null",
         "known_stops_of_contacts": _STOPS,
         "known_sent": sent_sql(lake, caps, as_of),
     }.items():
@@ -127,14 +138,10 @@ _CONSENTS = """
     )
 """
 
-#: `workspace.identifiers.domain_key` of an organisation's domain, as it is mostly written.
-_DOMAIN = (
-    "md5('domain:' || split_part(regexp_replace(lower(trim(accounts.domain)), "
-    "'^(https?://)?(www[.])?', ''), '/', 1))"
-)
+_DOMAIN = domain_key_sql("accounts.domain")
 
 #: An address that several people share is no one's identifier, and still the address of each. What
-#: an organisation refuses is refused for who belongs to it.
+#: an organisation refuses is refused for who belongs to it, by an address in its domain as well.
 _STOPS = f"""
     with keys as (
         select identifier_key, contact_id from marts.identity_map
@@ -154,6 +161,9 @@ _STOPS = f"""
         from marts.dim_accounts as accounts
         inner join marts.account_contacts as ties on accounts.account_id = ties.account_id
         where {_DOMAIN} in (select identifier_key from known_stops)
+        union
+        select domain_key, contact_id from known_domains
+        where domain_key in (select identifier_key from known_stops)
         union
         -- An intent may still name somebody of whom nothing else is left.
         select identifier_key, identifier_key from known_stops

@@ -24,6 +24,7 @@ from reverse_etl.segments.asked import label_of
 from reverse_etl.segments.compiler import Compiled, compile_segments
 from workspace.definitions.segment_fields import NAMED_TYPES
 from workspace.definitions.segments import Segment, Segments
+from workspace.definitions.unprofiled import unprofiled
 
 #: Marts with rows of contacts that a condition may read.
 NARROWED = (
@@ -55,7 +56,10 @@ class Conditions:
             keys[number]: Segment(name="A condition", where=condition)
             for number, condition in self.plan.conditions.items()
         }
-        everything = {**self.sources.segments.segments, **asked}
+        segments = self.sources.segments.segments
+        guarded = unprofiled(Segments(segments={**segments, **asked}), self.sources.consent)
+        asked = {key: guarded.segments[key] for key in asked}
+        everything = {**segments, **asked}
         wanted, waiting = set(asked), list(asked)
         while waiting:
             for other in everything[waiting.pop()].references() - wanted:

@@ -11,7 +11,7 @@ days sees them as they are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from reverse_etl.journeys import walking
 from reverse_etl.journeys.plan import Plan, Version
 from reverse_etl.journeys.tick import FACTS
 from reverse_etl.segments import leaves
+from workspace.definitions.consent import Consent
 from workspace.definitions.journey_triggers import DateTrigger, FormTrigger, SegmentTrigger
 from workspace.definitions.journeys import TRIGGER_AGE
 from workspace.definitions.segment_fields import (
@@ -43,7 +44,8 @@ class Sources:
 
     ``time_zones`` has the zone of a country; ``time_zone`` is that of everybody else. ``changes``
     and ``enrolments`` are relations with the columns of the streams `segment_changes` and
-    `journey_enrolments`.
+    `journey_enrolments`. By ``consent`` conditions find nobody who objects to profiling by the
+    absence of a profile, as ``segments`` do not.
     """
 
     fields: Fields
@@ -54,6 +56,7 @@ class Sources:
     changes: str = "lake.segment_changes"
     enrolments: str = "lake.journey_enrolments"
     only_by_hand: bool = False
+    consent: Consent = field(default_factory=Consent)
 
 
 def contacts(connection: duckdb.DuckDBPyConnection, sources: Sources) -> None:

@@ -24,6 +24,7 @@ from reverse_etl.journeys.telling import SCHEMA
 from reverse_etl.journeys.tick import FACTS, STEPS, step
 from reverse_etl.publish import need, published_as_of, reader
 from workspace.definitions import nearest
+from workspace.definitions.consent import Consent
 from workspace.definitions.journey_nodes import Send
 from workspace.definitions.journeys import LAUNCH_WINDOW, Journey, Journeys
 from workspace.definitions.segment_fields import Fields
@@ -102,6 +103,7 @@ class Stage:
     journeys: Journeys
     time_zone: str
     time_zones: Mapping[str, str]
+    consent: Consent
 
     def journey(self, key: str) -> Journey:
         if key not in self.journeys.journeys:
@@ -267,6 +269,7 @@ class Stage:
             changes="published_changes",
             enrolments="rehearsed_enrolments",
             only_by_hand=is_by_hand,
+            consent=self.consent,
         )
 
 

@@ -59,6 +59,7 @@ class Person:
     signs: list[datetime] = field(default_factory=list)  # of life, besides decisions
     sold: datetime | None = None
     professional: bool = False  # the address written to is one person's at work
+    given_up: set[str] = field(default_factory=set)  # addresses that were corrected
 
 
 def state(
@@ -68,9 +69,7 @@ def state(
     mine = [
         s
         for s in statements
-        if (s.identifier in person.identifiers or s.other in person.identifiers)
-        and s.known <= as_of
-        and (s.decided < as_of or not s.timed)
+        if is_of(s, person) and s.known <= as_of and (s.decided < as_of or not s.timed)
     ]
     if not any(s.brand == brand and about(s, cell) for s in mine):
         return None
@@ -91,6 +90,17 @@ def state(
                 tied = [s for s in passing if s.decided == latest]
                 opinions.append(strictest([amounts_to(s, cell, person, mine, as_of) for s in tied]))
     return strictest(opinions)
+
+
+def is_of(s: Statement, person: Person) -> bool:
+    """Whether a person said it. What was granted by an address that is corrected since was not
+    granted by the new one; what was refused there was refused by the person."""
+    named = {s.identifier, s.other} & person.identifiers
+    if s.state not in ("granted", "pending"):
+        return bool(named)
+    if s.channel == "email" and named & person.given_up:  # given up are addresses only
+        return False
+    return bool(named - person.given_up)
 
 
 def ends_its_file(s: Statement, mine: list[Statement]) -> bool:

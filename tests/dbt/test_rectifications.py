@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from tests.dbt import worlds
 from tests.dbt.lakehouse import Lakehouse
+from workspace.identifiers import domain_key
 
 BEFORE, THEN, LATER = datetime(2026, 1, 1), datetime(2026, 3, 1), datetime(2026, 4, 1)
 
@@ -70,10 +72,12 @@ def world(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
         contact("dora", "dora@third", LATER),  # the CRM says something new
         contact("eve", "eve@old"),
         contact("fred", "fred@old", first_name="Fréd", last_name="Roy"),
+        contact("gina", "gina@old"),
     ]
     corrections = [
         *(correction(key, "email", f"{key}@new") for key in ("anne", "bea", "carl", "dora")),
         correction("eve", "email", None),
+        correction("gina", "email", "gina@refuses.fr"),
         correction("fred", "first_name", "Frédéric"),
     ]
     events = [
@@ -81,6 +85,14 @@ def world(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
         said("bea@new", "granted", LATER),  # stated again, with evidence
         said("carl@old", "withdrawn", BEFORE),
         said("carl@new", "granted", LATER),
+        said("gina@refuses.fr", "granted", LATER),
+        said("hugo@refuses.fr", "granted", LATER),
+        {
+            **said("refuses.fr", "objection", LATER, "all"),
+            "identifier_type": "domain",
+            "identifier_key": domain_key("refuses.fr"),
+            "channel": "all",
+        },
     ]
     house.fill(
         as_of=worlds.AS_OF,
@@ -88,6 +100,19 @@ def world(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
         crm_contacts=contacts,
         rectifications=corrections,
         consent_events=events,
+        # Nobody of the CRM's: known by what was given on a site.
+        events=[
+            {
+                "message_id": "m",
+                "type": "identify",
+                "user_id": "hugo",
+                "user_key": "k-hugo",
+                "email_key": "key-hugo@refuses.fr",
+                "traits": json.dumps({"email": "hugo@refuses.fr"}),
+                "occurred_at": THEN,
+                "known_at": THEN,
+            }
+        ],
     )
     return house.build(
         "+pii_contacts", "+pii_rectifications", "+consent_states", "+identity_map", tests="cautious"
@@ -103,6 +128,8 @@ def test_the_corrected_address_is_in_force(world: Lakehouse) -> None:
         "dora": "dora@third",
         "eve": None,
         "fred": "fred@old",
+        "gina": "gina@refuses.fr",
+        None: "hugo@refuses.fr",
     }
     assert world.one("select city from pii.contacts where crm_id = 'anne'") == "Lyon"
     assert world.one("select first_name from pii.contacts where crm_id = 'fred'") == "Frédéric"
@@ -116,6 +143,7 @@ def test_each_says_where_it_stands(world: Lakehouse) -> None:
         "carl": "holds",
         "dora": "overruled",
         "eve": "holds",
+        "gina": "holds",
     }
 
 
@@ -137,7 +165,14 @@ def test_consent_does_not_go_over_by_itself_and_a_refusal_does(world: Lakehouse)
             "where purpose = 'newsletter' and channel = 'email'"
         )
     )
-    assert states == {"bea": "granted", "carl": "withdrawn", "fred": "granted"}
+    assert states == {
+        "bea": "granted",
+        "carl": "withdrawn",
+        "fred": "granted",
+        # The organisation of an address refuses, however the address became known.
+        "gina": "objection",
+        None: "objection",
+    }
     alone = world.rows(
         "select subject_id, state from marts.consent_states "
         "where contact_id is null and purpose = 'newsletter' order by subject_id"

@@ -166,6 +166,7 @@ def test_welcome_from_the_form_to_the_outbox(tmp_path: Path) -> None:
         Journeys(journeys={KEY: loaded.journeys.journeys[KEY]}),
         loaded.verticals.reporting.time_zone,
         loaded.caps.time_zones,
+        loaded.consent,
     )
     tested = stage.backtest(KEY, date(2025, 9, 1), date(2025, 9, 5))
     names = ("enrolment_id", "step_number", "node", "outcome", "next_node", "arrived_at", "left_at")

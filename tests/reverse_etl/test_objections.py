@@ -67,8 +67,13 @@ def test_the_command_records_it_and_takes_it_back(published: Settings) -> None:
 
     code, told = object_("--account", "77", "--by", "ann", "--evidence", "letter 12")
     assert code == 0 and "Clinic objects: 2 contacts known" in told
+    # What was said for the account is not taken back for the domain.
+    code, told = object_("--account", "clinic.fr", "--lift")
+    assert code == 2 and "no objection was recorded here for this domain" in told
     code, told = object_("--account", "77", "--lift")
     assert code == 0 and "Clinic no longer objects" in told
+    code, told = object_("--account", "77", "--lift")
+    assert code == 2 and "nothing to take back" in told
     code, told = object_("--account", "78")
     assert code == 2 and "no account '78'" in told
     code, told = object_("--account", "77", "--by", "ann@x.example")

@@ -243,6 +243,7 @@ def test_digests() -> None:
         ({"object": "contact:ann@example.com"}, "object"),
         ({"object": "x" * 201}, "object"),
         ({"reason": "she wrote from ann@example.com"}, "reason"),
+        ({"reason": "she wrote from ann\uff20example.com"}, "reason"),  # a full-width sign
         ({"reason": "a\0b"}, "reason"),
     ],
 )

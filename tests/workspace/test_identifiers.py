@@ -38,6 +38,19 @@ def test_nothing_stays_nothing() -> None:
     assert all(normalise(None) is None for normalise in NORMALISERS.values())
 
 
+def test_a_domain_has_one_key_however_it_is_written() -> None:
+    texts = [
+        *("clinic.fr", " Clinic.FR ", "https://www.clinic.fr/accueil", "http://clinic.fr"),
+        *("www.clinic.fr.", "clinic.fr:8443", "ann@clinic.fr", "https://ann@clinic.fr/x@y"),
+    ]
+    with duckdb.connect() as connection:
+        for text in texts:
+            asked = f"select {identifiers.domain_key_sql('$1')}"
+            found = connection.execute(asked, [text]).fetchone()
+            assert identifiers.normalise_domain(text) == "clinic.fr"
+            assert found == (identifiers.domain_key("clinic.fr"),), text
+
+
 @given(value=st.text(max_size=40), kind=st.sampled_from(KINDS), pepper=st.binary(min_size=1))
 def test_a_key_is_an_hmac(value: str, kind: str, pepper: bytes) -> None:
     value = value.encode("utf-8", "ignore").decode()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -94,7 +95,7 @@ def _check_text(name: str, value: str) -> None:
         raise Refused(f"{name}: text is wanted")
     if len(value) > _LENGTHS.get(name, 2_000):
         raise Refused(f"{name}: longer than {_LENGTHS.get(name, 2_000)} characters")
-    if _ADDRESS.search(value):
+    if _ADDRESS.search(unicodedata.normalize("NFKC", value)):
         raise Refused(f"{name}: an address does not belong here")
 
 

@@ -23,6 +23,7 @@ from tests.reverse_etl.audiences.worlds import AT
 from workspace import definitions
 from workspace.definitions import DefinitionError, Definitions
 from workspace.definitions.audiences import Task
+from workspace.identifiers import domain_key
 from workspace.ledger import Ledger, schema
 from workspace.paths import PROJECT
 
@@ -177,6 +178,33 @@ def test_a_refusal_that_no_run_has_seen_takes_out(
         (report,) = running.run_destination(ours, "meta")
         assert (report.counters.removed, report.counters.refused) == (1, 1)
         assert len(vendor.lists["71"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "identifier", "left"),
+    [
+        ("domain", domain_key("example.com"), 0),
+        ("domain", domain_key("clinic.fr"), 2),
+        ("crm_company", "a" * 32, 2),
+        ("crm_company", "b" * 32, 3),
+    ],
+)
+def test_an_organisation_takes_its_people_out(
+    ledger: Ledger, given: Definitions, kind: str, identifier: str, left: int
+) -> None:
+    ties = [{"account_id": "a" * 32, "contact_id": "c1"}]
+    accounts = [{"account_id": "a" * 32, "domain": "https://www.Clinic.fr"}]
+    said = {"identifier_type": kind, "purpose": "all", "channel": "all", "source_class": "manual"}
+    with room(ledger, given, Order(True), account_contacts=ties, dim_accounts=accounts) as (
+        ours,
+        vendor,
+    ):
+        list(running.run_destination(ours, "meta"))
+        for state, expected in (("objection", left), ("lifted", 3)):
+            refuse(ledger, identifier, AT - timedelta(days=1), **said, state=state)
+            people.refuse(ours.connection, people.stops(ledger))
+            list(running.run_destination(ours, "meta"))
+            assert len(vendor.lists["71"]) == expected
 
 
 @pytest.mark.parametrize(

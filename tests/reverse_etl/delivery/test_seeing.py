@@ -118,6 +118,21 @@ def test_who_told_a_provider_is_not_seen(
     assert may_be_seen(ledger, LINK) is seen
 
 
+def test_a_lifted_objection_takes_back_nobody_elses(ledger: Ledger) -> None:
+    """What the organisation takes back is its own refusal, not the person's."""
+    queue(ledger)
+    company = replace(
+        REFUSAL, identifier_type="crm_company", identifier_key=ALIAS, purpose="all", channel="all"
+    )
+    objection = replace(company, state="objection", source_class="manual")
+    consent.append(ledger, [objection], NOW)
+    assert not may_be_seen(ledger, LINK)
+    consent.append(ledger, [replace(objection, state="lifted")], NOW)
+    assert may_be_seen(ledger, LINK)
+    consent.append(ledger, [REFUSAL, replace(objection, state="lifted", source="letter")], NOW)
+    assert not may_be_seen(ledger, LINK)
+
+
 def test_of_an_unknown_message_every_refusal_counts(ledger: Ledger) -> None:
     assert may_be_seen(ledger, LINK)
     consent.append(ledger, [REFUSAL], NOW)

@@ -22,12 +22,16 @@ CAPS = shipped().model_copy(update={"holdout": shipped().holdout.model_copy(upda
 
 
 def tick(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger, at: datetime = AS_OF
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    ledger: Ledger,
+    at: datetime = AS_OF,
+    addresses: str | None = None,
 ) -> dict[str, tuple[str, str | None, str | None]]:
     """What a run does: ask, record, and tell what it decided."""
     messages.export(ledger, lake)
     table = intents.pending(connection, lake, CAPS, at)
-    found = known.facts(connection, ledger, lake, CAPS, at)
+    found = known.facts(connection, ledger, lake, CAPS, at, addresses=addresses)
     decisions = decide(connection, table, found, CAPS, at, ZONE)
     intents.record(lake, decisions, at)
     return {
@@ -194,7 +198,12 @@ def test_erased_and_shared_addresses(
 def test_what_an_organisation_says_since_the_run_holds_for_its_people(
     connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger
 ) -> None:
-    add_people(connection, "ann", "bob", "cid")
+    add_people(connection, "ann", "bob", "cid", "dee")
+    connection.execute("create schema pii; create table pii.contacts (contact_id text, email text)")
+    connection.execute(
+        "insert into pii.contacts values (?, 'Cid@Lone.fr'), (?, 'dee@town.com')",
+        [key("cid"), key("dee")],
+    )
     connection.execute(
         "insert into marts.account_contacts values (?, ?), (?, ?)",
         [key("clinic"), key("ann"), key("town"), key("bob")],
@@ -203,8 +212,12 @@ def test_what_an_organisation_says_since_the_run_holds_for_its_people(
         "insert into marts.dim_accounts values (?, 'clinic.fr'), (?, 'https://www.Town.fr/')",
         [key("clinic"), key("town")],
     )
-    intend(lake, *(intent(n, key(name)) for n, name in enumerate(["ann", "bob", "cid"])))
-    for kind, identifier in (("crm_company", key("clinic")), ("domain", domain_key("town.fr"))):
+    intend(lake, *(intent(n, key(name)) for n, name in enumerate(["ann", "bob", "cid", "dee"])))
+    for kind, identifier in (
+        ("crm_company", key("clinic")),
+        ("domain", domain_key("town.fr")),
+        ("domain", domain_key("lone.fr")),  # no organisation's that is known
+    ):
         event = ConsentEvent(
             identifier_type=kind, identifier_key=identifier, purpose="all", channel="all",
             state="objection", source_class="manual", source="letter",
@@ -212,8 +225,8 @@ def test_what_an_organisation_says_since_the_run_holds_for_its_people(
         )  # fmt: skip
         consent.append(ledger, [event], AS_OF)
     held = ("blocked", "unsubscribed", "objection: since_the_run")
-    assert tick(connection, lake, ledger) == {
-        "i0": held, "i1": held, "i2": ("queued", None, None)
+    assert tick(connection, lake, ledger, addresses=known.ADDRESSES) == {
+        "i0": held, "i1": held, "i2": held, "i3": ("queued", None, None)
     }  # fmt: skip
 
 

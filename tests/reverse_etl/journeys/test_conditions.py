@@ -14,6 +14,8 @@ from reverse_etl.journeys.conditions import Conditions
 from reverse_etl.journeys.plan import Plan, Version, plan
 from tests.reverse_etl.segments.definitions import random_segments
 from tests.reverse_etl.segments.worlds import T, World, random_world
+from tests.workspace.test_unprofiled import CONSENT
+from workspace.definitions.consent import Consent
 from workspace.definitions.journeys import Journey
 from workspace.definitions.segments import Segments
 
@@ -81,6 +83,36 @@ def test_of_a_few_they_are_those_of_everybody(seed: int, monkeypatch: pytest.Mon
             assert truths(connection) == expected
             rehearsed.decide(connection, at, of(few, given))
             assert truths(connection) == expected
+
+
+def test_the_absence_of_a_score_finds_no_objector() -> None:
+    world, segments = random_world(1), Segments(segments={})
+    idle = {"not": {"score": "engagement", "at_least": 60}}
+    nodes = {
+        "ask": {"condition": idle, "then": "done", "else": "done"},
+        "done": {"exit": "completed"},
+    }
+    journey = {"name": "x", "version": 1, "trigger": {"manual": True}, "nodes": nodes}
+    given = plan([Version("asks", Journey.model_validate(journey), T)])
+    found = {}
+    with opened(world) as connection:
+        connection.execute("update marts.contact_features set engagement_score = null")
+        connection.execute(
+            "insert into marts.consent_states (contact_id, purpose, channel, state) "
+            "select min(contact_id), 'profiling', 'all', 'objection' from marts.dim_contacts"
+        )
+        for policy in (Consent(), CONSENT):
+            sources = facts.Sources(world.fields, segments, world.names, "UTC", {}, consent=policy)
+            facts.contacts(connection, sources)
+            standing.load(connection, given)
+            asked = of("select cid from journey_contacts", given)
+            Conditions(given, sources).decide(connection, T, asked)
+            found[policy is CONSENT] = connection.execute(
+                "select min(contact_id), count(*) from journey_truths join journey_contacts "
+                "using (cid) where is_true"
+            ).fetchone()
+    assert found[False] is not None and found[True] is not None
+    assert found[True][1] == found[False][1] - 1 and found[True][0] > found[False][0]
 
 
 def test_a_rehearsal_asks_what_was_known(monkeypatch: pytest.MonkeyPatch) -> None:

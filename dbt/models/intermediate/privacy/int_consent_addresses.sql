@@ -1,17 +1,26 @@
--- Addresses that CRM contacts hold or held, and imported ones.
+-- Addresses that CRM contacts hold or held, corrected ones, imported ones, and those that people
+-- gave on a site: nobody vouches for these being theirs at work.
 with addresses as (
 
     select
         email_key,
-        lower(trim(email)) as email
-    from {{ source('lake', 'crm_contacts') }}
+        lower(trim(email)) as email,
+        true as is_on_record
+    from {{ ref('stg_crm__contact_versions') }}
     where email_key is not null and email is not null
     union
     select
         email_key,
-        lower(trim(email)) as email
+        lower(trim(email)) as email,
+        true as is_on_record
     from {{ ref('stg_privacy__imported_contacts') }}
     where email_key is not null and email is not null
+    union
+    select
+        email_key,
+        lower(trim(email)) as email,
+        false as is_on_record
+    from {{ ref('int_stated_emails') }}
 
 ),
 
@@ -31,6 +40,7 @@ parts as (
 
     select
         email_key,
+        is_on_record,
         split_part(email, '@', 2) as domain,
         {{ first_word("split_part(email, '@', 1)") }} as first_word
     from addresses
@@ -45,7 +55,8 @@ select
         case
             when public_mail.domain is null and generic_addresses.first_word is null then 0 else 1
         end
-    ) = 0 as is_professional
+    ) = 0
+    and max(case when parts.is_on_record then 1 else 0 end) = 1 as is_professional
 from parts
 left join public_mail on parts.domain = public_mail.domain
 left join generic_addresses on parts.first_word = generic_addresses.first_word

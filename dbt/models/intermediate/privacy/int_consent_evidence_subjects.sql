@@ -33,6 +33,7 @@ named as (
     select
         evidence_id,
         state,
+        channel,
         identifier_type,
         identifier_key
     from evidence
@@ -40,6 +41,7 @@ named as (
     select
         evidence_id,
         state,
+        channel,
         other_identifier_type as identifier_type,
         other_identifier_key as identifier_key
     from evidence
@@ -47,12 +49,20 @@ named as (
 
 ),
 
-resolved as (
+-- A grant was given for the address that it names; a refusal is the person's.
+matched as (
 
     select
         named.evidence_id,
         subjects.contact_id,
-        min(subjects.account_id) as account_id
+        subjects.account_id,
+        given_up.identifier_key is not null
+        and named.state in ('granted', 'pending') as is_given_up,
+        -- By another identifier that it names, the person has it still: not for this channel.
+        given_up.identifier_key is not null
+        and named.state in ('granted', 'pending')
+        and named.channel <> 'all'
+        and (named.channel = 'email') = (named.identifier_type = 'email') as is_of_channel
     from named
     inner join subjects
         on
@@ -63,9 +73,20 @@ resolved as (
             subjects.contact_id = given_up.contact_id
             and named.identifier_type = given_up.identifier_type
             and named.identifier_key = given_up.identifier_key
-    -- A grant was given for the address that it names; a refusal is the person's.
-    where given_up.identifier_key is null or named.state not in ('granted', 'pending')
-    group by named.evidence_id, subjects.contact_id
+
+),
+
+resolved as (
+
+    select
+        evidence_id,
+        contact_id,
+        min(account_id) as account_id
+    from matched
+    group by evidence_id, contact_id
+    having
+        max(case when is_given_up then 0 else 1 end) = 1
+        and max(case when is_of_channel then 1 else 0 end) = 0
 
 )
 

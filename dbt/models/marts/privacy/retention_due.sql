@@ -1,11 +1,7 @@
 -- What a person did: machines' clicks, opens and deliveries are nobody's own act.
 with contacts as (
 
-    select
-        dim_contacts.contact_id,
-        dim_contacts.account_id,
-        dim_contacts.created_at
-    from {{ ref('dim_contacts') }} as dim_contacts
+    select * from {{ ref('dim_contacts') }}
 
 ),
 
@@ -55,6 +51,15 @@ acts as (
     from {{ ref('fct_emails') }} as emails
     cross join run_context
     where emails.human_clicked_at is not null
+    union all
+    select
+        said.contact_id,
+        cast({{ local_time('said.decided_at', 'run_context.time_zone') }} as date) as act_on
+    from {{ ref('consent_records') }} as said
+    cross join run_context
+    where
+        said.evidence_type = 'decision'
+        and said.source_class in ('form', 'preference_page', 'one_click')
 
 ),
 
@@ -70,14 +75,30 @@ last_acts as (
 
 ),
 
--- A customer stays one until the last contract has ended.
+-- A customer, a person or an organisation, stays one until the last contract has ended.
+customers as (
+
+    select
+        contact_id,
+        account_id as customer_id
+    from contacts
+    where account_id is not null
+    union
+    select
+        contact_id,
+        contact_id as customer_id
+    from contacts
+
+),
+
 contracts as (
 
     select
-        customer_id as account_id,
-        max(coalesce(ends_on, date '9999-12-31')) as ends_on
-    from {{ ref('int_contracts') }}
-    group by customer_id
+        customers.contact_id,
+        max(coalesce(contracts.ends_on, date '9999-12-31')) as ends_on
+    from {{ ref('int_contracts') }} as contracts
+    inner join customers on contracts.customer_id = customers.customer_id
+    group by customers.contact_id
 
 ),
 
@@ -101,7 +122,7 @@ begun as (
     cross join limits
     cross join run_context
     left join last_acts on contacts.contact_id = last_acts.contact_id
-    left join contracts on contacts.account_id = contracts.account_id
+    left join contracts on contacts.contact_id = contracts.contact_id
 
 ),
 
