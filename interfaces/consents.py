@@ -79,7 +79,6 @@ def commands(
         """Record that an organisation objects to marketing, for everybody who belongs to it."""
         from reverse_etl import objections
         from reverse_etl.publish import NothingPublished, TookTooLong
-        from workspace import clock
 
         settings = chosen(workspace)
         try:
@@ -88,7 +87,7 @@ def commands(
             return refuse(str(error))
         if found is None:
             return refuse(f"no account {account!r}")
-        at, who = clock.now(), recording.said(by, reason, refuse)
+        at, who = settings.present(), recording.said(by, reason, refuse)
         key = found.identifier_key
         if lift:
             with recording.ledger_of(settings) as ledger:
