@@ -123,8 +123,16 @@ def begin(desk: Desk, subjects: Sequence[Subject], reason: str | None = None) ->
     return work
 
 
+def is_begun(desk: Desk) -> bool:
+    """Whether there may be something to go on with. Needs no lock."""
+    return next(open_work.unfinished(desk.paths), None) is not None
+
+
 def unfinished(desk: Desk) -> list[Work]:
-    """Batches that were promised and have not ended. One that was never promised is forgotten."""
+    """Batches that were promised and have not ended. One that was never promised is forgotten.
+
+    Call it with the run lock held: another process may be about to promise one.
+    """
     found = []
     for work in open_work.unfinished(desk.paths):
         with desk.ledger.reading() as connection:
@@ -225,6 +233,8 @@ def finish(desk: Desk, work: Work) -> Outcome:
     places = forwards.of_batch(desk.ledger, work)
     made = []
     for request in requests:
+        if request.state == privacy_requests.DONE:  # signed before a kill
+            continue
         said = {**facts, "forwards": forwards.told(places, request.request_id)}
         certificate = certificates.write(desk.paths, desk.keyring, request, said, at)
         made.append(certificate.path)

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reverse_etl.privacy import written
 from reverse_etl.privacy.stand_ins import StandIns
 from workspace import catalogue
 from workspace.catalogue import Holding
@@ -119,21 +120,16 @@ def _search(stand_ins: StandIns) -> duckdb.DuckDBPyConnection:
         "insert into erased_value select unnest($1), unnest($2)",
         [[kind for kind, _ in pairs], [value for _, value in pairs]],
     )
-    any_of = "|".join(map(_re2, stand_ins.spellings))
-    # RE2 does not look behind: what stands beside a hit is taken in.
-    alone = f"(?i)(?:^|[^a-z0-9._+-])(?:{any_of})(?:$|[^a-z0-9_-])"
+    tests = {"text": written.for_re2(stand_ins.spellings)}
     # Bytes as text have escapes beside a hit; what stands there is looked at afterwards.
-    anywhere = f"regexp_matches(cast(t as varchar), '{_quoted(f'(?i){any_of}')}')"
-    if not any_of.isascii():
-        anywhere = "t is not null"
-    in_text = f"regexp_matches(t, '{_quoted(alone)}')"
-    for name, test in (("text", in_text), ("bytes", anywhere)):
-        connection.execute(f"create macro is_erased_{name}(t) as {test if any_of else 'false'}")
+    tests["bytes"] = written.anywhere(stand_ins.spellings)
+    for name, test in tests.items():
+        value = "cast(t as varchar)" if name == "bytes" else "t"
+        found = f"regexp_matches({value}, '{_quoted(test)}')" if test else "false"
+        if test and name == "bytes" and not test.isascii():
+            found = "t is not null"
+        connection.execute(f"create macro is_erased_{name}(t) as {found}")
     return connection
-
-
-def _re2(text: str) -> str:
-    return "".join(c if c.isalnum() or ord(c) > 127 else f"\\x{{{ord(c):x}}}" for c in text)
 
 
 def _quoted(text: str) -> str:
@@ -194,7 +190,7 @@ def _texts(stream: str, holding: Holding) -> list[str]:
             continue
         if pa.types.is_binary(column.type):
             continue
-        if column.name in holding.cleared or column.name in holding.kept:
+        if column.name in (*holding.cleared, *holding.kept, *holding.texts):
             found.append(column.name)
     return found
 
@@ -302,7 +298,9 @@ class _Change:
         self._stand_ins = stand_ins
         self._residual = residual
         self._kept = kept
-        self._is_judged_by_text = all(not (h.owners or h.mentions) for h in self._holdings)
+        self._is_judged_by_text = all(
+            not (h.owners or h.mentions or h.texts) for h in self._holdings
+        )
 
     def row(self, row: dict[str, Any]) -> tuple[bool, dict[str, Any] | None]:
         """Whether it was theirs, and what is left of it: None for nothing."""
