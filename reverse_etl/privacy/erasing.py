@@ -85,7 +85,11 @@ class Outcome:
 
 
 def begin(desk: Desk, subjects: Sequence[Subject], reason: str | None = None) -> Work:
-    """Promise to erase people: one request each, tombstones, and nothing is sent any more."""
+    """Promise to erase people: one request each, tombstones, and nothing is sent any more.
+
+    Raises :class:`~workspace.ledger.audit.Refused` for a reason with an address, and buries nobody.
+    """
+    audit.check(actor=desk.actor, reason=reason)  # the witness, told below, takes nothing back
     at = desk.now()
     people = {uuid.uuid4().hex: subject for subject in subjects}
     stand_ins = StandIns.draw(subjects, desk.keyring)

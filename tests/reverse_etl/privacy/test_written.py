@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reverse_etl.privacy import erasing
+from reverse_etl.privacy import erasing, open_work, replay
 from reverse_etl.privacy.stand_ins import StandIns
 from tests.reverse_etl.privacy import small_world as world
 from tests.reverse_etl.privacy.test_erasing import anne, desk, erase
@@ -74,3 +74,9 @@ def test_a_longer_one_is_anothers() -> None:
     for text in TEXTS:
         changed = made.in_text(text.replace("usr_anne_77", ""))
         assert "anne.canary" not in changed.lower() and "22" not in changed, changed
+
+
+def test_a_reason_with_an_address_buries_nobody(desk: erasing.Desk) -> None:
+    with pytest.raises(ValueError, match="address"):
+        erasing.begin(desk, [anne(desk)], f"asked by {world.ANNE}")
+    assert not replay.due(desk) and not list(open_work.unfinished(desk.paths))
