@@ -67,6 +67,9 @@ def landed_lines(lake: Lake, stand_ins: StandIns) -> Lines:
             )
             for file, line in connection.execute(query).fetchall():
                 found[file].add(line)
+            where = "landing_file, landing_line"
+            for file, line in _said(connection, _files(lake, stream), stream, where, stand_ins):
+                found[file].add(line)
     return Lines({file: frozenset(lines) for file, lines in found.items()})
 
 
@@ -120,15 +123,12 @@ def _search(stand_ins: StandIns) -> duckdb.DuckDBPyConnection:
         "insert into erased_value select unnest($1), unnest($2)",
         [[kind for kind, _ in pairs], [value for _, value in pairs]],
     )
-    tests = {"text": written.for_re2(stand_ins.spellings)}
-    # Bytes as text have escapes beside a hit; what stands there is looked at afterwards.
-    tests["bytes"] = written.anywhere(stand_ins.spellings)
-    for name, test in tests.items():
-        value = "cast(t as varchar)" if name == "bytes" else "t"
-        found = f"regexp_matches({value}, '{_quoted(test)}')" if test else "false"
-        if test and name == "bytes" and not test.isascii():
-            found = "t is not null"
-        connection.execute(f"create macro is_erased_{name}(t) as {found}")
+    # What RE2 finds is looked at afterwards: it knows neither escapes nor what stands beside.
+    wanted = written.may_hold(stand_ins.spellings)
+    test = f"regexp_matches(cast(t as varchar), '{_quoted(wanted)}')" if wanted else "false"
+    if wanted and not wanted.isascii():
+        test = "t is not null"
+    connection.execute(f"create macro is_erased_text(t) as {test}")
     return connection
 
 
@@ -158,9 +158,13 @@ def _touches(stream: str) -> str:
                 found.append(f"({_condition(holding, columns)} and ({texts}))")
         elif columns:
             found.append(_condition(holding, columns))
-        found += [f"is_erased_text({name})" for name in _texts(stream, holding)]
-        found += [f"is_erased_bytes({name})" for name in _binaries(stream)]
     return " or ".join(found) or "false"
+
+
+def _spoken(stream: str) -> list[str]:
+    """Columns that may hold an identifier in the midst of a text."""
+    found = [name for holding in catalogue.of("lake", stream) for name in _texts(stream, holding)]
+    return list(dict.fromkeys([*found, *_binaries(stream)]))
 
 
 def _condition(holding: Holding, columns: Mapping[str, str]) -> str:
@@ -204,14 +208,36 @@ def _find(
 ) -> dict[str, set[int]]:
     """By file: the numbers of the rows that are theirs or name them."""
     source = _files(lake, stream, ", filename = true, file_row_number = true")
-    columns = ", ".join(["filename", "file_row_number", *_binaries(stream)])
-    rows = connection.execute(f"select {columns} from {source} where {_touches(stream)}").fetchall()
+    where = "filename, file_row_number"
+    named = f"select {where} from {source} where {_touches(stream)}"
     found: dict[str, set[int]] = defaultdict(set)
-    for file, number, *originals in rows:
-        texts = [(data or b"").decode("utf-8", "replace") for data in originals]
-        if not texts or any(map(stand_ins.stands_in, texts)):
-            found[Path(file).name].add(number)
+    rows = connection.execute(named).fetchall()
+    for file, number in (*rows, *_said(connection, source, stream, where, stand_ins)):
+        found[Path(file).name].add(number)
     return found
+
+
+def _said(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    stream: str,
+    where: str,
+    stand_ins: StandIns,
+) -> Iterator[tuple[str, int]]:
+    """``where`` of the rows in whose texts somebody stands."""
+    spoken = _spoken(stream)
+    if not spoken:
+        return
+    tests = " or ".join(f"is_erased_text({name})" for name in spoken)
+    query = f"select {where}, {', '.join(spoken)} from {source} where {tests}"
+    cursor = connection.execute(query)
+    while rows := cursor.fetchmany(10_000):
+        for file, number, *texts in rows:
+            for text in texts:
+                said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+                if said and stand_ins.stands_in(said):
+                    yield file, number
+                    break
 
 
 # ---- changing ------------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 """Identifiers of several people in one regular expression, however texts and URLs write them.
 
 What `reverse_etl.privacy.forms` finds in texts is found by these expressions, too: an erasure
-has to change what its scan looks for. They are for Python's engine and, by :func:`for_re2`, for
-one that does not look behind.
+has to change what its scan looks for.
 """
 
 from __future__ import annotations
@@ -50,19 +49,15 @@ def pattern(spellings: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(_python("|".join(found)), re.IGNORECASE) if found else None
 
 
-def for_re2(spellings: Iterable[str]) -> str | None:
-    """The same for RE2, where what stands beside a hit is taken in; None without spellings."""
-    found = []
-    for kind, any_of in _alternatives(spellings).items():
-        before, after = _BESIDE_RE2[kind]
-        found.append(f"(?:{before}|{_ESCAPED})(?:{any_of})(?:{after})")
-    return f"(?i)(?:{'|'.join(found)})" if found else None
-
-
-def anywhere(spellings: Iterable[str]) -> str | None:
-    """For RE2: any of the spellings, whatever stands beside it."""
-    found = "|".join(_alternatives(spellings).values())
-    return f"(?i)(?:{found})" if found else None
+def may_hold(spellings: Iterable[str]) -> str | None:
+    """For RE2: what any text with one of the spellings has, and few others; None without any."""
+    found = set()
+    for text in spellings:
+        if is_number(text):
+            found.add("[ .\\x{2d}\\x{a0}\\x{202f}%]?(?:20)?".join(text[-_ENDING:]))
+        else:
+            found.add(max(re.findall(r"[a-z0-9_]+", text.lower()) or [re.escape(text)], key=len))
+    return f"(?i)(?:{'|'.join(sorted(found))})" if found else None
 
 
 #: By kind: what may stand before and behind; the same as `forms` has.
@@ -70,11 +65,6 @@ _BESIDE = {
     "email": (r"(?<![a-z0-9._\x{2d}])", r"(?![a-z0-9\x{2d}]|\.[a-z0-9])"),
     "phone": (r"(?<![0-9])(?<![0-9]\.)", r"(?![0-9])"),
     "other": (r"(?<![a-z0-9_\x{2d}])", r"(?![a-z0-9_\x{2d}])"),
-}
-_BESIDE_RE2 = {
-    "email": (r"^|[^a-z0-9._\x{2d}]", r"$|[^a-z0-9.\x{2d}]|\.(?:$|[^a-z0-9])"),
-    "phone": (r"^\.?|[^0-9.]\.?|\.\.", r"$|[^0-9]"),
-    "other": (r"^|[^a-z0-9_\x{2d}]", r"$|[^a-z0-9_\x{2d}]"),
 }
 
 
