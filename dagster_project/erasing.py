@@ -104,8 +104,7 @@ def replay(settings: Settings) -> int:
     if not settings.paths.ledger.exists() and settings.ledger_url.startswith("sqlite"):
         return 0
     with desk(settings) as opened:
-        begun = erasing.unfinished(opened)
-        if not begun and not replaying.due(opened):
+        if not erasing.is_begun(opened) and not replaying.due(opened):
             return 0
         with run_lock(settings.paths.run_lock, 600.0, "erase"):
             return len(replaying.replay(opened))
@@ -114,11 +113,10 @@ def replay(settings: Settings) -> int:
 def conclude(settings: Settings) -> list[Outcome]:
     """After a run: prove that those who were to be erased are gone, and sign it."""
     with desk(settings) as opened:
-        begun = erasing.unfinished(opened)
-        if not begun:
+        if not erasing.is_begun(opened):
             return []
         with run_lock(settings.paths.run_lock, 600.0, "erase"):
-            return [erasing.finish(opened, work) for work in begun]
+            return [erasing.finish(opened, work) for work in erasing.unfinished(opened)]
 
 
 def retention_due(settings: Settings) -> list[Due]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
 from dagster_project.jobs import audiences, daily_backup, due_campaigns, nightly, refresh
+from dagster_project.retaining import retain
 
 schedules = [
     ScheduleDefinition(
@@ -43,5 +44,12 @@ schedules = [
         cron_schedule="30 3 * * *",
         default_status=DefaultScheduleStatus.STOPPED,
         description="Backs up to MARKETING_BACKUPS at 03:30 UTC and restores it for a look.",
+    ),
+    ScheduleDefinition(
+        name="retain_daily_at_4",
+        job=retain,
+        cron_schedule="30 4 * * *",
+        default_status=DefaultScheduleStatus.STOPPED,
+        description="Erases and deletes what is due by privacy.yml, at 04:30 UTC.",
     ),
 ]

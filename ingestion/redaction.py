@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 from uuid import uuid4
 
 import polars as pl
@@ -39,6 +40,12 @@ from workspace.lake import Entry, Lake
 #: Lines that are looked through at once.
 _LINES = 20_000
 _NUMBER = re.compile('"\\\\u0000([^"]+)"')
+#: The last digits of a phone number, which people write with marks between them.
+_PHONE, _ENDING = re.compile(r"\+[0-9]{9,15}"), 8
+_MARK = (
+    r"(?:[ .\-\x{a0}\x{202f}]|\\u(?:00a0|202f)"
+    r"|%(?:25)*(?:20|2e|2d|c2%(?:25)*a0|e2%(?:25)*80%(?:25)*af))?"
+)
 #: Names under which JSON holds the id of a contact.
 _CONTACT_ID = re.compile(r"(contact|^from|^to|object|associat).*id|^(crm_)?id$|vid", re.IGNORECASE)
 
@@ -295,7 +302,7 @@ class _Editor:
             stand_in = self.names.of("crm_contact", str(value))
             if stand_in != str(value):
                 return stand_in
-        return self.names.in_text(value) if isinstance(value, str) else value
+        return self.names.in_json(value)
 
     # ---- CSV --------------------------------------------------------------------------------
 
@@ -374,10 +381,14 @@ def _search(spellings: Mapping[str, str]) -> Callable[[list[str]], list[bool]]:
     if not patterns:
         return lambda texts: [False] * len(texts)
     wanted = pl.Series([patterns], dtype=pl.List(pl.String))
+    endings = {text[-_ENDING:] for text in spellings if _PHONE.fullmatch(text)}
+    numbers = "|".join(_MARK.join(one) for one in sorted(endings))
 
     def search(texts: list[str]) -> list[bool]:
         series = pl.Series(texts, dtype=pl.String)
         found = series.str.contains_any(wanted, ascii_case_insensitive=True)
+        if numbers:
+            found |= series.str.contains(f"(?i){numbers}")
         return [bool(one) for one in found]
 
     return search
@@ -388,6 +399,10 @@ def _forms(text: str) -> Iterator[str]:
     yield text.replace("@", "%40").replace("+", "%2b")
     yield json.dumps(text)[1:-1]
     yield text.replace("@", "\\u0040").replace("+", "\\u002b")
+    for safe in ("", "/", "@+ "):
+        yield quote(text, safe=safe)
+    yield quote(quote(text, safe=""), safe="")
+    yield quote(quote(quote(text, safe=""), safe=""), safe="")
 
 
 def _numbers(value: Any) -> Any:

@@ -64,7 +64,8 @@ class Holding:
     A row belongs to a person whom any of its ``owners`` names, where it meets ``when`` (column and
     the values it may have). ``mentions`` name people in rows that are not theirs. ``cleared`` are
     direct identifiers, free text and originals; of a column in ``kept`` only these JSON properties
-    are free of them (``*`` stands for any end of a name). ``stays``: what an erasure leaves of a
+    are free of them (``*`` stands for any end of a name). ``texts`` are of no person, yet somebody
+    may have written an identifier into them. ``stays``: what an erasure leaves of a
     row. ``residual``: the row without what is cleared, under keys that lead nowhere; ``keyed``: the
     row as it is, since it proves a refusal and holds keyed hashes alone; ``none``: nothing.
     """
@@ -75,6 +76,7 @@ class Holding:
     owners: Mapping[str, Kind] = field(default_factory=dict)
     mentions: Mapping[str, Kind] = field(default_factory=dict)
     cleared: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     kept: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stays: Literal["residual", "keyed", "none"] = "residual"
@@ -115,6 +117,7 @@ _LAKE = [
             phone_key="key",
         ),
         cleared=("previous_id", "page_url", "page_referrer", "user_agent", "ip", "traits"),
+        texts=("event", "name", "group_id", "page_path", "page_title", "order_id"),
         kept={"properties": _EVENT_PROPERTIES, "context": ("library",)},
     ),
     Holding(
@@ -139,6 +142,13 @@ _LAKE = [
                 "hs_v2_date_entered_*",
             )
         },
+    ),
+    # An organisation is no person; its record may hold the address or number of one.
+    Holding(
+        "lake",
+        "crm_companies",
+        "identity",
+        texts=("name", "domain", "properties", "associations"),
     ),
     *(
         Holding(
@@ -342,7 +352,6 @@ HOLDINGS: tuple[Holding, ...] = (*_LAKE, *_LEDGER)
 #: Streams and tables without people, and why.
 NOT_PERSONAL: Mapping[Store, Mapping[str, str]] = {
     "lake": {
-        "crm_companies": "organisations; a practice named after its surgeon is one too",
         "crm_stages": "names of stages",
         "crm_lists": "names of lists",
         "ad_spend": "sums",

@@ -86,7 +86,11 @@ class Outcome:
 
 
 def begin(desk: Desk, subjects: Sequence[Subject], reason: str | None = None) -> Work:
-    """Promise to erase people: one request each, tombstones, and nothing is sent any more."""
+    """Promise to erase people: one request each, tombstones, and nothing is sent any more.
+
+    Raises :class:`~workspace.ledger.audit.Refused` for a reason with an address, and buries nobody.
+    """
+    audit.check(actor=desk.actor, reason=reason)  # the witness, told below, takes nothing back
     at = desk.now()
     people = {uuid.uuid4().hex: subject for subject in subjects}
     stand_ins = StandIns.draw(subjects, desk.keyring)
@@ -124,8 +128,16 @@ def begin(desk: Desk, subjects: Sequence[Subject], reason: str | None = None) ->
     return work
 
 
+def is_begun(desk: Desk) -> bool:
+    """Whether there may be something to go on with. Needs no lock."""
+    return next(open_work.unfinished(desk.paths), None) is not None
+
+
 def unfinished(desk: Desk) -> list[Work]:
-    """Batches that were promised and have not ended. One that was never promised is forgotten."""
+    """Batches that were promised and have not ended. One that was never promised is forgotten.
+
+    Call it with the run lock held: another process may be about to promise one.
+    """
     found = []
     for work in open_work.unfinished(desk.paths):
         with desk.ledger.reading() as connection:
@@ -226,6 +238,8 @@ def finish(desk: Desk, work: Work) -> Outcome:
     places = forwards.of_batch(desk.ledger, work)
     made = []
     for request in requests:
+        if request.state == privacy_requests.DONE:  # signed before a kill
+            continue
         said = {**facts, "forwards": forwards.told(places, request.request_id)}
         certificate = certificates.write(desk.paths, desk.keyring, request, said, at)
         made.append(certificate.path)

@@ -26,6 +26,8 @@ _SYNCS = schema.audience_syncs
 #: States in which a message has not left and never will.
 _STOPPED = ("planned", "pending")
 _KEYS = 500
+#: Tables of which a row may have held an identifier or key of the erased.
+_VACUUMED = ("messages", "message_payloads", "message_attempts", "audience_syncs", "crm_actions")
 #: Rows that stay until a destination has confirmed that it removed the member.
 _AT_DESTINATIONS = frozenset({"audience_syncs"})
 
@@ -208,7 +210,7 @@ def _vacuum(ledger: Ledger) -> None:
             raw.execute("pragma wal_checkpoint(truncate)")
         else:
             connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for name in ("messages", "message_payloads", "message_attempts", "audience_syncs"):
+            for name in _VACUUMED:
                 connection.execute(sa.text(f"vacuum full {name}"))
 
 

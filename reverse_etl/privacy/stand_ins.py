@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reverse_etl.privacy import written
 from reverse_etl.privacy.subjects import Subject
 from workspace.identifiers import KEY_LENGTH, Keyring, normalise_email, normalise_phone
 
@@ -70,15 +70,16 @@ class StandIns:
         return f"StandIns({len(self.keys)} keys)"
 
     def __post_init__(self) -> None:
-        self._pattern = _pattern(self.spellings)
+        self._pattern = written.pattern(self.spellings)
+        self._numbers = written.by_ending(self.spellings)
 
     @classmethod
     def draw(cls, subjects: Iterable[Subject], keyring: Keyring) -> StandIns:
         """Stand-ins for everything that names these people."""
         made = cls()
         for subject in subjects:
-            for kind, written in subject.values.items():
-                for text in sorted(written):
+            for kind, texts in subject.values.items():
+                for text in sorted(texts):
                     made._add(kind, text, keyring)
             for key in subject.keys:
                 made.keys.setdefault(key, secrets.token_hex(KEY_LENGTH // 2))
@@ -126,21 +127,30 @@ class StandIns:
         """Free text with stand-ins for every distinct identifier in it."""
         if self._pattern is None:
             return text
-        return self._pattern.sub(lambda found: self.spellings[found[0].lower()], text)
+        return self._pattern.sub(lambda found: self._spelled(found[0]), text)
 
     def stands_in(self, text: str) -> bool:
         """Whether free text holds a distinct identifier."""
         return self._pattern is not None and self._pattern.search(text) is not None
 
     def in_json(self, value: Any) -> Any:
-        """:meth:`in_text` in every text and name of parsed JSON."""
+        """:meth:`in_text` in every text, name and whole number of parsed JSON."""
         if isinstance(value, str):
             return self.in_text(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self.in_text(str(value)) if self.stands_in(str(value)) else value
         if isinstance(value, list):
             return [self.in_json(item) for item in value]
         if isinstance(value, dict):
             return {self.in_text(name): self.in_json(item) for name, item in value.items()}
         return value
+
+    def _spelled(self, found: str) -> str:
+        """The stand-in of what the pattern found, however it was written."""
+        if found.lower() in self.spellings:
+            return self.spellings[found.lower()]
+        plain = written.decoded(found).lower()
+        return self.spellings.get(plain) or self._numbers[written.ending(plain)]
 
     # ---- on disk ----------------------------------------------------------------------------
 
@@ -151,12 +161,3 @@ class StandIns:
             "spellings": self.spellings,
             "secret": self.secret,
         }
-
-
-def _pattern(spellings: Iterable[str]) -> re.Pattern[str] | None:
-    """Any of the spellings where it is no part of a longer word."""
-    listed = sorted(spellings, key=lambda text: (-len(text), text))
-    if not listed:
-        return None
-    any_of = "|".join(map(re.escape, listed))
-    return re.compile(rf"(?<![A-Za-z0-9._+-])(?:{any_of})(?![A-Za-z0-9_-])", re.IGNORECASE)

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from reverse_etl.privacy import written
 from reverse_etl.privacy.counted import Counted
 from reverse_etl.privacy.stand_ins import StandIns
 from workspace import catalogue
@@ -69,6 +70,9 @@ def landed_lines(lake: Lake, stand_ins: StandIns) -> Lines:
                 f"where {_touches(stream)} or {_owns(stream)}"
             )
             for file, line in connection.execute(query).fetchall():
+                found[file].add(line)
+            where = "landing_file, landing_line"
+            for file, line in _said(connection, _files(lake, stream), stream, where, stand_ins):
                 found[file].add(line)
     return Lines({file: frozenset(lines) for file, lines in found.items()})
 
@@ -123,21 +127,13 @@ def _search(stand_ins: StandIns) -> duckdb.DuckDBPyConnection:
         "insert into erased_value select unnest($1), unnest($2)",
         [[kind for kind, _ in pairs], [value for _, value in pairs]],
     )
-    any_of = "|".join(map(_re2, stand_ins.spellings))
-    # RE2 does not look behind: what stands beside a hit is taken in.
-    alone = f"(?i)(?:^|[^a-z0-9._+-])(?:{any_of})(?:$|[^a-z0-9_-])"
-    # Bytes as text have escapes beside a hit; what stands there is looked at afterwards.
-    anywhere = f"regexp_matches(cast(t as varchar), '{_quoted(f'(?i){any_of}')}')"
-    if not any_of.isascii():
-        anywhere = "t is not null"
-    in_text = f"regexp_matches(t, '{_quoted(alone)}')"
-    for name, test in (("text", in_text), ("bytes", anywhere)):
-        connection.execute(f"create macro is_erased_{name}(t) as {test if any_of else 'false'}")
+    # What RE2 finds is looked at afterwards: it knows neither escapes nor what stands beside.
+    wanted = written.may_hold(stand_ins.spellings)
+    test = f"regexp_matches(cast(t as varchar), '{_quoted(wanted)}')" if wanted else "false"
+    if wanted and not wanted.isascii():
+        test = "t is not null"
+    connection.execute(f"create macro is_erased_text(t) as {test}")
     return connection
-
-
-def _re2(text: str) -> str:
-    return "".join(c if c.isalnum() or ord(c) > 127 else f"\\x{{{ord(c):x}}}" for c in text)
 
 
 def _quoted(text: str) -> str:
@@ -166,9 +162,13 @@ def _touches(stream: str) -> str:
                 found.append(f"({_condition(holding, columns)} and ({texts}))")
         elif columns:
             found.append(_condition(holding, columns))
-        found += [f"is_erased_text({name})" for name in _texts(stream, holding)]
-        found += [f"is_erased_bytes({name})" for name in _binaries(stream)]
     return " or ".join(found) or "false"
+
+
+def _spoken(stream: str) -> list[str]:
+    """Columns that may hold an identifier in the midst of a text."""
+    found = [name for holding in catalogue.of("lake", stream) for name in _texts(stream, holding)]
+    return list(dict.fromkeys([*found, *_binaries(stream)]))
 
 
 def _condition(holding: Holding, columns: Mapping[str, str]) -> str:
@@ -198,7 +198,7 @@ def _texts(stream: str, holding: Holding) -> list[str]:
             continue
         if pa.types.is_binary(column.type):
             continue
-        if column.name in holding.cleared or column.name in holding.kept:
+        if column.name in (*holding.cleared, *holding.kept, *holding.texts):
             found.append(column.name)
     return found
 
@@ -212,14 +212,36 @@ def _find(
 ) -> dict[str, set[int]]:
     """By file: the numbers of the rows that are theirs or name them."""
     source = _files(lake, stream, ", filename = true, file_row_number = true")
-    columns = ", ".join(["filename", "file_row_number", *_binaries(stream)])
-    rows = connection.execute(f"select {columns} from {source} where {_touches(stream)}").fetchall()
+    where = "filename, file_row_number"
+    named = f"select {where} from {source} where {_touches(stream)}"
     found: dict[str, set[int]] = defaultdict(set)
-    for file, number, *originals in rows:
-        texts = [(data or b"").decode("utf-8", "replace") for data in originals]
-        if not texts or any(map(stand_ins.stands_in, texts)):
-            found[Path(file).name].add(number)
+    rows = connection.execute(named).fetchall()
+    for file, number in (*rows, *_said(connection, source, stream, where, stand_ins)):
+        found[Path(file).name].add(number)
     return found
+
+
+def _said(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    stream: str,
+    where: str,
+    stand_ins: StandIns,
+) -> Iterator[tuple[str, int]]:
+    """``where`` of the rows in whose texts somebody stands."""
+    spoken = _spoken(stream)
+    if not spoken:
+        return
+    tests = " or ".join(f"is_erased_text({name})" for name in spoken)
+    query = f"select {where}, {', '.join(spoken)} from {source} where {tests}"
+    cursor = connection.execute(query)
+    while rows := cursor.fetchmany(10_000):
+        for file, number, *texts in rows:
+            for text in texts:
+                said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+                if said and stand_ins.stands_in(said):
+                    yield file, number
+                    break
 
 
 # ---- changing ------------------------------------------------------------------------------------
@@ -304,7 +326,9 @@ class _Change:
         self._stand_ins = stand_ins
         self._residual = residual
         self._counted = counted
-        self._is_judged_by_text = all(not (h.owners or h.mentions) for h in self._holdings)
+        self._is_judged_by_text = all(
+            not (h.owners or h.mentions or h.texts) for h in self._holdings
+        )
 
     def row(self, row: dict[str, Any]) -> tuple[bool, dict[str, Any] | None]:
         """Whether it was theirs, and what is left of it: None for nothing."""

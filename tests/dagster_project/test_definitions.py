@@ -162,10 +162,10 @@ def test_jobs_schedules_and_sensor(definitions: Definitions) -> None:
     repository = definitions.get_repository_def()
     assert set(repository.job_names) >= {
         *("refresh", "nightly", "campaigns", "send", "due_campaigns", "audiences"),
-        "daily_backup",
+        *("daily_backup", "retain"),
     }
     assert {s.cron_schedule for s in repository.schedule_defs} == {
-        *("*/5 * * * *", "0 2 * * *", "*/15 * * * *", "30 * * * *", "30 3 * * *"),
+        *("*/5 * * * *", "0 2 * * *", "*/15 * * * *", "30 * * * *", "30 3 * * *", "30 4 * * *"),
     }
     assert sorted(s.name for s in repository.sensor_defs) == ["alerts", "landing_folder"]
 

@@ -245,3 +245,13 @@ def test_writers_at_once_record_everything_once(ledger: Ledger, lake: Lake) -> N
     assert len(done) == 4
     keys = lake.read(STREAM)["identifier_key"].to_pylist()
     assert len(keys) == len(set(keys)) == count(ledger) == 125
+
+
+def test_no_address_stays_in_what_can_never_be_changed() -> None:
+    said = event(
+        actor="desk of anne@clinic.example",
+        evidence="mail from Anne.C@clinic.example, https://x.example/u/anne%40clinic.example",
+    )
+    assert said.actor == "desk of [address]"
+    assert said.evidence == "mail from [address], https://x.example/u/[address]"
+    assert event(evidence="request:ab12 page:https://x.example/a").evidence is not None

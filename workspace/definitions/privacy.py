@@ -22,7 +22,7 @@ LANGUAGES: tuple[Language, ...] = ("fr", "en")
 #: GDPR article 6(1): (a), (b), (c), (f).
 LegalBasis = Literal["consent", "contract", "legal_obligation", "legitimate_interest"]
 #: Places besides streams and tables whose contents end after a number of days.
-Place = Literal["landing", "dagster", "backups", "packs"]
+Place = Literal["dagster"]
 Line = Annotated[str, Field(min_length=1, max_length=4000)]
 Address = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 

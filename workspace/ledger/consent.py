@@ -34,6 +34,7 @@ SOURCE_KIND = "consent"
 _TABLE = schema.consent_events
 _KEY = re.compile(f"[0-9a-f]{{{KEY_LENGTH}}}")
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
+_ADDRESS = re.compile(r"[\w.+%-]+(?:@|%(?:25)*40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 _LENGTHS = {
     column.name: column.type.length
     for column in _TABLE.columns
@@ -53,6 +54,7 @@ class ConsentEvent:
     ends. ``channel`` may be ``all``; a grant is then for a purpose that has no channels.
     ``occurred_at`` is when it was decided, ``known_at`` when its source knew, both naive UTC.
     ``evidence`` points to the proof: a message id, ``landing file:line``, a provider's event id.
+    An address within ``source``, ``actor`` or ``evidence`` becomes ``[address]``.
     Raises ``ValueError`` for what does not fit.
     """
 
@@ -96,6 +98,11 @@ class ConsentEvent:
         for name in ("source", "actor"):
             if normalise_email(getattr(self, name)) is not None:
                 raise ValueError(f"{name}: an address does not belong here")
+        for name in ("source", "actor", "evidence"):
+            # No erasure can change an event: an address in the midst of a text stays out of it.
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, _ADDRESS.sub("[address]", value))
         for name, length in _LENGTHS.items():
             value = getattr(self, name, None)
             if value is not None and len(value) > length:

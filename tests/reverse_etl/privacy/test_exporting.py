@@ -199,7 +199,7 @@ def test_it_is_on_record(room: Room, tmp_path: Path) -> None:
         entries = list(audit.links(connection))
     assert (request.state, request.proof_hash) == ("done", made.manifest_hash)
     assert (request.requested_at, request.due_at) == (ASKED, datetime(2025, 2, 28, 9))
-    assert [entry.action for entry in entries] == ["subject.read", "privacy.export"]
+    assert [entry.action for entry in entries] == ["subject.read", "subject.export"]
     assert entries[1].after_hash == made.manifest_hash
     assert {entry.subject_key for entry in entries} == {request.subject_key}
     assert audit.verify(room.ledger).broken is None

@@ -79,3 +79,12 @@ def test_records_of_old_runs_are_due_and_the_index_is_not(paths: Paths, privacy:
         os.utime(folder / name, (1_000_000_000,) * 2 if name != "young.db" else None)
     found = list(retention.expired_logs(paths, privacy, clock.now()))
     assert [path.name for path in found] == ["old.db"]
+
+
+def test_the_shipped_file_promises_only_what_is_done(privacy: Privacy) -> None:
+    timed = {key: one.retention.then for key, one in privacy.categories.items()}
+    timed = {k: t for k, t in timed.items() if privacy.categories[k].retention.months is not None}
+    assert timed == {"identity": "erase", "contact_details": "erase", "rejected": "delete"}
+    assert set(privacy.places) == {"dagster"}
+    identity, details = (privacy.categories[key] for key in ("identity", "contact_details"))
+    assert identity.retention == details.retention

@@ -1,0 +1,105 @@
+"""Identifiers of several people in one regular expression, however texts and URLs write them.
+
+What `reverse_etl.privacy.forms` finds in texts is found by these expressions, too: an erasure
+has to change what its scan looks for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote
+
+_NUMBER = re.compile(r"\+[0-9]{9,15}")
+#: Digits of a number that tell it from others, whatever its country is written like.
+_ENDING = 8
+_MARK = r"(?:[ .\x{2d}\x{a0}\x{202f}]|%(?:25)*(?:20|2e|2d|c2%(?:25)*a0|e2%(?:25)*80%(?:25)*af))?"
+_ESCAPED = r"%[0-9a-f]{2}|\x{5c}[nrtbfv]|\x{5c}u[0-9a-f]{4}"
+_UNICODE = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
+
+
+def is_number(spelling: str) -> bool:
+    """Whether a spelling is a phone number in its normal form."""
+    return _NUMBER.fullmatch(spelling) is not None
+
+
+def by_ending(spellings: Mapping[str, str]) -> dict[str, str]:
+    """The stand-ins of phone numbers by the numbers' last digits."""
+    return {ending(one): stand_in for one, stand_in in spellings.items() if is_number(one)}
+
+
+def ending(number: str) -> str:
+    return "".join(filter(str.isdigit, number))[-_ENDING:]
+
+
+def decoded(text: str) -> str:
+    """A text without the escapes of URLs and of JSON."""
+    for _ in range(3):
+        text = unquote(text)
+    return _UNICODE.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+def pattern(spellings: Iterable[str]) -> re.Pattern[str] | None:
+    """Any of the spellings where it is no part of a longer one; None without spellings."""
+    found = []
+    for kind, any_of in _alternatives(spellings).items():
+        before, after = _BESIDE[kind]
+        escaped = "|".join(f"(?<={one})" for one in _ESCAPED.split("|"))
+        found.append(f"(?:{before}|{escaped})(?:{any_of}){after}")
+    return re.compile(_python("|".join(found)), re.IGNORECASE) if found else None
+
+
+def may_hold(spellings: Iterable[str]) -> str | None:
+    """For RE2: what any text with one of the spellings has, and few others; None without any."""
+    found = set()
+    for text in spellings:
+        if is_number(text):
+            found.add("[ .\\x{2d}\\x{a0}\\x{202f}%]?(?:20)?".join(text[-_ENDING:]))
+        else:
+            found.add(max(re.findall(r"[a-z0-9_]+", text.lower()) or [re.escape(text)], key=len))
+    return f"(?i)(?:{'|'.join(sorted(found))})" if found else None
+
+
+#: By kind: what may stand before and behind; the same as `forms` has.
+_BESIDE = {
+    "email": (r"(?<![a-z0-9._\x{2d}])", r"(?![a-z0-9\x{2d}]|\.[a-z0-9])"),
+    "phone": (r"(?<![0-9])(?<![0-9]\.)", r"(?![0-9])"),
+    "other": (r"(?<![a-z0-9_\x{2d}])", r"(?![a-z0-9_\x{2d}])"),
+}
+
+
+def _alternatives(spellings: Iterable[str]) -> dict[str, str]:
+    listed: dict[str, list[str]] = {}
+    for text in sorted(spellings, key=lambda one: (-len(one), one)):
+        if is_number(text):
+            listed.setdefault("phone", []).append(_number(text[1:]))
+        else:
+            kind = "email" if "@" in text else "other"
+            listed.setdefault(kind, []).append("".join(map(_character, text)))
+    return {kind: "|".join(found) for kind, found in listed.items()}
+
+
+def _number(digits: str) -> str:
+    """With and without its country, whose code has one to three digits, and marks between."""
+    found = []
+    for length in (1, 2, 3):
+        country, rest = digits[:length], digits[length:]
+        if len(rest) >= _ENDING:
+            code = rf"(?:\x{{2b}}|00|%(?:25)*2b)?{_MARK.join(country)}{_MARK}(?:\(0\){_MARK})?"
+            found.append(f"(?:{code}|0{_MARK}){_MARK.join(rest)}")
+    return "|".join(found) or digits
+
+
+def _character(one: str) -> str:
+    if one.isascii() and (one.isalnum() or one == "_"):
+        return one
+    plain = one if ord(one) > 127 else f"\\x{{{ord(one):x}}}"
+    inside = "".join(f"%(?:25)*{byte:02x}" for byte in one.encode("utf-8", "surrogatepass"))
+    units = one.encode("utf-16-be", "surrogatepass").hex()
+    escaped = "".join(f"\\x{{5c}}u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    return f"(?:{plain}|{inside}|{escaped})"
+
+
+def _python(expression: str) -> str:
+    """RE2's way to name a character, as Python has it."""
+    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: f"\\u{int(found[1], 16):04x}", expression)

@@ -1,0 +1,82 @@
+"""Identifiers in other people's rows, however somebody wrote them there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reverse_etl.privacy import erasing, open_work, replay
+from reverse_etl.privacy.stand_ins import StandIns
+from tests.reverse_etl.privacy import small_world as world
+from tests.reverse_etl.privacy.test_erasing import anne, desk, erase
+from workspace.paths import Paths
+
+__all__ = ["desk"]
+
+NESTED = json.dumps({"a": "hi\nanne.canary@clinic.example", "p": 33611223344})
+TEXTS = (
+    "https://x.example/?mail=Anne.Canary%40clinic.example",
+    "https://a.example/?u=https%3A%2F%2Fb%2F%3Fm%3Danne.canary%2540clinic.example",
+    "https://x.example/?p=%2B33611223344",
+    "x+anne.canary@clinic.example anne.canary@clinic.example_x id.usr_anne_77",
+    "tel 06 11 22 33 44 ok 0611223344 and +33 6 11 22 33 44, 06.11.22.33.44",
+    NESTED,
+)
+LONGER = "anne.canary@clinic.example.com joanne.canary@clinic.example 106112233445"
+
+
+def _other(number: int, **more: object) -> dict[str, object]:
+    return {**world._event(f"w{number}", 5, userId="usr_joan_78"), **more}
+
+
+EVENTS = [
+    *(_other(n, properties={"t": text}) for n, text in enumerate(TEXTS)),
+    _other(10, properties={"n": 33611223344}),
+    _other(11, properties={"t": LONGER}),
+    _other(12, event="Mail anne.canary@clinic.example"),
+    _other(13, type="group", groupId="anne.canary@clinic.example"),
+    _other(14, context={"page": {"url": "https://x.example/u/anne.canary%40clinic.example"}}),
+]
+COMPANY = world._crm(
+    "5001",
+    "companies",
+    {"name": f"Clinic {world.ANNE}", "domain": "clinic.example", "phone": "06 11 22 33 44"},
+    associations={"contacts": {"results": [{"id": "9001001", "type": "x"}]}},
+)
+
+
+@pytest.fixture(autouse=True)
+def _more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "EVENTS", [*world.EVENTS, *EVENTS])
+    monkeypatch.setattr(world, "CRM", [*world.CRM, COMPANY])
+
+
+def test_what_a_scan_finds_an_erasure_has_changed(
+    desk: erasing.Desk, paths: Paths, tmp_path: Path
+) -> None:
+    erasing.begin(desk, [anne(desk)])
+    outcome = erase(desk)
+    assert outcome.is_done, [(hit.place, hit.form) for hit in outcome.hits]
+    properties = desk.lake.read("events", ["properties"])["properties"].to_pylist()
+    assert any(LONGER in (text or "") for text in properties)
+    (company,) = desk.lake.read("crm_companies").to_pylist()
+    assert "9001001" not in str(company) and company["domain"] == "clinic.example"
+
+
+def test_a_longer_one_is_anothers() -> None:
+    made = StandIns()
+    for kind, value in (("email", "anne.canary@clinic.example"), ("phone", "+33611223344")):
+        made._add(kind, value, world.RING)
+    made.__post_init__()
+    assert made.in_text(LONGER) == LONGER
+    for text in TEXTS:
+        changed = made.in_text(text.replace("usr_anne_77", ""))
+        assert "anne.canary" not in changed.lower() and "22" not in changed, changed
+
+
+def test_a_reason_with_an_address_buries_nobody(desk: erasing.Desk) -> None:
+    with pytest.raises(ValueError, match="address"):
+        erasing.begin(desk, [anne(desk)], f"asked by {world.ANNE}")
+    assert not replay.due(desk) and not list(open_work.unfinished(desk.paths))
