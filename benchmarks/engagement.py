@@ -45,6 +45,10 @@ def fill(path: Path, contacts: int, touches: int) -> None:
         connection.register("given", table(rows, datetime(2026, 1, 1)))
         connection.execute("create table lake.parameters as from given")
         connection.execute(
+            "create table intermediate.int_profiling_objections as "
+            "select ''::varchar as contact_id, null::timestamp as since_at where false"
+        )
+        connection.execute(
             f"""
             create table intermediate.int_contacts as
             select md5(n::varchar) as contact_id, null::varchar as account_id,

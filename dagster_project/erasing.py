@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
@@ -53,6 +53,19 @@ class Landing:
 def desk(settings: Settings, told: Callable[[str], object] = lambda step: None) -> Iterator[Desk]:
     """What an erasure works with, for the block; ``privacy.yml`` says whether rows stay."""
     given = definitions.load(settings.definitions)
+    with _looking(settings) as found:
+        yield replace(
+            found,
+            residual=given.privacy.erasure.residual,
+            counted=_counted(given),
+            hub=_hub(settings),
+            told=told,
+        )
+
+
+@contextmanager
+def _looking(settings: Settings) -> Iterator[Desk]:
+    """Enough to see whether anything is to be done, whatever the definitions are."""
     lake = Lake(settings.paths.lake)
     ledger = open_ledger(settings.ledger_url)
     try:
@@ -65,10 +78,6 @@ def desk(settings: Settings, told: Callable[[str], object] = lambda step: None) 
             landing=Landing(settings.paths.landing, lake, settings.keyring),
             now=settings.present,
             actor=environment.actor(),
-            residual=given.privacy.erasure.residual,
-            counted=_counted(given),
-            hub=_hub(settings),
-            told=told,
         )
     finally:
         ledger.close()
@@ -103,20 +112,20 @@ def replay(settings: Settings) -> int:
     many batches. Nothing runs, sends or is served before. Costs little where there is nothing."""
     if not settings.paths.ledger.exists() and settings.ledger_url.startswith("sqlite"):
         return 0
-    with desk(settings) as opened:
-        if not erasing.is_begun(opened) and not replaying.due(opened):
+    with _looking(settings) as found:
+        if not erasing.is_begun(found) and not replaying.due(found):
             return 0
-        with run_lock(settings.paths.run_lock, 600.0, "erase"):
-            return len(replaying.replay(opened))
+    with desk(settings) as opened, run_lock(settings.paths.run_lock, 600.0, "erase"):
+        return len(replaying.replay(opened))
 
 
 def conclude(settings: Settings) -> list[Outcome]:
     """After a run: prove that those who were to be erased are gone, and sign it."""
-    with desk(settings) as opened:
-        if not erasing.is_begun(opened):
+    with _looking(settings) as found:
+        if not erasing.is_begun(found):
             return []
-        with run_lock(settings.paths.run_lock, 600.0, "erase"):
-            return [erasing.finish(opened, work) for work in erasing.unfinished(opened)]
+    with desk(settings) as opened, run_lock(settings.paths.run_lock, 600.0, "erase"):
+        return [erasing.finish(opened, work) for work in erasing.unfinished(opened)]
 
 
 def retention_due(settings: Settings) -> list[Due]:

@@ -84,7 +84,7 @@ def test_a_plan_of_segments_and_journeys(finished: Finished, tmp_path: Path, fil
     ("file", "before", "after", "told"),
     [
         ("scoring.yml", "recency: 0.25", "recency: 0.35", "scoring.yml:5: engagement.weights"),
-        ("caps.yml", "limit: 3, days: 7", "limit: -3, days: 7", "caps.yml:29: caps.0.limit"),
+        ("caps.yml", "limit: 3, days: 7", "limit: -3, days: 7", "caps.yml:34: caps.0.limit"),
         (
             "journeys/medical_welcome.yml",
             "{days: 7}",

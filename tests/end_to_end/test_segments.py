@@ -31,6 +31,9 @@ def marketing_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     shutil.copytree(PROJECT / "marketing", folder, ignore=others)
     (folder / "segments").mkdir()
+    consent = folder / "consent.yml"
+    lines = consent.read_text().splitlines(keepends=True)
+    consent.write_text("".join(line for line in lines if "_confirm_subscription" not in line))
     monkeypatch.setenv("MARKETING_DEFINITIONS", str(folder))
     return folder
 
