@@ -84,7 +84,8 @@ class Holding:
     @property
     def columns(self) -> Iterator[str]:
         """Every column that holds something of people."""
-        return iter(dict.fromkeys([*self.owners, *self.mentions, *self.cleared, *self.kept]))
+        told = [*self.owners, *self.mentions, *self.cleared, *self.kept, *self.texts]
+        return iter(dict.fromkeys(told))
 
 
 def _email(**more: Kind) -> dict[str, Kind]:
