@@ -67,8 +67,9 @@ def test_words_are_said_in_each_language() -> None:
 
 def test_rows_carry_what_sql_asks_for() -> None:
     rows = {(row.collection, row.key): row.value for row in SHIPPED.privacy.rows()}
-    scores = rows["privacy_categories", "scores"]
-    assert (scores["retention_months"], scores["retention_from"]) == (25, "occurred")
+    rejected = rows["privacy_categories", "rejected"]
+    assert (rejected["retention_months"], rejected["retention_from"]) == (6, "occurred")
+    assert rows["privacy_categories", "scores"]["retention_months"] is None
     assert rows["privacy_purposes", "profiling"]["is_profiling"]
     assert rows["privacy_category_recipients", "scores/hubspot"]["recipient"] == "hubspot"
     assert rows["privacy_settings", "settings"] == {"residual": True}
