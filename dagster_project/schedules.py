@@ -2,54 +2,57 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
 from dagster_project.jobs import audiences, daily_backup, due_campaigns, nightly, refresh
 from dagster_project.retaining import retain
 
+
+def _schedule(name: str, job: Any, cron: str, description: str) -> ScheduleDefinition:
+    """Times are UTC."""
+    return ScheduleDefinition(
+        name=name,
+        job=job,
+        cron_schedule=cron,
+        default_status=DefaultScheduleStatus.STOPPED,
+        description=description,
+    )
+
+
 schedules = [
-    ScheduleDefinition(
-        name="refresh_every_5_minutes",
-        job=refresh,
-        cron_schedule="*/5 * * * *",
-        default_status=DefaultScheduleStatus.STOPPED,
-        description="Keeps marts at most five minutes behind what has landed.",
+    _schedule(
+        "refresh_every_5_minutes",
+        refresh,
+        "*/5 * * * *",
+        "Keeps marts at most five minutes behind what has landed.",
     ),
-    ScheduleDefinition(
-        name="nightly_at_2",
-        job=nightly,
-        cron_schedule="0 2 * * *",
-        default_status=DefaultScheduleStatus.STOPPED,
-        description="The nightly run, at 02:00 UTC.",
-    ),
-    ScheduleDefinition(
-        name="due_campaigns",
-        job=due_campaigns,
-        cron_schedule="*/15 * * * *",
-        default_status=DefaultScheduleStatus.STOPPED,
-        description="Launches what is due, goes on with journeys, asks the gates and sends. A tick "
-        "that was missed sends what is still in time (not_after). A dry run until a provider of "
+    _schedule("nightly_at_2", nightly, "0 2 * * *", "The nightly run, at 02:00 UTC."),
+    _schedule(
+        "due_campaigns",
+        due_campaigns,
+        "*/15 * * * *",
+        "Launches what is due, goes on with journeys, asks the gates and sends. A tick that was "
+        "missed sends what is still in time (not_after). A dry run until a provider of "
         "marketing/providers.yml is live.",
     ),
-    ScheduleDefinition(
-        name="audiences_hourly",
-        job=audiences,
-        cron_schedule="30 * * * *",
-        default_status=DefaultScheduleStatus.STOPPED,
-        description="Brings live audiences and the CRM to what was last published.",
+    _schedule(
+        "audiences_hourly",
+        audiences,
+        "30 * * * *",
+        "Brings live audiences and the CRM to what was last published.",
     ),
-    ScheduleDefinition(
-        name="backup_daily_at_3",
-        job=daily_backup,
-        cron_schedule="30 3 * * *",
-        default_status=DefaultScheduleStatus.STOPPED,
-        description="Backs up to MARKETING_BACKUPS at 03:30 UTC and restores it for a look.",
+    _schedule(
+        "backup_daily_at_3",
+        daily_backup,
+        "30 3 * * *",
+        "Backs up to MARKETING_BACKUPS at 03:30 UTC and restores it for a look.",
     ),
-    ScheduleDefinition(
-        name="retain_daily_at_4",
-        job=retain,
-        cron_schedule="30 4 * * *",
-        default_status=DefaultScheduleStatus.STOPPED,
-        description="Erases and deletes what is due by privacy.yml, at 04:30 UTC.",
+    _schedule(
+        "retain_daily_at_4",
+        retain,
+        "30 4 * * *",
+        "Erases and deletes what is due by privacy.yml, at 04:30 UTC.",
     ),
 ]

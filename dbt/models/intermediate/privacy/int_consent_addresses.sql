@@ -2,20 +2,15 @@
 -- gave on a site: nobody vouches for these being theirs at work.
 with addresses as (
 
+    {% for model in ['stg_crm__contact_versions', 'stg_privacy__imported_contacts'] -%}
     select
         email_key,
         lower(trim(email)) as email,
         true as is_on_record
-    from {{ ref('stg_crm__contact_versions') }}
+    from {{ ref(model) }}
     where email_key is not null and email is not null
     union
-    select
-        email_key,
-        lower(trim(email)) as email,
-        true as is_on_record
-    from {{ ref('stg_privacy__imported_contacts') }}
-    where email_key is not null and email is not null
-    union
+    {% endfor -%}
     select
         email_key,
         lower(trim(email)) as email,

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from workspace.ledger.append_only import triggers
+
 revision = "0002"
 down_revision = "0001"
 
@@ -63,22 +65,5 @@ def upgrade() -> None:
         ["identifier_key", "purpose", "channel", "occurred_at"],
         unique=False,
     )
-    for statement in _triggers(op.get_bind().dialect.name):
+    for statement in triggers(op.get_bind().dialect.name, TABLE, REFUSAL):
         op.execute(statement)
-
-
-def _triggers(dialect: str) -> list[str]:
-    """A batch operation that remakes the table on SQLite must make these again."""
-    if dialect == "sqlite":
-        return [
-            f"create trigger {TABLE}_no_{verb} before {verb} on {TABLE} "
-            f"begin select raise(abort, '{REFUSAL}'); end"
-            for verb in ("update", "delete")
-        ]
-    return [
-        f"create function {TABLE}_refuse() returns trigger language plpgsql as "
-        f"$$ begin raise exception '{REFUSAL}' using errcode = 'integrity_constraint_violation'; "
-        "end $$",
-        f"create trigger {TABLE}_no_change before update or delete or truncate on {TABLE} "
-        f"for each statement execute function {TABLE}_refuse()",
-    ]

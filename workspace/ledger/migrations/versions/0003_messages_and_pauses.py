@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from workspace.ledger.append_only import triggers
+
 revision = "0003"
 down_revision = "0002"
 
@@ -47,22 +49,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pause_id", name=op.f("pk_pauses")),
     )
     op.create_index("ix_pauses_scope", PAUSES, ["scope", "source_key"], unique=False)
-    for statement in _triggers(op.get_bind().dialect.name):
+    for statement in triggers(op.get_bind().dialect.name, PAUSES, REFUSAL):
         op.execute(statement)
-
-
-def _triggers(dialect: str) -> list[str]:
-    """A batch operation that remakes the table on SQLite must make these again."""
-    if dialect == "sqlite":
-        return [
-            f"create trigger {PAUSES}_no_{verb} before {verb} on {PAUSES} "
-            f"begin select raise(abort, '{REFUSAL}'); end"
-            for verb in ("update", "delete")
-        ]
-    return [
-        f"create function {PAUSES}_refuse() returns trigger language plpgsql as "
-        f"$$ begin raise exception '{REFUSAL}' using errcode = 'integrity_constraint_violation'; "
-        "end $$",
-        f"create trigger {PAUSES}_no_change before update or delete or truncate on {PAUSES} "
-        f"for each statement execute function {PAUSES}_refuse()",
-    ]
