@@ -4,52 +4,89 @@ with turns as (
 
 ),
 
-grouped as (
+{% set groups = [('all', "'all'"), ('mechanism', 'mechanism'), ('legal_basis', 'legal_basis')] -%}
+{% set counted = {
+    'granted': "turn = 'granted'",
+    'requested': "turn = 'pending'",
+    'confirmed': "turn = 'pending' and days_to_confirm is not null",
+    'pending': "turn = 'pending' and days_to_confirm is null",
+    'withdrawn': "turn = 'withdrawn'",
+    'objected': "turn = 'objection'",
+    'suppressed': "turn = 'suppressed'",
+    'expired': "turn = 'expired'",
+    'granted_still': "turn = 'granted' and is_granted_still",
+} -%}
+subjects as (
 
-    {% for kind, name in [
-        ('all', "'all'"), ('mechanism', 'mechanism'), ('legal_basis', 'legal_basis')
-    ] -%}
+    {% for kind, name in groups -%}
     select
-        turns.*,
+        month,
+        vertical,
+        purpose,
+        channel,
         '{{ kind }}' as group_kind,
         {{ name }} as group_name,
-        -- The last word of the month: of one moment's the strictest.
-        row_number() over (
-            partition by
-                turns.month, turns.vertical, turns.purpose, turns.channel, {{ name }},
-                turns.subject_id, turns.turn = 'expired'
-            order by
-                turns.turned_at desc, {{ consent_severity('turns.turn') }} desc,
-                turns.evidence_id asc
-        ) = 1 and turns.turn <> 'expired' as is_last_word
+        {% for column, condition in counted.items() -%}
+        max(case when {{ condition }} then 1 else 0 end) as {{ column }},
+        {% endfor -%}
+        max(case when turn = 'granted' then turned_at end) as granted_at,
+        max(case when turn not in ('granted', 'expired') then turned_at end) as otherwise_at
     from turns
+    group by month, vertical, purpose, channel, {{ name }}, subject_id
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+totals as (
+
+    select
+        month,
+        vertical,
+        purpose,
+        channel,
+        group_kind,
+        group_name,
+        {% for column in counted -%}
+        cast(sum({{ column }}) as bigint) as {{ column }},
+        {% endfor -%}
+        -- The last word of the month; of one moment the strictest, and none is laxer than a grant.
+        {{ ratio(
+            "count(case when granted_at > otherwise_at or otherwise_at is null "
+            "then granted_at end)",
+            "count(coalesce(granted_at, otherwise_at))"
+        ) }} as opt_in_rate
+    from subjects
+    group by month, vertical, purpose, channel, group_kind, group_name
+
+),
+
+waits as (
+
+    {% for kind, name in groups -%}
+    select
+        month,
+        vertical,
+        purpose,
+        channel,
+        '{{ kind }}' as group_kind,
+        {{ name }} as group_name,
+        median(days_to_confirm) as median_days_to_confirm
+    from turns
+    where days_to_confirm is not null
+    group by month, vertical, purpose, channel, {{ name }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 )
 
 select
-    month,
-    vertical,
-    purpose,
-    channel,
-    group_kind,
-    group_name,
-    count(distinct case when turn = 'granted' then subject_id end) as granted,
-    count(distinct case when turn = 'pending' then subject_id end) as requested,
-    count(distinct case when turn = 'pending' and days_to_confirm is not null then subject_id end)
-        as confirmed,
-    count(distinct case when turn = 'pending' and days_to_confirm is null then subject_id end)
-        as pending,
-    count(distinct case when turn = 'withdrawn' then subject_id end) as withdrawn,
-    count(distinct case when turn = 'objection' then subject_id end) as objected,
-    count(distinct case when turn = 'suppressed' then subject_id end) as suppressed,
-    count(distinct case when turn = 'expired' then subject_id end) as expired,
-    count(distinct case when turn = 'granted' and is_granted_still then subject_id end)
-        as granted_still,
-    {{ ratio(
-        "count(case when is_last_word and turn = 'granted' then 1 end)",
-        "count(case when is_last_word then 1 end)"
-    ) }} as opt_in_rate,
-    median(days_to_confirm) as median_days_to_confirm
-from grouped
-group by month, vertical, purpose, channel, group_kind, group_name
+    totals.*,
+    waits.median_days_to_confirm
+from totals
+left join waits
+    on
+        totals.month = waits.month
+        and totals.vertical = waits.vertical
+        and totals.purpose = waits.purpose
+        and totals.channel = waits.channel
+        and totals.group_kind = waits.group_kind
+        and totals.group_name = waits.group_name
