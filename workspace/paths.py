@@ -29,6 +29,11 @@ class Paths:
         return self.root / "lake"
 
     @property
+    def models(self) -> Path:
+        """The registry of trained models: a folder a model, below it one a version."""
+        return self.lake / "models" / "registry"
+
+    @property
     def ledger(self) -> Path:
         return self.root / "ledger.db"
 

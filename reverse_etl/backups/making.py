@@ -64,6 +64,7 @@ def make(settings: Settings, store: Store, at: datetime, keep_days: int) -> Made
         before = store.files(store.manifest(names[-1])) if names else {}
         taking = _Taking(store, before)
         _take_lake(paths, taking)
+        _take_models(paths, taking)
         rows = _take_ledger(settings, taking)
         _take_landing(paths, taking)
         for name in _ROOT_FILES:
@@ -165,6 +166,14 @@ def _listed(manifests: dict[str, bytes]) -> Iterator[str]:
         for entry in json.loads(data)["entries"]:
             if entry["file"]:
                 yield f"{LAKE}/{STREAMS[stream].path}/{entry['file']}"
+
+
+def _take_models(paths: Paths, taking: _Taking) -> None:
+    """Every version of every model. Taken behind the lake, it has all that the lake names."""
+    for path in sorted(paths.models.rglob("*")):
+        name = path.relative_to(paths.root)
+        if not any(part.startswith(".") for part in name.parts) and path.is_file():
+            taking.add(path, str(name), link=True)
 
 
 def _take_ledger(settings: Settings, taking: _Taking) -> dict[str, int]:
