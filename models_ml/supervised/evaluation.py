@@ -99,10 +99,9 @@ def _measured(
     spec: ModelSpec, rows: pl.DataFrame, chances: dict[str, Floats], settings: TrainingSettings
 ) -> Iterator[dict[str, Any]]:
     truth = labels(rows)
-    known = np.mean(
-        [1 - rows.get_column(name).null_count() / rows.height for name in spec.features]
-    )
-    yield {"metric": "known_share", "value": float(known)}
+    nulls = rows.select(spec.features).null_count().sum_horizontal().item()
+    known = 1 - nulls / (rows.height * len(spec.features))
+    yield {"metric": "known_share", "value": known}
     if rows.height < LEAST_ROWS:
         return
     both = 0 < truth.sum() < len(truth)
