@@ -27,6 +27,7 @@ MANY_POSITIVES = 100
 class Trained:
     """A fitted model with all that was measured of it.
 
+    - ``windows``: ``train``, ``validation``, ``calibration``, ``refit`` and ``test`` (`splitting`).
     - ``spec`` is the one given; ``fitted.features`` are those of it that were used.
     - ``metrics``: one row per slice and metric of the test window (`evaluation.metrics`).
     - ``calibration``: one row per tenth of the scores (`evaluation.calibration`).
