@@ -31,6 +31,7 @@ from workspace.definitions.journey_files import load_journeys
 from workspace.definitions.journey_nodes import AddToAudience
 from workspace.definitions.journeys import Journeys
 from workspace.definitions.market import Market, Paths
+from workspace.definitions.models import Models
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.personas import Personas
@@ -89,6 +90,7 @@ class Definitions:
     providers: Providers
     audiences: Audiences
     privacy: Privacy
+    models: Models
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -132,6 +134,7 @@ class Definitions:
             "experiments": list(self.experiments.rows()),
             "audiences": list(self.audiences.rows()),
             "privacy": list(self.privacy.rows()),
+            "models": list(self.models.rows()),
         }
 
 
@@ -215,6 +218,7 @@ def load(folder: Path) -> Definitions:
         providers=_providers(folder),
         audiences=_audiences(folder, segments, verticals, consent, journeys),
         privacy=_privacy(folder, consent, verticals),
+        models=_given(folder / "models.yml", Models),
     )
 
 
