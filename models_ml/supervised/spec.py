@@ -1,0 +1,87 @@
+"""What a model is about, and how it is trained: given by whoever trains.
+
+A **frame** has one row per subject and snapshot: the subject's id (:attr:`ModelSpec.subject_id`),
+``snapshot_at`` (UTC naive), the group's id, the columns of slices, and the features: numbers,
+Booleans or texts of few values; null is unknown. For training also ``is_positive`` (Boolean).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+#: Whether the outcome came within the horizon after the snapshot.
+LABEL = "is_positive"
+SNAPSHOT = "snapshot_at"
+Candidate = Literal["linear", "trees"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model's name, subject, features and the window its outcome lies in.
+
+    ``age`` is the feature that the simple baseline ranks by: days since the last activity. Where
+    ``age_is_good``, the outcome is the likelier the longer ago (churn), otherwise the less likely.
+    ``group`` names the column whose values are never on both sides of a split. ``role_weights``
+    say how much of an account's score a contact of each role inherits (0 to 1).
+    """
+
+    name: str
+    title: str
+    purpose: str
+    subject: Literal["account", "contact"]
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    horizon_days: float
+    age: str
+    age_is_good: bool = False
+    group: str = "account_id"
+    slices: tuple[str, ...] = ("vertical",)
+    role_weights: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def subject_id(self) -> str:
+        return f"{self.subject}_id"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        return (*self.numeric, *self.categorical)
+
+    def as_row(self) -> dict[str, Any]:
+        """As it stands in a manifest."""
+        return asdict(self) | {"role_weights": dict(self.role_weights)}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained and judged.
+
+    - ``test_snapshots`` and ``validation_snapshots``: how many snapshots each window has. Between
+      windows lies the horizon, so that no outcome of one is open at the next one's first snapshot.
+    - ``test_share`` and ``validation_share`` of the groups are never trained on. Which ones follows
+      from the group's id and ``split_seed`` alone: the same in every retraining.
+    - ``least_rows`` and ``least_positives`` (and as many negatives): with less in the training
+      window, or a tenth of it in another, nothing is trained.
+    - ``replicates`` of the bootstrap by group, for intervals that hold with probability ``level``.
+    - ``most_rows``: of more training rows, a sample by group.
+    - ``leak_auc``: a feature that alone ranks as well as this is looked at closer (`leakage`).
+    - ``worse_by``: a challenger may be this much worse in AUC than the champion and still count as
+      not worse, when the interval of the difference holds 0 (`comparing`).
+    """
+
+    candidates: tuple[Candidate, ...] = ("linear", "trees")
+    seed: int = 7
+    split_seed: int = 11
+    test_snapshots: int = 2
+    validation_snapshots: int = 2
+    test_share: float = 0.25
+    validation_share: float = 0.15
+    least_rows: int = 200
+    least_positives: int = 20
+    most_rows: int = 400_000
+    replicates: int = 300
+    level: float = 0.9
+    leak_auc: float = 0.85
+    worse_by: float = 0.0
+    threads: int = 2
