@@ -6,24 +6,56 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from models_ml.supervised import checks, explaining
+from models_ml.supervised.faults import Finding
 from models_ml.supervised.fitted import Fitted
 from models_ml.supervised.spec import ModelSpec
 
+SCORED = {
+    "subject_id": pl.String,
+    "probability": pl.Float64,
+    "score": pl.Float64,
+    "contributions": pl.String,
+}
 
-def score(spec: ModelSpec, fitted: Fitted, frame: pl.DataFrame, top: int = 3) -> pl.DataFrame:
+
+def score(
+    spec: ModelSpec, fitted: Fitted, frame: pl.DataFrame, top: int = 3
+) -> tuple[pl.DataFrame, list[Finding]]:
     """One row per row given, in its order: ``subject_id``, ``probability``, ``score`` (100 times
-    it) and ``contributions`` (JSON, `explaining.top`; without any where ``top`` is 0: all null).
+    it) and ``contributions`` (JSON, `explaining.top`; null where ``top`` is 0); and what is odd
+    about the rows. Columns the model does not know are ignored.
 
-    Features the model does not know are ignored; one it knows and the frame lacks is refused.
-    Raises :class:`models_ml.supervised.faults.Refused`.
+    Raises :class:`models_ml.supervised.faults.Refused`, as where a feature is missing.
     """
-    raise NotImplementedError
+    findings = checks.scored(spec, fitted, frame)
+    chances = pl.Series(fitted.probability(frame))
+    told = explaining.top(fitted, frame, top) if top else None
+    columns = {
+        "subject_id": frame.get_column(spec.subject_id),
+        "probability": chances,
+        "score": 100 * chances,
+        "contributions": told if told is not None else [None] * frame.height,
+    }
+    return pl.DataFrame(columns, schema=SCORED), findings
 
 
 def inherited(
     scores: pl.DataFrame, contacts: pl.DataFrame, weights: Mapping[str, float]
 ) -> pl.DataFrame:
-    """Contacts' scores by their account's: the same columns, one row per contact whose account has
-    a score. ``contacts`` has ``contact_id``, ``account_id`` and ``role``; a role without a weight
-    inherits all of it (weight 1)."""
-    raise NotImplementedError
+    """Contacts' scores by their account's: the columns of :func:`score`, one row per contact whose
+    account has one. ``contacts`` has ``contact_id``, ``account_id`` and ``role``. A contact of a
+    role without a weight, or without a role, inherits all of it (weight 1)."""
+    weight = pl.col("role").replace_strict(dict(weights), default=1.0, return_dtype=pl.Float64)
+    found = contacts.join(
+        scores.rename({"subject_id": "account_id"}),
+        on="account_id",
+        how="inner",
+        maintain_order="left",
+    )
+    return found.with_columns(weight=weight if weights else pl.lit(1.0)).select(
+        pl.col("contact_id").alias("subject_id"),
+        pl.col("probability") * pl.col("weight"),
+        pl.col("score") * pl.col("weight"),
+        "contributions",
+    )

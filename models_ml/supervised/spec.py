@@ -7,8 +7,8 @@ Booleans or texts of few values; null is unknown. For training also ``is_positiv
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 #: Whether the outcome came within the horizon after the snapshot.
@@ -21,8 +21,7 @@ Candidate = Literal["linear", "trees"]
 class ModelSpec:
     """A model's name, subject, features and the window its outcome lies in.
 
-    ``age`` is the feature that the simple baseline ranks by: days since the last activity. Where
-    ``age_is_good``, the outcome is the likelier the longer ago (churn), otherwise the less likely.
+    ``age`` is the feature that the simple baseline knows: days since the last activity.
     ``group`` names the column whose values are never on both sides of a split. ``role_weights``
     say how much of an account's score a contact of each role inherits (0 to 1).
     """
@@ -35,7 +34,6 @@ class ModelSpec:
     categorical: tuple[str, ...]
     horizon_days: float
     age: str
-    age_is_good: bool = False
     group: str = "account_id"
     slices: tuple[str, ...] = ("vertical",)
     role_weights: Mapping[str, float] = field(default_factory=dict)
@@ -48,9 +46,26 @@ class ModelSpec:
     def features(self) -> tuple[str, ...]:
         return (*self.numeric, *self.categorical)
 
+    def without(self, names: Collection[str]) -> ModelSpec:
+        """Without some of the features."""
+        return self.only([name for name in self.features if name not in names])
+
+    def only(self, names: Collection[str]) -> ModelSpec:
+        """With these of the features."""
+        return replace(
+            self,
+            numeric=tuple(name for name in self.numeric if name in names),
+            categorical=tuple(name for name in self.categorical if name in names),
+        )
+
     def as_row(self) -> dict[str, Any]:
-        """As it stands in a manifest."""
+        """As it stands in a manifest; :meth:`from_row` reads it."""
         return asdict(self) | {"role_weights": dict(self.role_weights)}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> ModelSpec:
+        lists = ("numeric", "categorical", "slices")
+        return cls(**{name: tuple(v) if name in lists else v for name, v in row.items()})
 
 
 @dataclass(frozen=True)
@@ -65,9 +80,13 @@ class TrainingSettings:
       window, or a tenth of it in another, nothing is trained.
     - ``replicates`` of the bootstrap by group, for intervals that hold with probability ``level``.
     - ``most_rows``: of more training rows, a sample by group.
-    - ``leak_auc``: a feature that alone ranks as well as this is looked at closer (`leakage`).
-    - ``worse_by``: a challenger may be this much worse in AUC than the champion and still count as
-      not worse, when the interval of the difference holds 0 (`comparing`).
+    - ``leak_auc`` and ``leak_keeps``: a feature that alone ranks as well as this, and of what it
+      ranks better than chance keeps a smaller part when it is a snapshot old, is left out
+      (`leakage`).
+    - ``threads`` of linear algebra and trees. With more than one, threads wait for each other
+      busily: beside other work that is slower by far.
+    - ``worse_by``: a challenger is worse where the interval of its AUC less the champion's lies
+      below 0, or the difference below minus this (`comparing`).
     """
 
     candidates: tuple[Candidate, ...] = ("linear", "trees")
@@ -79,9 +98,10 @@ class TrainingSettings:
     validation_share: float = 0.15
     least_rows: int = 200
     least_positives: int = 20
-    most_rows: int = 400_000
+    most_rows: int = 200_000
     replicates: int = 300
     level: float = 0.9
     leak_auc: float = 0.85
-    worse_by: float = 0.0
-    threads: int = 2
+    leak_keeps: float = 0.75
+    worse_by: float = 0.01
+    threads: int = 1

@@ -7,38 +7,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from models_ml.supervised.faults import Finding
+from models_ml.supervised import candidates, checks, drift, evaluation, leakage
+from models_ml.supervised.faults import Finding, Kind, Reason, Refused
 from models_ml.supervised.fitted import Fitted
-from models_ml.supervised.spec import ModelSpec, TrainingSettings
+from models_ml.supervised.spec import LABEL, ModelSpec, TrainingSettings
+from models_ml.supervised.splitting import Split, Window, split
 
-
-@dataclass(frozen=True)
-class Window:
-    """One side of the split. Times are snapshots (UTC naive), both included."""
-
-    name: str
-    first_at: datetime
-    last_at: datetime
-    rows: int
-    positives: int
-    subjects: int
-    groups: int
+Floats = NDArray[np.float64]
+#: With fewer outcomes in the test window, intervals are too wide to say more than that.
+MANY_POSITIVES = 100
 
 
 @dataclass(frozen=True)
 class Trained:
     """A fitted model with all that was measured of it.
 
-    - ``metrics``: one row per window, slice and metric: ``value``, ``low``, ``high`` (an interval
-      by bootstrap over groups), ``baseline_age``, ``baseline_constant`` and ``rows``. The slice
-      ``all`` is everybody; others are ``column=value``.
-    - ``calibration``: one row per tenth of the scores: ``decile``, ``rows``, ``predicted``,
-      ``observed``, ``low``, ``high``.
-    - ``candidates``: one row per candidate: its parameters and what the validation window said.
-    - ``importance``: one row per feature: mean absolute contribution on the test window (logit).
-    - ``reference``: what `drift` compares with, one row per feature and bin.
+    - ``spec`` is the one given; ``fitted.features`` are those of it that were used.
+    - ``metrics``: one row per slice and metric of the test window (`evaluation.metrics`).
+    - ``calibration``: one row per tenth of the scores (`evaluation.calibration`).
+    - ``candidates``: one row per candidate, the chosen one first: ``kind``, ``parameters``,
+      ``log_loss`` and ``auc`` on the validation window.
+    - ``importance``: one row per feature: mean absolute contribution (logit) on the test window,
+      the largest first.
+    - ``leakage``: one row per feature (`leakage.examined`).
+    - ``reference``: what `drift` compares with.
+    - ``findings``: what is odd about the data.
     """
 
     spec: ModelSpec
@@ -49,6 +47,7 @@ class Trained:
     calibration: pl.DataFrame
     candidates: pl.DataFrame
     importance: pl.DataFrame
+    leakage: pl.DataFrame
     reference: pl.DataFrame
     findings: tuple[Finding, ...]
     parameters: dict[str, Any]
@@ -62,4 +61,68 @@ def train(
     Raises :class:`models_ml.supervised.faults.Refused`. The same frame in any order, specification
     and settings give the same model.
     """
-    raise NotImplementedError
+    checks.labelled(spec, frame, as_of)
+    with threadpool_limits(settings.threads):
+        parts = split(spec, frame, settings)
+        used, findings = checks.usable(spec, parts.train)
+        examined, leaks = leakage.examined(used, frame, parts, settings)
+        used = used.without([leak.subject for leak in leaks])
+        if not used.features:
+            raise Refused(Reason.NO_USABLE_FEATURE, "every feature is empty, constant or a leak")
+        found = candidates.tried(used, parts.train, parts.validation, settings)
+        chosen = found[0]
+        _calibrate(chosen.fitted, parts.validation, settings)
+        chances = _chances(used, chosen.fitted, parts, settings)
+        metrics = evaluation.metrics(used, parts.test, chances, settings)
+        judged = pl.concat([parts.validation, parts.test])
+        return Trained(
+            spec=spec,
+            settings=settings,
+            fitted=chosen.fitted,
+            windows=parts.windows,
+            metrics=metrics,
+            calibration=evaluation.calibration(parts.test, chances["model"], settings.level),
+            candidates=pl.DataFrame([one.row() for one in found]),
+            importance=_importance(chosen.fitted, parts.test),
+            leakage=examined,
+            reference=drift.reference(chosen.fitted, judged),
+            findings=(*parts.findings, *findings, *leaks, *_few(parts)),
+            parameters={"kind": chosen.kind, **chosen.parameters, "calibration": _curve(chosen)},
+        )
+
+
+def _calibrate(fitted: Fitted, validation: pl.DataFrame, settings: TrainingSettings) -> None:
+    truth = candidates.labels(validation)
+    fitted.isotonic = candidates.isotonic(fitted.margin(validation), truth, settings.seed)
+
+
+def _curve(chosen: candidates.Tried) -> str:
+    return "platt" if chosen.fitted.isotonic is None else "isotonic"
+
+
+def _chances(
+    spec: ModelSpec, fitted: Fitted, parts: Split, settings: TrainingSettings
+) -> dict[str, Floats]:
+    """The test rows' probabilities by the model and by both baselines."""
+    mean = float(parts.train.get_column(LABEL).mean())
+    constant = np.full(parts.test.height, mean)
+    found = {"model": fitted.probability(parts.test), "age": constant, "constant": constant}
+    if spec.age in spec.features:
+        alone = spec.only([spec.age])
+        simple = candidates.age_only(alone, parts.train, parts.validation)
+        found["age"] = simple.probability(parts.test)
+    return found
+
+
+def _importance(fitted: Fitted, test: pl.DataFrame) -> pl.DataFrame:
+    moved = np.abs(fitted.contributions(test)).mean(axis=0)
+    told = pl.DataFrame({"feature": list(fitted.features), "contribution": moved})
+    return told.sort(["contribution", "feature"], descending=[True, False])
+
+
+def _few(parts: Split) -> list[Finding]:
+    positives = int(parts.test.get_column(LABEL).sum())
+    if positives >= MANY_POSITIVES:
+        return []
+    detail = f"has {positives} positive outcomes: read the intervals, not the figures"
+    return [Finding(Kind.FEW_POSITIVES, "test", detail)]

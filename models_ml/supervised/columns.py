@@ -1,0 +1,88 @@
+"""A frame's features as one matrix of numbers, the same way in training and in scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+Floats = NDArray[np.float64]
+#: Codes of a category's value: unknown when fitted, and null.
+NEW, MISSING = -1, -2
+#: A text of more values keeps its most frequent ones; the rest is as if never seen.
+MOST_CATEGORIES = 30
+#: Of fewer rows nothing can be learned about a value.
+LEAST_ROWS = 5
+
+
+class Columns(TransformerMixin, BaseEstimator):
+    """Numbers as they are, null and infinite as NaN; a column of 0 and 1 for each value of a text,
+    null being a value where the fitted rows have it. A value never seen is 0 in all of them.
+
+    ``numeric`` and ``categorical`` are the features' names. After :meth:`fit`, ``categories_`` has
+    the values of each text in order and ``owners_`` the number of the feature that each column of
+    the matrix belongs to.
+    """
+
+    def __init__(self, numeric: Sequence[str] = (), categorical: Sequence[str] = ()) -> None:
+        self.numeric = numeric
+        self.categorical = categorical
+
+    def fit(self, X: pl.DataFrame, y: Any = None) -> Columns:
+        self.categories_: list[list[str | None]] = []
+        owners = list(range(len(self.numeric)))
+        for number, name in enumerate(self.categorical, len(self.numeric)):
+            counts = X.get_column(name).cast(pl.String).value_counts(name="n")
+            frequent = counts.filter(pl.col("n") >= LEAST_ROWS).sort(
+                ["n", name], descending=[True, False], nulls_last=True
+            )
+            values = frequent.get_column(name).head(MOST_CATEGORIES).to_list()
+            self.categories_.append(sorted(values, key=lambda value: (value is None, value or "")))
+            owners += [number] * len(values)
+        self.owners_ = np.array(owners, dtype=np.int64)
+        return self
+
+    def transform(self, X: pl.DataFrame) -> Floats:
+        """(rows, columns), rows together in memory."""
+        matrix = np.empty((X.height, len(self.owners_)))
+        for number, name in enumerate(self.numeric):
+            matrix[:, number] = numbers(X.get_column(name))
+        at = len(self.numeric)
+        for name, values in zip(self.categorical, self.categories_, strict=True):
+            found = codes(X.get_column(name), values)
+            for value in values:
+                wanted = MISSING if value is None else values.index(value)
+                matrix[:, at] = found == wanted
+                at += 1
+        return matrix
+
+    def values(self, X: pl.DataFrame) -> Floats:
+        """A column a feature: its number, or the code of its value among :attr:`categories_`."""
+        matrix = np.empty((X.height, len(self.numeric) + len(self.categorical)))
+        for number, name in enumerate(self.numeric):
+            matrix[:, number] = numbers(X.get_column(name))
+        for number, name in enumerate(self.categorical):
+            found = codes(X.get_column(name), self.categories_[number])
+            matrix[:, len(self.numeric) + number] = found
+        return matrix
+
+
+def numbers(column: pl.Series) -> Floats:
+    """As doubles: null and infinite values are NaN."""
+    found = column.cast(pl.Float64).to_numpy().astype(float, copy=True)
+    found[np.isinf(found)] = np.nan
+    return found
+
+
+def codes(column: pl.Series, values: Sequence[str | None]) -> NDArray[np.int32]:
+    """The place of each value among ``values``, :data:`NEW` or :data:`MISSING`."""
+    known = [value for value in values if value is not None]
+    text = column.cast(pl.String)
+    if not known:
+        return np.where(text.is_null().to_numpy(), MISSING, NEW).astype(np.int32)
+    found = text.replace_strict(known, list(range(len(known))), default=NEW, return_dtype=pl.Int32)
+    return found.set(text.is_null(), MISSING).to_numpy()

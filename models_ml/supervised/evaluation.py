@@ -1,0 +1,146 @@
+"""How good a model is on the test window, beside two simple baselines, for all and by slice.
+
+The baselines are fitted to the same training window: ``age`` knows the age of the last activity
+only, ``constant`` gives everybody the training window's mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from models_ml.supervised import replicates
+from models_ml.supervised.candidates import labels
+from models_ml.supervised.spec import ModelSpec, TrainingSettings
+from models_ml.supervised.splitting import groups_of, numbers
+
+Floats = NDArray[np.float64]
+ALL = "all"
+METRICS = {
+    "window": pl.String,
+    "slice": pl.String,
+    "metric": pl.String,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "baseline_age": pl.Float64,
+    "baseline_constant": pl.Float64,
+    "rows": pl.Int64,
+    "positives": pl.Int64,
+}
+#: Of fewer rows of a slice only the number is told.
+LEAST_ROWS = 30
+
+
+def metrics(
+    spec: ModelSpec,
+    frame: pl.DataFrame,
+    chances: dict[str, Floats],
+    settings: TrainingSettings,
+    window: str = "test",
+) -> pl.DataFrame:
+    """One row per slice and metric (columns: :data:`METRICS`).
+
+    ``frame`` holds labelled rows; ``chances`` the probabilities of ``model``, ``age`` and
+    ``constant``. The metrics are `replicates.MEASURES`, ``auc_above_age`` (the model's less the
+    baseline's, with the interval of the difference), ``known_share`` (of the features' values) and
+    ``positives``. What cannot be said of a slice is null.
+    """
+    found: list[dict[str, Any]] = []
+    for name, part in slices(spec, frame):
+        rows = frame.filter(part)
+        own = {key: values[part.to_numpy()] for key, values in chances.items()}
+        common = {"window": window, "slice": name, "rows": rows.height}
+        common["positives"] = int(labels(rows).sum())
+        for row in _measured(spec, rows, own, settings):
+            found.append(common | row)
+    return pl.DataFrame(found, schema=METRICS)
+
+
+def slices(spec: ModelSpec, frame: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
+    """All rows, then those of each value of each slice's column; null is ``unknown``."""
+    yield ALL, pl.Series([True]).new_from_index(0, frame.height)
+    for column in spec.slices:
+        values = frame.get_column(column).cast(pl.String).fill_null("unknown")
+        for value in values.unique().sort().to_list():
+            yield f"{column}={value}", values == value
+
+
+def calibration(frame: pl.DataFrame, chances: Floats, level: float) -> pl.DataFrame:
+    """One row per tenth of the rows by probability, the lowest first: ``decile`` (1 to 10),
+    ``rows``, mean ``predicted``, share ``observed`` and its exact interval ``low`` to ``high``."""
+    truth = labels(frame)
+    order = np.argsort(chances, kind="stable")
+    found = []
+    for decile, part in enumerate(np.array_split(order, replicates.TENTHS), 1):
+        if not len(part):
+            continue
+        seen = int(truth[part].sum())
+        bounds = binomtest(seen, len(part)).proportion_ci(level)
+        found.append(
+            {
+                "decile": decile,
+                "rows": len(part),
+                "predicted": float(chances[part].mean()),
+                "observed": seen / len(part),
+                "low": float(bounds.low),
+                "high": float(bounds.high),
+            }
+        )
+    return pl.DataFrame(found)
+
+
+def _measured(
+    spec: ModelSpec, rows: pl.DataFrame, chances: dict[str, Floats], settings: TrainingSettings
+) -> Iterator[dict[str, Any]]:
+    truth = labels(rows)
+    known = np.mean(
+        [1 - rows.get_column(name).null_count() / rows.height for name in spec.features]
+    )
+    yield {"metric": "known_share", "value": float(known)}
+    if rows.height < LEAST_ROWS:
+        return
+    both = 0 < truth.sum() < len(truth)
+    kept = {
+        name: measure
+        for name, measure in replicates.MEASURES.items()
+        if both or name not in replicates.RANKING
+    }
+    groups = groups_of(spec, rows)
+    names = groups.unique(maintain_order=True)
+    place = groups.replace_strict(names, list(range(len(names))), return_dtype=pl.Int64).to_numpy()
+    values = {
+        name: replicates.measured(replicates.rows(own, truth, place, exact=True), kept)
+        for name, own in chances.items()
+    }
+    parts = {
+        name: replicates.rows(own, truth, place)
+        for name, own in chances.items()
+        if name != "constant"
+    }
+    samples = replicates.drawn(
+        parts, kept, numbers(names.to_list(), settings.seed), settings.replicates
+    )
+    for name in kept:
+        value = values["model"][name]
+        low, high = replicates.interval(
+            value, samples["model"][name], settings.level, name == "calibration_error"
+        )
+        yield {
+            "metric": name,
+            "value": value,
+            "low": low,
+            "high": high,
+            "baseline_age": values["age"][name],
+            "baseline_constant": values["constant"][name],
+        }
+    if both:
+        above = values["model"]["auc"] - values["age"]["auc"]
+        apart = samples["model"]["auc"] - samples["age"]["auc"]
+        low, high = replicates.interval(above, apart, settings.level)
+        yield {"metric": "auc_above_age", "value": above, "low": low, "high": high}
