@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from models_ml.supervised import checks, replicates
@@ -72,9 +71,8 @@ def compare(
         difference = values["new"][name] - values["old"][name]
         drawn = samples["new"][name] - samples["old"][name]
         low, high = replicates.interval(difference, drawn, settings.level)
-        apart[name] = (
-            (difference, low, high) if low is not None else (difference, *[difference] * 2)
-        )
+        known = low is not None
+        apart[name] = (difference, low if known else difference, high if known else difference)
     fault = _fault(apart["auc"], apart["brier"], settings)
     told = (
         f"AUC {values['new']['auc']:.4f} against {values['old']['auc']:.4f}, "

@@ -60,10 +60,8 @@ def reference(fitted: Fitted, frame: pl.DataFrame) -> pl.DataFrame:
         categories = _categories(fitted, name)
         if categories is None:
             known = values[~np.isnan(values)]
-            quantiles = (
-                np.quantile(known, np.linspace(0, 1, TENTHS + 1)[1:-1]) if len(known) else []
-            )
-            edges = np.unique(quantiles)
+            shares = np.linspace(0, 1, TENTHS + 1)[1:-1]
+            edges = np.unique(np.quantile(known, shares)) if len(known) else np.zeros(0)
             borders: list = [None, *edges.tolist()]
             bins = _bins(values, edges)
         else:

@@ -62,6 +62,18 @@ def metrics(
     return pl.DataFrame(found, schema=METRICS)
 
 
+def beaten(found: pl.DataFrame) -> str | None:
+    """Which baseline beats the model by more than chance, of :func:`metrics`; None if none does."""
+    rows = {row["metric"]: row for row in found.filter(pl.col("slice") == ALL).to_dicts()}
+    auc, above = rows.get("auc"), rows.get("auc_above_age")
+    if auc and auc["high"] is not None and auc["high"] < 0.5:
+        return f"ranks worse than chance: AUC {auc['value']:.4f}, at most {auc['high']:.4f}"
+    if above and above["high"] is not None and above["high"] < 0:
+        told = f"{above['value']:+.4f} ({above['low']:+.4f} to {above['high']:+.4f})"
+        return f"ranks worse than the age of the last activity alone: AUC {told}"
+    return None
+
+
 def slices(spec: ModelSpec, frame: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
     """All rows, then those of each value of each slice's column; null is ``unknown``."""
     yield ALL, pl.Series([True]).new_from_index(0, frame.height)
@@ -99,10 +111,9 @@ def _measured(
     spec: ModelSpec, rows: pl.DataFrame, chances: dict[str, Floats], settings: TrainingSettings
 ) -> Iterator[dict[str, Any]]:
     truth = labels(rows)
-    known = np.mean(
-        [1 - rows.get_column(name).null_count() / rows.height for name in spec.features]
-    )
-    yield {"metric": "known_share", "value": float(known)}
+    nulls = rows.select(spec.features).null_count().sum_horizontal().item()
+    known = 1 - nulls / (rows.height * len(spec.features))
+    yield {"metric": "known_share", "value": known}
     if rows.height < LEAST_ROWS:
         return
     both = 0 < truth.sum() < len(truth)

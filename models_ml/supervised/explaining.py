@@ -41,10 +41,8 @@ def _top(fitted: Fitted, frame: pl.DataFrame, count: int) -> pl.Series:
         chosen = order[:, place]
         rows = np.arange(len(chosen))
         items.append(_item(fitted, frame, chosen, values[rows, chosen], moved[rows, chosen]))
-    text = pl.select(
-        pl.concat_str([pl.lit("["), pl.concat_str(items, separator=", "), pl.lit("]")])
-    )
-    return text.to_series().alias("contributions")
+    text = pl.concat_str([pl.lit("["), pl.concat_str(items, separator=", "), pl.lit("]")])
+    return pl.select(text.alias("contributions")).to_series()
 
 
 def _item(
@@ -53,7 +51,6 @@ def _item(
     """One JSON object a row."""
     names = pl.Series([json.dumps(name) for name in fitted.features])
     columns = fitted.columns
-    numeric = chosen < len(columns.numeric)
     value = pl.Series(np.where(np.isnan(values), 0.0, values)).round(6).cast(pl.String)
     value = value.set(pl.Series(np.isnan(values)), "null")
     for number, name in enumerate(columns.categorical, len(columns.numeric)):
@@ -64,8 +61,8 @@ def _item(
             known = {text: json.dumps(text) for text in quoted}
             told = texts.filter(own).replace_strict(known, default="null", return_dtype=pl.String)
             value = value.scatter(own.arg_true(), told)
-    del numeric
-    given = pl.DataFrame({"f": names.gather(chosen), "v": value, "c": pl.Series(moved).round(4)})
-    return given.select(
-        pl.format('{"feature": {}, "value": {}, "contribution": {}}', "f", "v", "c")
-    ).to_series()
+    # Adding 0 makes a zero of what was rounded to a negative one.
+    told = (pl.Series(np.round(moved, 4)) + 0.0).cast(pl.String)
+    pieces = ['{"feature": ', names.gather(chosen), ', "value": ', value]
+    pieces += [', "contribution": ', told, "}"]
+    return pl.select(pl.concat_str([pl.lit(piece) for piece in pieces])).to_series()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ class Hinges(TransformerMixin, BaseEstimator):
         found = np.empty((len(values), 1 + len(knots)))
         found[:, 0] = (clipped - self.centres_[column]) / self.scales_[column]
         found[:, 0][missing] = 0.0
-        for ramp, (low, high) in enumerate(zip(knots[:-1], knots[1:], strict=True), 1):
+        for ramp, (low, high) in enumerate(pairwise(knots), 1):
             found[:, ramp] = np.clip((clipped - low) / (high - low), 0.0, 1.0)
         found[:, -1] = missing
         return found

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from models_ml.supervised import candidates, checks, drift, evaluation, leakage
 from models_ml.supervised.faults import Finding, Kind, Reason, Refused
 from models_ml.supervised.fitted import Fitted
-from models_ml.supervised.spec import LABEL, ModelSpec, TrainingSettings
+from models_ml.supervised.spec import LABEL, SNAPSHOT, ModelSpec, TrainingSettings
 from models_ml.supervised.splitting import Split, Window, split
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,10 @@ class Trained:
     - ``importance``: one row per feature: mean absolute contribution (logit) on the test window,
       the largest first.
     - ``leakage``: one row per feature (`leakage.examined`).
-    - ``reference``: what `drift` compares with.
+    - ``shift``: one row per feature and for the score: how far the test window is from the training
+      window (`drift.drift`).
+    - ``reference``: what `drift` compares later frames with: all rows of the test window's
+      snapshots, the last ones whose outcome is known.
     - ``findings``: what is odd about the data.
     """
 
@@ -48,6 +51,7 @@ class Trained:
     candidates: pl.DataFrame
     importance: pl.DataFrame
     leakage: pl.DataFrame
+    shift: pl.DataFrame
     reference: pl.DataFrame
     findings: tuple[Finding, ...]
     parameters: dict[str, Any]
@@ -74,7 +78,7 @@ def train(
         _calibrate(chosen.fitted, parts.validation, settings)
         chances = _chances(used, chosen.fitted, parts, settings)
         metrics = evaluation.metrics(used, parts.test, chances, settings)
-        judged = pl.concat([parts.validation, parts.test])
+        latest = frame.filter(pl.col(SNAPSHOT) >= parts.test.get_column(SNAPSHOT).min())
         return Trained(
             spec=spec,
             settings=settings,
@@ -85,7 +89,10 @@ def train(
             candidates=pl.DataFrame([one.row() for one in found]),
             importance=_importance(chosen.fitted, parts.test),
             leakage=examined,
-            reference=drift.reference(chosen.fitted, judged),
+            shift=drift.drift(
+                chosen.fitted, drift.reference(chosen.fitted, parts.train), parts.test
+            ),
+            reference=drift.reference(chosen.fitted, latest),
             findings=(*parts.findings, *findings, *leaks, *_few(parts)),
             parameters={"kind": chosen.kind, **chosen.parameters, "calibration": _curve(chosen)},
         )
