@@ -36,6 +36,18 @@ retrain = define_asset_job(
     tags={"dagster/max_retries": "0"},
 )
 
+#: Scoring by itself: the marts that show scores, and what is published.
+SCORES = " or ".join(
+    [
+        *(f'key:"lake/{name}"' for name in ("predictions", "model_metrics")),
+        *(f'key:"stg_models__{name}"' for name in ("predictions", "metrics")),
+        *(f'key:"{name}"' for name in ("predictions", "ml_models", "model_performance")),
+        *(f'key:"{name}"' for name in ("int_contact_scores", "contact_features")),
+        *(f'key:"{name}"' for name in ("stg_models__promotions", "account_features")),
+        'group:"published"',
+    ]
+)
+
 _VERSIONS = ("campaign_versions", "journey_versions", "template_versions")
 #: What stands on versions alone, and is made before segments are.
 _OF_VERSIONS = (

@@ -10,7 +10,7 @@ from models_ml.operations.scoring import Scored
 
 #: With fewer outcomes on the test months a figure says less than its interval: only that is shown.
 FEW = 100
-_METRICS = ("auc", "average_precision", "brier", "calibration_error", "lift")
+_METRICS = ("auc", "average_precision", "brier", "calibration_error", "lift_top_decile")
 
 
 def sentence(one: Retrained) -> str:
@@ -19,7 +19,8 @@ def sentence(one: Retrained) -> str:
         return f"{one.model}: not trained: {one.refused}"
     told = f"{one.model}: {one.decision.decision} ({one.decision.reason})"
     for row in _rows(one, ("auc",)):
-        told += f"; AUC {figure(row, outcomes(one))}, last activity alone {_number(row, 'baseline_age')}"
+        alone = _number(row, "baseline_age")
+        told += f"; AUC {figure(row, outcomes(one))}, by last activity alone {alone}"
     return told
 
 
@@ -103,9 +104,7 @@ def scorings(done: Iterable[Scored]) -> str:
     return _table(("model", "version", "scored", "stored", ""), rows)
 
 
-def _rows(
-    one: Retrained, names: Sequence[str], every_slice: bool = False
-) -> list[dict[str, Any]]:
+def _rows(one: Retrained, names: Sequence[str], every_slice: bool = False) -> list[dict[str, Any]]:
     if one.trained is None:
         return []
     return [

@@ -28,9 +28,7 @@ schedules = [
         "*/5 * * * *",
         "Keeps marts at most five minutes behind what has landed.",
     ),
-    _schedule(
-        "nightly_at_2", nightly, "0 2 * * *", "The nightly run, which scores, at 02:00 UTC."
-    ),
+    _schedule("nightly_at_2", nightly, "0 2 * * *", "The nightly run, which scores, at 02:00 UTC."),
     _schedule(
         "retrain_weekly",
         retrain,

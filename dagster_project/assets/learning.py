@@ -66,7 +66,7 @@ def _training(manifest: Manifest) -> AssetsDefinition:
             AssetCheckSpec(
                 ALL_TRAINED,
                 asset=stream_key(TRAINED[0]),
-                description="There was enough, and nothing wrong with it, to learn each model from.",
+                description="There was enough to learn each model from, and nothing wrong with it.",
             )
         ],
     )

@@ -17,8 +17,10 @@ from models_ml.operations import frames, records
 from models_ml.operations.specs import PLANS, Plan
 from models_ml.registry import decisions as deciding
 from models_ml.registry import store
-from models_ml.registry.decisions import Decision, What
-from models_ml.registry.store import NotLoaded, Provenance
+from models_ml.registry.decisions import Decision
+from models_ml.registry.manifest import Provenance
+from models_ml.registry.store import NotLoaded
+from models_ml.supervised import evaluation
 from models_ml.supervised.comparing import Comparison, compare
 from models_ml.supervised.faults import Refused
 from models_ml.supervised.spec import ModelSpec, TrainingSettings
@@ -95,10 +97,7 @@ def _decide(
     champion = deciding.champion(known, spec.name)
     comparison: Comparison | None = None
     fault = None
-    if champion == version:
-        reason = "training gave the champion again"
-        return Decision(spec.name, version, place.as_of, What.KEPT, reason, champion)
-    if champion is not None:
+    if champion not in (None, version):
         root = records.registry(place.lake)
         try:
             loaded = store.load(root, spec.name, champion, place.keyring)
@@ -107,4 +106,5 @@ def _decide(
             )
         except (NotLoaded, Refused) as error:
             fault = str(error)
-    return deciding.judge(known, spec.name, version, comparison, place.as_of, fault)
+    beaten = evaluation.beaten(trained.metrics)
+    return deciding.judge(known, spec.name, version, comparison, place.as_of, fault, beaten)

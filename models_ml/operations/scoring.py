@@ -1,9 +1,9 @@
 """Scoring everybody by the champions, and storing whose score moved.
 
 A score is in force until another one of its subject is stored. Stored are those of subjects that
-are new, whose score moved by at least ``least_change`` points, or that another version scores; a row
-without a probability says that a subject is no longer scored. Asked again at the same ``as_of``,
-of the same input and decisions, nothing is scored.
+are new, whose score moved by at least ``least_change`` points, or that another version scores; a
+row without a probability says that a subject is no longer scored. Asked again at the same
+``as_of``, of the same input and decisions, nothing is scored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models_ml.operations import frames, records
 from models_ml.operations.retraining import Place
 from models_ml.operations.specs import PLANS, Plan
 from models_ml.registry import decisions as deciding
-from models_ml.registry import store
+from models_ml.registry import manifest, store
 from models_ml.registry.decisions import Decision
 from models_ml.registry.store import Loaded, Usable
 from models_ml.supervised.drift import drift
@@ -122,9 +122,7 @@ def _changes(
     return pl.concat([told.select(gone.columns), gone], how="vertical_relaxed")
 
 
-def _in_force(
-    connection: duckdb.DuckDBPyConnection, place: Place, plan: Plan
-) -> pl.DataFrame:
+def _in_force(connection: duckdb.DuckDBPyConnection, place: Place, plan: Plan) -> pl.DataFrame:
     """Subjects with a score: ``subject_id``, ``version``, ``score``."""
     stored = place.lake.relation_sql(records.PREDICTIONS, place.as_of)
     return connection.execute(
@@ -145,9 +143,7 @@ def _in_force(
 # ---- drift, once a day -----------------------------------------------------------------------
 
 
-def _watch(
-    place: Place, plan: Plan, found: Usable, frame: pl.DataFrame, batch: str
-) -> list[Row]:
+def _watch(place: Place, plan: Plan, found: Usable, frame: pl.DataFrame, batch: str) -> list[Row]:
     """Store how many were scored and how far they drifted: on the first scoring of a day (UTC), and
     where another version scores or another one was refused."""
     loaded = found.loaded
@@ -173,7 +169,9 @@ def _watch(
     for row in drifted:
         for metric in ("psi", "missing_share", "new_share"):
             found_of = {"slice": f"feature={row['feature']}", "metric": metric}
-            rows.append({**own, **found_of, "value": row[metric], "rows": row["rows"]})
+            told = "drifted" if metric == "psi" and row["is_drifted"] else None
+            value = {"value": row[metric], "rows": row["rows"], "detail": told}
+            rows.append({**own, **found_of, **value})
     meta = {"scoring": plan.name, "state": state}
     key = f"scoring:{len(entries) + 1}:{batch}"
     records.keep_metrics(place.lake, key, rows, place.as_of, place.snapshot_id, meta)
@@ -181,4 +179,5 @@ def _watch(
 
 
 def _drift(loaded: Loaded, frame: pl.DataFrame) -> list[Row]:
-    return drift(loaded.spec, loaded.fitted, loaded.reference, frame).to_dicts()
+    reference = manifest.frame(loaded.manifest, "reference")
+    return drift(loaded.spec, loaded.fitted, reference, frame).to_dicts()

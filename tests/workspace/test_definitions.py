@@ -51,7 +51,6 @@ def test_the_shipped_definitions_load() -> None:
     collections = {row.collection for rows in loaded.rows().values() for row in rows}
     assert collections == {
         "models",
-        "model_settings",
         "audience_syncs",
         "field_properties",
         "attribution_settings",

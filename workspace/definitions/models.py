@@ -35,9 +35,10 @@ class Training(Strict):
     """How models are trained (`models_ml.supervised.spec.TrainingSettings` says what each does).
 
     The last ``test_snapshots`` months are for judging, the ``validation_snapshots`` before them for
-    choosing. With less than ``least_rows``, or ``least_positives`` of either outcome, a model is not
-    trained. ``replicates`` of a bootstrap make intervals at ``level``. A challenger may be
-    ``worse_by`` in AUC and still count as not worse.
+    choosing. With less than ``least_rows``, or ``least_positives`` of either outcome, a model is
+    not trained. ``replicates`` of a bootstrap make intervals at ``level``. A challenger is worse
+    where that interval of its AUC less the champion's is below 0, or the difference below minus
+    ``worse_by``.
     """
 
     seed: Annotated[StrictInt, Field(ge=0, le=2**31)] = 7
@@ -45,10 +46,10 @@ class Training(Strict):
     validation_snapshots: Annotated[StrictInt, Field(ge=1, le=12)] = 2
     least_rows: Annotated[StrictInt, Field(ge=20)] = 200
     least_positives: Annotated[StrictInt, Field(ge=5)] = 20
-    most_rows: Annotated[StrictInt, Field(ge=1000)] = 400_000
+    most_rows: Annotated[StrictInt, Field(ge=1000)] = 200_000
     replicates: Annotated[StrictInt, Field(ge=50, le=10_000)] = 300
     level: Annotated[Number, Field(gt=0.5, lt=1)] = 0.9
-    worse_by: Annotated[Number, Field(ge=0, lt=0.5)] = 0.0
+    worse_by: Annotated[Number, Field(ge=0, lt=0.5)] = 0.01
 
 
 class Scoring(Strict):
@@ -57,12 +58,6 @@ class Scoring(Strict):
 
     least_change: Annotated[Number, Field(ge=0, le=10)] = 0.1
     contributions: Annotated[StrictInt, Field(ge=1, le=20)] = 3
-
-
-class Drift(Strict):
-    """``warn_above``: the population stability index from which a feature or score has drifted."""
-
-    warn_above: Annotated[Number, Field(gt=0, le=10)] = 0.2
 
 
 class AutomatedActions(Strict):
@@ -77,7 +72,6 @@ class Models(Strict):
     models: dict[ModelName, Model] = {}
     training: Training = Training()
     scoring: Scoring = Scoring()
-    drift: Drift = Drift()
     automated_actions: AutomatedActions = AutomatedActions()
 
     @property
@@ -86,11 +80,6 @@ class Models(Strict):
         return [name for name in SUBJECTS if self.models.get(name, Model()).enabled]  # type: ignore[call-overload]
 
     def rows(self) -> Iterator[Row]:
-        settings = {
-            "warn_above": self.drift.warn_above,
-            "automated_actions": self.automated_actions.enabled,
-        }
-        yield Row("model_settings", "model_settings", 1, settings)
         for n, (name, subject) in enumerate(SUBJECTS.items(), 1):
             value = {"subject_type": subject, "enabled": name in self.enabled}
             yield Row("models", name, n, value)

@@ -44,7 +44,10 @@ tested as (
     select
         model,
         version,
-        {% for metric in ['auc', 'average_precision', 'brier', 'calibration_error', 'lift'] -%}
+        {% for metric in [
+            'auc', 'average_precision', 'brier', 'calibration_error', 'lift_top_decile',
+            'positives'
+        ] -%}
         max(case when metric = '{{ metric }}' then value end) as {{ metric }},
         {% endfor -%}
         max(case when metric = 'auc' then low end) as auc_low,
@@ -98,6 +101,7 @@ select
     scorings.subjects as scored_subjects,
     scorings.scored_at as last_scored_at,
     refusals.detail as refused_because,
+    cast(tested.positives as bigint) as test_outcomes,
     tested.auc,
     tested.auc_low,
     tested.auc_high,
@@ -106,7 +110,7 @@ select
     tested.brier,
     tested.brier_of_constant,
     tested.calibration_error,
-    tested.lift as lift_at_top_decile,
+    tested.lift_top_decile,
     decisions.decision,
     decisions.reason as decision_reason,
     decisions.difference as auc_difference,

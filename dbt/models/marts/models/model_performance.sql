@@ -8,13 +8,6 @@ versions as (
 
     select * from {{ ref('stg_models__versions') }}
 
-),
-
-settings as (
-
-    select max({{ json_number('warn_above') }}) as warn_above
-    from ({{ parameter_rows('model_settings') }}) as found
-
 )
 
 select
@@ -30,8 +23,10 @@ select
     metrics.baseline_age,
     metrics.baseline_constant,
     metrics.measured_rows,
-    case when metrics.metric = 'psi' then metrics.value > settings.warn_above end as is_drifted,
-    metrics.detail,
+    case
+        when metrics.metric = 'psi' then coalesce(metrics.detail = 'drifted', false)
+    end as is_drifted,
+    case when metrics.metric != 'psi' then metrics.detail end as detail,
     metrics.measured_at,
     row_number() over (
         partition by
@@ -41,4 +36,3 @@ select
 from metrics
 inner join versions
     on metrics.model = versions.model and metrics.version = versions.version
-cross join settings
