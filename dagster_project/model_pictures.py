@@ -7,9 +7,8 @@ from typing import Any
 
 from models_ml.operations.retraining import Retrained
 from models_ml.operations.scoring import Scored
+from models_ml.supervised.training import MANY_POSITIVES
 
-#: With fewer outcomes on the test months a figure says less than its interval: only that is shown.
-FEW = 100
 _METRICS = ("auc", "average_precision", "brier", "calibration_error", "lift_top_decile")
 
 
@@ -31,9 +30,10 @@ def outcomes(one: Retrained) -> int:
 
 
 def figure(row: dict[str, Any], positives: int) -> str:
-    """A metric with its interval; of few outcomes the interval alone, and why."""
+    """A metric with its interval. Of few outcomes a figure says less than its interval: that alone is
+    shown, and why."""
     interval = f"{_number(row, 'low')} to {_number(row, 'high')}"
-    if positives < FEW:
+    if positives < MANY_POSITIVES:
         return f"{interval} (interval only: {positives} outcomes in the test months)"
     return f"{_number(row, 'value')} ({interval})"
 
@@ -91,6 +91,7 @@ def scorings(done: Iterable[Scored]) -> str:
                 [
                     *([one.detail] if one.detail else []),
                     *(f"{version} refused: {why}" for version, why in one.refused),
+                    *(f"{finding.subject} {finding.detail}" for finding in one.findings),
                     *(
                         f"{row['feature']} drifted, PSI {row['psi']:.2f}"
                         for row in one.drift

@@ -132,7 +132,7 @@ def _measured(trained: Trained, version: str) -> Iterator[Row]:
         yield {**place, "metric": "observed", "value": row["observed"], **ends}
     for row in trained.importance.to_dicts():
         place = {**test, "slice": f"feature={row['feature']}"}
-        yield {**place, "metric": "importance", "value": row["importance"]}
+        yield {**place, "metric": "importance", "value": row["contribution"]}
 
 
 def keep_metrics(

@@ -22,7 +22,7 @@ from models_ml.registry import manifest, store
 from models_ml.registry.decisions import Decision
 from models_ml.registry.store import Loaded, Usable
 from models_ml.supervised.drift import drift
-from models_ml.supervised.faults import Refused
+from models_ml.supervised.faults import Finding, Refused
 from models_ml.supervised.scoring import score
 from models_ml.supervised.spec import SNAPSHOT
 from workspace.clock import iso
@@ -44,6 +44,7 @@ class Scored:
     stored: int = 0
     detail: str = ""
     drift: list[Row] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
 
 def score_all(connection: duckdb.DuckDBPyConnection, place: Place) -> list[Scored]:
@@ -71,7 +72,7 @@ def _score(
         return Scored(plan.name, **shared, detail="scored before")  # type: ignore[arg-type]
     frame = frames.current(connection, plan)
     try:
-        changes = _changes(connection, place, plan, found.loaded, frame)
+        changes, findings = _changes(connection, place, plan, found.loaded, frame)
         drifted = _watch(place, plan, found, frame, batch)
     except Refused as error:
         return Scored(plan.name, refused=refused, detail=str(error))
@@ -91,6 +92,7 @@ def _score(
         subjects=len(frame),
         stored=len(changes),
         drift=drifted,
+        findings=findings,
     )
 
 
@@ -100,10 +102,12 @@ def _changes(
     plan: Plan,
     loaded: Loaded,
     frame: pl.DataFrame,
-) -> pl.DataFrame:
-    """The scores to store. Contributions are worked out for these alone."""
+) -> tuple[pl.DataFrame, list[Finding]]:
+    """The scores to store, and what is odd about the rows. Contributions are worked out for what is
+    stored alone."""
     before = _in_force(connection, place, plan)
-    scores = score(loaded.spec, loaded.fitted, frame, top=0).drop("contributions")
+    scores, findings = score(loaded.spec, loaded.fitted, frame, top=0)
+    scores = scores.drop("contributions")
     compared = scores.join(before, on="subject_id", how="left", suffix="_before")
     least = place.definitions.scoring.least_change
     has_moved = (
@@ -113,13 +117,14 @@ def _changes(
     moved = compared.filter(has_moved).select("subject_id")
     ident = plan.subject_id
     rows = frame.join(moved, left_on=ident, right_on="subject_id", how="semi")
-    told = score(loaded.spec, loaded.fitted, rows, top=place.definitions.scoring.contributions)
+    top = place.definitions.scoring.contributions
+    told, _ = score(loaded.spec, loaded.fitted, rows, top)
     gone = before.join(scores, on="subject_id", how="anti").select(
         "subject_id",
         *(pl.lit(None, pl.Float64).alias(name) for name in ("probability", "score")),
         pl.lit(None, pl.String).alias("contributions"),
     )
-    return pl.concat([told.select(gone.columns), gone], how="vertical_relaxed")
+    return pl.concat([told.select(gone.columns), gone], how="vertical_relaxed"), findings
 
 
 def _in_force(connection: duckdb.DuckDBPyConnection, place: Place, plan: Plan) -> pl.DataFrame:
@@ -180,4 +185,4 @@ def _watch(place: Place, plan: Plan, found: Usable, frame: pl.DataFrame, batch: 
 
 def _drift(loaded: Loaded, frame: pl.DataFrame) -> list[Row]:
     reference = manifest.frame(loaded.manifest, "reference")
-    return drift(loaded.spec, loaded.fitted, reference, frame).to_dicts()
+    return drift(loaded.fitted, reference, frame).to_dicts()

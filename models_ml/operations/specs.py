@@ -44,7 +44,6 @@ class Plan:
     horizon_days: float
     labels: str
     age: str
-    age_is_good: bool = False
     eligible: str = "true"
     only: frozenset[str] | None = None
 
@@ -71,7 +70,6 @@ class Plan:
             categorical=tuple(texts),
             horizon_days=self.horizon_days,
             age=self.age,
-            age_is_good=self.age_is_good,
         )
 
 
@@ -91,7 +89,6 @@ PLANS: dict[str, Plan] = {
             horizon_days=90,
             labels="int_churn_labels",
             age="days_since_touch",
-            age_is_good=True,
             eligible="f.mrr_base > 0",
         ),
         Plan(

@@ -45,7 +45,7 @@ class Training(Strict):
     test_snapshots: Annotated[StrictInt, Field(ge=1, le=12)] = 2
     validation_snapshots: Annotated[StrictInt, Field(ge=1, le=12)] = 2
     least_rows: Annotated[StrictInt, Field(ge=20)] = 200
-    least_positives: Annotated[StrictInt, Field(ge=5)] = 20
+    least_positives: Annotated[StrictInt, Field(ge=5)] = 10
     most_rows: Annotated[StrictInt, Field(ge=1000)] = 200_000
     replicates: Annotated[StrictInt, Field(ge=50, le=10_000)] = 300
     level: Annotated[Number, Field(gt=0.5, lt=1)] = 0.9
