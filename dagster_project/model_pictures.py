@@ -30,8 +30,8 @@ def outcomes(one: Retrained) -> int:
 
 
 def figure(row: dict[str, Any], positives: int) -> str:
-    """A metric with its interval. Of few outcomes a figure says less than its interval: that alone is
-    shown, and why."""
+    """A metric with its interval. Of few outcomes the figure says less than its interval: that
+    alone is shown, and why."""
     interval = f"{_number(row, 'low')} to {_number(row, 'high')}"
     if positives < MANY_POSITIVES:
         return f"{interval} (interval only: {positives} outcomes in the test months)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from models_ml.operations.specs import Plan
 from models_ml.supervised.spec import LABEL, SNAPSHOT
@@ -41,7 +42,11 @@ def current(connection: duckdb.DuckDBPyConnection, plan: Plan) -> pl.DataFrame:
     )
 
 
-def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
-    """Decimals as floats: a model learns from nothing else."""
-    frame = connection.execute(query).pl()
+def of_arrow(table: pa.Table) -> pl.DataFrame:
+    """A table as models read it: decimals as floats."""
+    frame = pl.DataFrame(pl.from_arrow(table))
     return frame.with_columns(pl.col(pl.Decimal).cast(pl.Float64))
+
+
+def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:
+    return of_arrow(connection.execute(query).to_arrow_table())

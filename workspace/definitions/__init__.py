@@ -32,7 +32,7 @@ from workspace.definitions.journey_files import load_journeys
 from workspace.definitions.journey_nodes import AddToAudience
 from workspace.definitions.journeys import Journeys
 from workspace.definitions.market import Market, Paths
-from workspace.definitions.models import Models
+from workspace.definitions.models import Models, load_models
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.personas import Personas
@@ -222,7 +222,7 @@ def load(folder: Path) -> Definitions:
         providers=_providers(folder),
         audiences=_audiences(folder, segments, verticals, consent, journeys),
         privacy=_privacy(folder, consent, verticals),
-        models=_given(folder / "models.yml", Models),
+        models=load_models(folder),
     )
 
 

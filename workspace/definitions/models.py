@@ -7,11 +7,12 @@ How a model is trained and explained is `models_ml` (``docs/models.md``), how it
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt
 
-from workspace.definitions.reading import Row, Strict
+from workspace.definitions.reading import Row, Strict, read
 
 #: Model -> what it scores.
 SUBJECTS: dict[str, Literal["account", "contact"]] = {
@@ -83,3 +84,10 @@ class Models(Strict):
         for n, (name, subject) in enumerate(SUBJECTS.items(), 1):
             value = {"subject_type": subject, "enabled": name in self.enabled}
             yield Row("models", name, n, value)
+
+
+def load_models(folder: Path) -> Models:
+    """``models.yml`` of a folder; the defaults where it has none. Raises
+    :class:`~workspace.definitions.reading.DefinitionError`."""
+    path = folder / "models.yml"
+    return read(path, Models) if path.exists() else Models()
