@@ -109,9 +109,9 @@ def _data(manifest: Row) -> Iterable[str]:
     head = ("window", "first snapshot", "last snapshot", "rows", "positive", "subjects", "groups")
     yield table(head, rows)
     yield (
-        '<p class="note">Between windows lies the horizon, and no group (organisation) is in two '
-        "of them. The first window trains, the second chooses and calibrates, the third judges."
-        "</p>"
+        '<p class="note">Groups (organisations) that are trained on neither choose nor judge, and '
+        "between the windows that train, calibrate and judge lies the horizon. The validation rows "
+        "chose between candidates.</p>"
     )
     yield "<h2>Candidates</h2>"
     rows = [
@@ -121,7 +121,7 @@ def _data(manifest: Row) -> Iterable[str]:
     yield table(
         ("kind", "parameters", "log loss", "AUC"),
         rows,
-        "On the validation window; the first was chosen.",
+        "On the validation rows; the first was chosen.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Candidates of a model: fitted on the training window, calibrated on the validation window."""
+"""Candidates of a model: fitted on the training window, compared on the validation rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from models_ml.supervised.trees import DEPTH
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 #: Weights of the penalty: the inverse is scikit-learn's C.
-PENALTIES = (3.0, 30.0, 300.0)
+PENALTIES = (10.0, 100.0, 1000.0)
 #: Learning rate and least rows of a leaf.
 TREES = ((0.1, 20), (0.05, 100))
 MOST_TREES = 400
@@ -57,7 +57,7 @@ class Tried:
 def tried(
     spec: ModelSpec, train: pl.DataFrame, validation: pl.DataFrame, settings: TrainingSettings
 ) -> list[Tried]:
-    """Every candidate, the best first: by log loss on the validation window, Platt's curve being
+    """Every candidate, the best first: by log loss on the validation rows, Platt's curve being
     fitted there too (two numbers, the same for every candidate)."""
     found = []
     truth = labels(validation)
@@ -74,11 +74,11 @@ def tried(
     return sorted(found, key=lambda one: one.log_loss)
 
 
-def age_only(spec: ModelSpec, train: pl.DataFrame, validation: pl.DataFrame) -> Fitted:
+def age_only(spec: ModelSpec, train: pl.DataFrame, calibration: pl.DataFrame) -> Fitted:
     """The simple baseline: a calibrated curve over the one feature of ``spec``."""
-    _, pipeline = next(_linear(spec, train, validation, TrainingSettings()))
+    _, pipeline = next(_linear(spec, train, calibration, TrainingSettings()))
     fitted = Fitted(pipeline)
-    fitted.scale, fitted.shift = platt(fitted.margin(validation), labels(validation))
+    fitted.scale, fitted.shift = platt(fitted.margin(calibration), labels(calibration))
     return fitted
 
 
@@ -123,7 +123,7 @@ def _linear(
     matrix = hinges.fit_transform(columns.transform(train))
     truth = labels(train)
     for penalty in PENALTIES:
-        model = LogisticRegression(C=1 / penalty, max_iter=300, tol=1e-5).fit(matrix, truth)
+        model = LogisticRegression(C=1 / penalty, max_iter=1000).fit(matrix, truth)
         steps = [("columns", columns), ("hinges", hinges), ("estimator", model)]
         yield {"penalty": penalty}, Pipeline(steps)
 

@@ -25,7 +25,7 @@ class Hinges(TransformerMixin, BaseEstimator):
     its mean over the fitted rows.
     """
 
-    def __init__(self, numeric: int = 0, knots: int = 9) -> None:
+    def __init__(self, numeric: int = 0, knots: int = 5) -> None:
         self.numeric = numeric
         self.knots = knots
 

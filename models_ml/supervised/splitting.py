@@ -4,6 +4,9 @@ Time and groups both part them. Between two windows lies the horizon: a snapshot
 before the next window begins, as it would have been then. And a group (an organisation with all its
 people) is on one side only, by a hash of its id, so that no version of a model was ever trained on
 the groups it is judged on.
+
+The groups that choose between candidates do so over all months up to the validation window's end;
+the probabilities are calibrated on that window alone, where it has outcomes enough.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from models_ml.supervised.faults import Finding, Kind, Reason, Refused
 from models_ml.supervised.spec import LABEL, SNAPSHOT, ModelSpec, TrainingSettings
 
 Numbers = NDArray[np.uint64]
+#: With fewer of either outcome a curve from scores to probabilities is not known.
+LEAST_CALIBRATION = 30
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Split:
 
     train: pl.DataFrame
     validation: pl.DataFrame
+    calibration: pl.DataFrame
     test: pl.DataFrame
     windows: tuple[Window, ...]
     findings: tuple[Finding, ...]
@@ -53,18 +59,28 @@ def split(spec: ModelSpec, frame: pl.DataFrame, settings: TrainingSettings) -> S
     times = windows(spec, frame.get_column(SNAPSHOT).unique().sort().to_list(), settings)
     side = sides(spec, frame, settings)
     findings = [*gaps(frame)]
-    found: dict[str, pl.DataFrame] = {}
-    for name, snapshots in times.items():
-        rows = frame.filter(pl.col(SNAPSHOT).is_in(snapshots) & (side == name))
-        _enough(name, rows, settings)
-        found[name] = rows
+    in_window = {name: pl.col(SNAPSHOT).is_in(snapshots) for name, snapshots in times.items()}
+    until = pl.col(SNAPSHOT) <= times["validation"][-1]
+    found = {
+        "train": frame.filter(in_window["train"] & (side == "train")),
+        "validation": frame.filter(until & (side == "validation")),
+        "calibration": frame.filter(in_window["validation"] & (side == "validation")),
+        "test": frame.filter(in_window["test"] & (side == "test")),
+    }
+    for name in ("train", "validation", "test"):
+        _enough(name, found[name], settings)
+    told = found["calibration"].get_column(LABEL)
+    if min(told.sum(), (~told).sum()) < LEAST_CALIBRATION:
+        found["calibration"] = found["validation"]
+        detail = f"has {told.sum()} positive outcomes: calibrated on the months before it too"
+        findings.append(Finding(Kind.FEW_POSITIVES, "calibration", detail))
     train = found["train"]
     if train.height > settings.most_rows:
         found["train"] = _sample(spec, train, settings)
         detail = f"{found['train'].height:,} of {train.height:,} training rows, by group"
         findings.append(Finding(Kind.SAMPLED, "train", detail))
-    told = tuple(_told(spec, name, rows) for name, rows in found.items())
-    return Split(**found, windows=told, findings=tuple(findings))
+    described = tuple(_told(spec, name, rows) for name, rows in found.items())
+    return Split(**found, windows=described, findings=tuple(findings))
 
 
 def windows(

@@ -1,5 +1,5 @@
-"""Training: candidates on the training window, one chosen and calibrated on the validation window,
-judged on the test window."""
+"""Training: candidates on the training window, one chosen and calibrated on rows that none was
+trained on, and judged on the test window."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def train(
             raise Refused(Reason.NO_USABLE_FEATURE, "every feature is empty, constant or a leak")
         found = candidates.tried(used, parts.train, parts.validation, settings)
         chosen = found[0]
-        _calibrate(chosen.fitted, parts.validation, settings)
+        _calibrate(chosen.fitted, parts.calibration, settings)
         chances = _chances(used, chosen.fitted, parts, settings)
         metrics = evaluation.metrics(used, parts.test, chances, settings)
         latest = frame.filter(pl.col(SNAPSHOT) >= parts.test.get_column(SNAPSHOT).min())
@@ -98,9 +98,11 @@ def train(
         )
 
 
-def _calibrate(fitted: Fitted, validation: pl.DataFrame, settings: TrainingSettings) -> None:
-    truth = candidates.labels(validation)
-    fitted.isotonic = candidates.isotonic(fitted.margin(validation), truth, settings.seed)
+def _calibrate(fitted: Fitted, rows: pl.DataFrame, settings: TrainingSettings) -> None:
+    truth = candidates.labels(rows)
+    fitted.scale, fitted.shift = 1.0, 0.0
+    fitted.scale, fitted.shift = candidates.platt(fitted.margin(rows), truth)
+    fitted.isotonic = candidates.isotonic(fitted.margin(rows), truth, settings.seed)
 
 
 def _curve(chosen: candidates.Tried) -> str:
@@ -116,7 +118,7 @@ def _chances(
     found = {"model": fitted.probability(parts.test), "age": constant, "constant": constant}
     if spec.age in spec.features:
         alone = spec.only([spec.age])
-        simple = candidates.age_only(alone, parts.train, parts.validation)
+        simple = candidates.age_only(alone, parts.train, parts.calibration)
         found["age"] = simple.probability(parts.test)
     return found
 
