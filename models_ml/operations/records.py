@@ -123,7 +123,12 @@ def keep_version(
 def _measured(trained: Trained, version: str) -> Iterator[Row]:
     of = {"model": trained.spec.name, "version": version}
     for row in trained.metrics.to_dicts():
-        yield {**of, **row, "metric_window": row["window"]}
+        place = {**of, **row, "metric_window": row["window"]}
+        yield place
+        if row["metric"] == "auc":
+            figures = {"value": float(row["positives"]), "low": None, "high": None}
+            baselines = {"baseline_age": None, "baseline_constant": None}
+            yield {**place, "metric": "positives", **figures, **baselines}
     test = {**of, "metric_window": "test"}
     for row in trained.calibration.to_dicts():
         place = {**test, "slice": f"decile={row['decile']}", "rows": row["rows"]}

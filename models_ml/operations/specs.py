@@ -21,7 +21,7 @@ _KEYS = frozenset({"account_id", "contact_id", SNAPSHOT, LABEL})
 _OF_LEADS = frozenset(
     """
     vertical role lead_source account_type employees population touches_7d touches_30d touches_90d
-    touches_180d touch_kinds_90d days_since_touch visits_7d visits_30d visits_90d mail_opens_90d
+    touches_180d touch_kinds_90d days_since_touch pages_7d pages_30d pages_90d mail_opens_90d
     mail_clicks_7d mail_clicks_30d mail_clicks_90d days_since_mail_click replies_90d content_30d
     content_90d forms_90d pricing_30d pricing_90d calculators_90d demos_90d trials_90d
     programmes_90d meetings_90d engagement_recency engagement_frequency engagement_intent
