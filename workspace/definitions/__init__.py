@@ -30,7 +30,7 @@ from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
 from workspace.definitions.journey_files import load_journeys
 from workspace.definitions.journey_nodes import AddToAudience
-from workspace.definitions.journeys import Journeys
+from workspace.definitions.journeys import Journeys, switched
 from workspace.definitions.market import Market, Paths
 from workspace.definitions.models import Models, load_models
 from workspace.definitions.partners import Partners
@@ -93,6 +93,11 @@ class Definitions:
     audiences: Audiences
     privacy: Privacy
     models: Models
+
+    @property
+    def journeys_in_use(self) -> Journeys:
+        """The journeys that take people in, by the switch for automated actions."""
+        return switched(self.journeys, self.models.automated_actions.enabled)
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
