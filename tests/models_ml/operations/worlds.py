@@ -67,7 +67,8 @@ def features(accounts: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     return pl.concat(parts), pl.concat(labels[:-1])
 
 
-def world(folder: Path, accounts: int = 300, seed: int = 1) -> World:
+def world(folder: Path, accounts: int = 300, seed: int = 1, keyring: Keyring = KEYRING) -> World:
+    """Its lake is ``folder/lake``."""
     connection = duckdb.connect()
     connection.execute("create schema marts; create schema intermediate")
     snapshots, labels = features(accounts, seed)
@@ -76,4 +77,4 @@ def world(folder: Path, accounts: int = 300, seed: int = 1) -> World:
     connection.execute("create table marts.account_feature_snapshots as from snapshots")
     connection.execute("create table intermediate.int_churn_labels as from labels")
     lake = Lake(folder / "lake")
-    return World(connection, Place(lake, KEYRING, CHURN_ONLY, AS_OF, "snapshot"))
+    return World(connection, Place(lake, keyring, CHURN_ONLY, AS_OF, "snapshot"))
