@@ -2,11 +2,12 @@
 
     python -m benchmarks.churn [--seeds 1 2 3 4 5] [--keep FOLDER]
 
-Each seed makes the demo's churn profile (21,000 contracts) and runs the whole pipeline over it once,
-which takes some minutes. The model is trained on the features as dbt has built them, and judged on
-the test window: organisations it never saw, in the two last months whose 90 days are over. Beside
-its AUC stand those of the truth: of the hazard in the month that begins at the snapshot, and of what
-health then says about all three months. With --keep, a world that lies there is used again.
+Each seed makes the demo's churn profile (21,000 contracts) and runs the whole pipeline over it
+once, which takes some minutes. The model is trained on the features as dbt has built them, and
+judged on the test window: organisations it never saw, in the two last months whose 90 days are
+over. Beside its AUC stand those of the truth: of the hazard in the month that begins at the
+snapshot, and of what health then says about all three months. With --keep, a world that lies there
+is used again.
 """
 
 from __future__ import annotations

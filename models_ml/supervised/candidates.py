@@ -26,10 +26,12 @@ from models_ml.supervised.trees import DEPTH
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 #: Weights of the penalty: the inverse is scikit-learn's C.
-PENALTIES = (10.0, 100.0, 1000.0)
+PENALTIES = (10.0, 100.0, 300.0, 1000.0)
 #: Learning rate and least rows of a leaf.
 TREES = ((0.1, 20), (0.05, 100))
 MOST_TREES = 400
+#: After so many trees that make nothing better on the validation rows, no more are tried.
+PATIENCE = 20
 #: An isotonic curve needs that many of both outcomes: with fewer it follows chance.
 ISOTONIC_ROWS = 1000
 FOLDS = 5
@@ -72,6 +74,25 @@ def tried(
             auc = float(roc_auc_score(truth, margins))
             found.append(Tried(kind, parameters, fitted, loss, auc))
     return sorted(found, key=lambda one: one.log_loss)
+
+
+def refitted(
+    chosen: Tried, spec: ModelSpec, rows: pl.DataFrame, settings: TrainingSettings
+) -> Fitted:
+    """What was chosen, fitted to more rows of the same groups; it keeps its calibration."""
+    columns = Columns(list(spec.numeric), list(spec.categorical)).fit(rows)
+    matrix, truth = columns.transform(rows), labels(rows)
+    steps: list[tuple[str, Any]] = [("columns", columns)]
+    if chosen.kind == "linear":
+        hinges = Hinges(len(spec.numeric))
+        matrix = hinges.fit_transform(matrix)
+        steps.append(("hinges", hinges))
+        model = _regression(chosen.parameters["penalty"])
+    else:
+        model = _boosting(chosen.parameters, settings.seed)
+    pipeline = Pipeline([*steps, ("estimator", model.fit(matrix, truth))])
+    old = chosen.fitted
+    return Fitted(pipeline, old.scale, old.shift, old.isotonic)
 
 
 def age_only(spec: ModelSpec, train: pl.DataFrame, calibration: pl.DataFrame) -> Fitted:
@@ -123,7 +144,7 @@ def _linear(
     matrix = hinges.fit_transform(columns.transform(train))
     truth = labels(train)
     for penalty in PENALTIES:
-        model = LogisticRegression(C=1 / penalty, max_iter=1000).fit(matrix, truth)
+        model = _regression(penalty).fit(matrix, truth)
         steps = [("columns", columns), ("hinges", hinges), ("estimator", model)]
         yield {"penalty": penalty}, Pipeline(steps)
 
@@ -134,17 +155,27 @@ def _trees(
     columns = Columns(list(spec.numeric), list(spec.categorical)).fit(train)
     matrix, held = columns.transform(train), columns.transform(validation)
     for rate, leaf in TREES:
-        model = HistGradientBoostingClassifier(
-            learning_rate=rate,
-            max_iter=MOST_TREES,
-            max_depth=DEPTH,
-            max_leaf_nodes=None,
-            min_samples_leaf=leaf,
-            l2_regularization=1.0,
-            early_stopping=True,
-            n_iter_no_change=20,
-            random_state=settings.seed,
-        )
+        parameters = {"learning_rate": rate, "least_leaf": leaf, "trees": MOST_TREES}
+        model = _boosting(parameters, settings.seed)
+        model.set_params(early_stopping=True, n_iter_no_change=PATIENCE)
         model.fit(matrix, labels(train), X_val=held, y_val=labels(validation))
-        parameters = {"learning_rate": rate, "least_leaf": leaf, "trees": model.n_iter_}
+        # The last trees, which made nothing better, were only tried.
+        parameters["trees"] = max(1, model.n_iter_ - PATIENCE)
         yield parameters, Pipeline([("columns", columns), ("estimator", model)])
+
+
+def _regression(penalty: float) -> LogisticRegression:
+    return LogisticRegression(C=1 / penalty, max_iter=1000)
+
+
+def _boosting(parameters: dict[str, Any], seed: int) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
+        learning_rate=parameters["learning_rate"],
+        max_iter=parameters["trees"],
+        max_depth=DEPTH,
+        max_leaf_nodes=None,
+        min_samples_leaf=parameters["least_leaf"],
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=seed,
+    )

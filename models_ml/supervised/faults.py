@@ -28,10 +28,8 @@ class Kind(StrEnum):
     NOT_FINITE = "not_finite"
     MANY_CATEGORIES = "many_categories"
     NEW_CATEGORY = "new_category"
-    MISSING_GROUP = "missing_group"
     GAP = "gap_in_snapshots"
     LEAK = "leaking_feature"
-    SHIFT = "drift"
     SAMPLED = "sampled"
     FEW_POSITIVES = "few_positives"
 

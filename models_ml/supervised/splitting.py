@@ -6,7 +6,9 @@ people) is on one side only, by a hash of its id, so that no version of a model 
 the groups it is judged on.
 
 The groups that choose between candidates do so over all months up to the validation window's end;
-the probabilities are calibrated on that window alone, where it has outcomes enough.
+the probabilities are calibrated on that window alone, where it has outcomes enough. Then what was
+chosen is fitted again to its own groups up to the test window's horizon, which the time between
+training and validation is no longer needed for.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ class Split:
     train: pl.DataFrame
     validation: pl.DataFrame
     calibration: pl.DataFrame
+    refit: pl.DataFrame
     test: pl.DataFrame
     windows: tuple[Window, ...]
     findings: tuple[Finding, ...]
@@ -65,6 +68,7 @@ def split(spec: ModelSpec, frame: pl.DataFrame, settings: TrainingSettings) -> S
         "train": frame.filter(in_window["train"] & (side == "train")),
         "validation": frame.filter(until & (side == "validation")),
         "calibration": frame.filter(in_window["validation"] & (side == "validation")),
+        "refit": frame.filter(until & (side == "train")),
         "test": frame.filter(in_window["test"] & (side == "test")),
     }
     for name in ("train", "validation", "test"):
@@ -74,11 +78,12 @@ def split(spec: ModelSpec, frame: pl.DataFrame, settings: TrainingSettings) -> S
         found["calibration"] = found["validation"]
         detail = f"has {told.sum()} positive outcomes: calibrated on the months before it too"
         findings.append(Finding(Kind.FEW_POSITIVES, "calibration", detail))
-    train = found["train"]
-    if train.height > settings.most_rows:
-        found["train"] = _sample(spec, train, settings)
-        detail = f"{found['train'].height:,} of {train.height:,} training rows, by group"
-        findings.append(Finding(Kind.SAMPLED, "train", detail))
+    for name in ("train", "refit"):
+        whole = found[name]
+        if whole.height > settings.most_rows:
+            found[name] = _sample(spec, whole, settings)
+            detail = f"{found[name].height:,} of {whole.height:,} rows, by group"
+            findings.append(Finding(Kind.SAMPLED, name, detail))
     described = tuple(_told(spec, name, rows) for name, rows in found.items())
     return Split(**found, windows=described, findings=tuple(findings))
 

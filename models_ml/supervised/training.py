@@ -27,6 +27,7 @@ MANY_POSITIVES = 100
 class Trained:
     """A fitted model with all that was measured of it.
 
+    - ``windows``: ``train``, ``validation``, ``calibration``, ``refit`` and ``test`` (`splitting`).
     - ``spec`` is the one given; ``fitted.features`` are those of it that were used.
     - ``metrics``: one row per slice and metric of the test window (`evaluation.metrics`).
     - ``calibration``: one row per tenth of the scores (`evaluation.calibration`).
@@ -76,23 +77,22 @@ def train(
         found = candidates.tried(used, parts.train, parts.validation, settings)
         chosen = found[0]
         _calibrate(chosen.fitted, parts.calibration, settings)
-        chances = _chances(used, chosen.fitted, parts, settings)
+        fitted = candidates.refitted(chosen, used, parts.refit, settings)
+        chances = _chances(used, fitted, parts, settings)
         metrics = evaluation.metrics(used, parts.test, chances, settings)
         latest = frame.filter(pl.col(SNAPSHOT) >= parts.test.get_column(SNAPSHOT).min())
         return Trained(
             spec=spec,
             settings=settings,
-            fitted=chosen.fitted,
+            fitted=fitted,
             windows=parts.windows,
             metrics=metrics,
             calibration=evaluation.calibration(parts.test, chances["model"], settings.level),
             candidates=pl.DataFrame([one.row() for one in found]),
-            importance=_importance(chosen.fitted, parts.test),
+            importance=_importance(fitted, parts.test),
             leakage=examined,
-            shift=drift.drift(
-                chosen.fitted, drift.reference(chosen.fitted, parts.train), parts.test
-            ),
-            reference=drift.reference(chosen.fitted, latest),
+            shift=drift.drift(fitted, drift.reference(fitted, parts.refit), parts.test),
+            reference=drift.reference(fitted, latest),
             findings=(*parts.findings, *findings, *leaks, *_few(parts)),
             parameters={"kind": chosen.kind, **chosen.parameters, "calibration": _curve(chosen)},
         )

@@ -20,17 +20,23 @@ from tests.models_ml.churning import AS_OF, FIRST, QUICK, SPEC, world
 Change = Callable[[pl.DataFrame], pl.DataFrame]
 
 
-def test_windows_share_no_organisation_and_no_open_outcome(churning: pl.DataFrame) -> None:
-    parts = split(SPEC, churning, QUICK)
+def test_windows_share_no_organisation_and_no_open_outcome() -> None:
+    parts = split(SPEC, world(2, 6000), QUICK)
+    assert parts.findings == ()
     sides = [set(part["account_id"]) for part in (parts.train, parts.validation, parts.test)]
     assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
     horizon = timedelta(days=SPEC.horizon_days)
-    assert parts.train["snapshot_at"].max() + horizon <= parts.validation["snapshot_at"].min()
+    assert parts.train["snapshot_at"].max() + horizon <= parts.calibration["snapshot_at"].min()
     assert parts.validation["snapshot_at"].max() + horizon <= parts.test["snapshot_at"].min()
+    assert parts.refit["snapshot_at"].max() + horizon <= parts.test["snapshot_at"].min()
     assert parts.test["snapshot_at"].n_unique() == 2
     assert [window.rows for window in parts.windows] == [
-        part.height for part in (parts.train, parts.validation, parts.test)
+        getattr(parts, name).height
+        for name in ("train", "validation", "calibration", "refit", "test")
     ]
+    assert set(parts.refit["account_id"]) >= sides[0] and not set(parts.refit["account_id"]) & (
+        sides[1] | sides[2]
+    )
 
 
 def test_an_organisation_keeps_its_side_as_months_go_by(churning: pl.DataFrame) -> None:
@@ -207,7 +213,7 @@ def test_a_strong_lasting_feature_is_no_leak() -> None:
 
 def test_what_cannot_be_lagged_is_held_to_the_limit_alone() -> None:
     once = world(5, 6000).with_columns(
-        account_id=pl.col("account_id") + pl.col("snapshot_at").dt.strftime("%m%Y")
+        account_id=pl.col("account_id") + pl.col("snapshot_at").dt.strftime("%d%m%Y")
     )
     spec = replace(SPEC, numeric=(*SPEC.numeric, "knows"))
     told = once.with_columns(knows=pl.col("is_positive").cast(pl.Float64))
@@ -239,3 +245,11 @@ def test_a_known_hazard_is_found_over_five_seeds() -> None:
     found = np.array([truth(seed) for seed in range(5)])
     model, best, error = found.mean(axis=0)
     assert model >= 0.95 * best and error < 0.03
+
+
+def test_with_few_outcomes_the_months_before_calibrate_too(churning: pl.DataFrame) -> None:
+    parts = split(SPEC, churning, QUICK)
+    assert parts.calibration.equals(parts.validation)
+    assert [(one.kind, one.subject) for one in parts.findings] == [
+        (Kind.FEW_POSITIVES, "calibration")
+    ]
