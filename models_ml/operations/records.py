@@ -17,17 +17,17 @@ from models_ml.registry.decisions import Decision, What
 from models_ml.supervised.training import Trained
 from workspace.clock import iso
 from workspace.lake import Lake
+from workspace.paths import MODELS
 from workspace.streams import STREAMS
 
 VERSIONS, DECISIONS = "ml_model_versions", "ml_promotions"
 METRICS, PREDICTIONS = "model_metrics", "predictions"
-#: Below the lake's root: the registry's folder, which no manifest of a stream lists.
-REGISTRY = Path("models") / "registry"
 Row = dict[str, Any]
 
 
 def registry(lake: Lake) -> Path:
-    return lake.root / REGISTRY
+    """The folder of the versions' files."""
+    return lake.root / MODELS
 
 
 @lru_cache(maxsize=1)

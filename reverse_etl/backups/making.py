@@ -64,6 +64,7 @@ def make(settings: Settings, store: Store, at: datetime, keep_days: int) -> Made
         before = store.files(store.manifest(names[-1])) if names else {}
         taking = _Taking(store, before)
         _take_lake(paths, taking)
+        _take_models(paths, taking)
         rows = _take_ledger(settings, taking)
         _take_landing(paths, taking)
         for name in _ROOT_FILES:
@@ -143,6 +144,18 @@ def _take_lake(paths: Paths, taking: _Taking) -> None:
             taking.add_bytes(data, f"{LAKE}/{STREAMS[stream].path}/{MANIFEST}")
         return
     raise BackupError("the lake changes all the time; try again when no run is under way")
+
+
+def _take_models(paths: Paths, taking: _Taking) -> None:
+    """Every version of every model: a folder that stands is never written to again."""
+    for path in sorted(paths.models.rglob("*")):
+        parts = path.relative_to(paths.models).parts
+        if any(part.startswith(".") for part in parts) or not path.is_file():
+            continue
+        try:
+            taking.add(path, str(path.relative_to(paths.root)))
+        except FileNotFoundError:
+            continue  # a damaged version that a training puts right at this moment
 
 
 def _steady(paths: Paths) -> dict[str, bytes]:

@@ -7,6 +7,8 @@ import random
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from dagster_project import runs
 from tests.end_to_end import inputs
 from tests.end_to_end.runner import ask, ingest, open_workspace, run
@@ -103,4 +105,4 @@ def test_an_open_and_a_click_and_the_score_has_moved(tmp_path: Path) -> None:
     assert after > before + 10 and scored_at == END + timedelta(days=1)
     raising = {row["feature"] for row in receipt if row["contribution"] > 0}
     assert any("click" in name or "open" in name or "touch" in name for name in raising), receipt
-    assert seen == after / 100
+    assert seen == pytest.approx(after / 100)
