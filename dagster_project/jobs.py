@@ -8,21 +8,44 @@ MAINTENANCE = "maintenance"
 #: Groups whose assets reach people and other systems: only jobs of their own ask for them.
 DELIVERY, AUDIENCES = "delivery", "audiences"
 OUTWARD = (DELIVERY, AUDIENCES)
+#: Models are fitted by a job of their own: a plain run only scores.
+TRAINING = "training"
 #: Copies of what cannot be computed again: a job of its own, too.
 BACKUPS = "backups"
 
 refresh = define_asset_job(
     "refresh",
-    selection=AssetSelection.all() - AssetSelection.groups(MAINTENANCE, BACKUPS, *OUTWARD),
+    selection=AssetSelection.all()
+    - AssetSelection.groups(MAINTENANCE, TRAINING, BACKUPS, *OUTWARD),
     description="Takes in what has landed, rebuilds every mart and publishes.",
     tags={"dagster/max_retries": "0"},
 )
 
 nightly = define_asset_job(
     "nightly",
-    selection=AssetSelection.all() - AssetSelection.groups(BACKUPS, *OUTWARD),
+    selection=AssetSelection.all() - AssetSelection.groups(TRAINING, BACKUPS, *OUTWARD),
     description="The refresh, and the compaction of the lake's small files.",
     tags={"dagster/max_retries": "0"},
+)
+
+retrain = define_asset_job(
+    "retrain",
+    selection=AssetSelection.all() - AssetSelection.groups(MAINTENANCE, BACKUPS, *OUTWARD),
+    description="The refresh, in which every model is trained anew; one that is not worse than the "
+    "champion takes over and scores in the same run.",
+    tags={"dagster/max_retries": "0"},
+)
+
+#: Scoring by itself: the marts that show scores, and what is published.
+SCORES = " or ".join(
+    [
+        *(f'key:"lake/{name}"' for name in ("predictions", "model_metrics")),
+        *(f'key:"stg_models__{name}"' for name in ("predictions", "metrics")),
+        *(f'key:"{name}"' for name in ("predictions", "ml_models", "model_performance")),
+        *(f'key:"{name}"' for name in ("int_contact_scores", "contact_features")),
+        *(f'key:"{name}"' for name in ("stg_models__promotions", "account_features")),
+        'group:"published"',
+    ]
 )
 
 _VERSIONS = ("campaign_versions", "journey_versions", "template_versions")

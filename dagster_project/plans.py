@@ -61,7 +61,9 @@ def plan(settings: Settings, loaded: Definitions) -> Plan:
     :class:`caps.NotRecorded` and :class:`~workspace.locks.RunInProgress`.
     """
     lake = Lake(settings.paths.lake)
-    faults = list(versions.faults_of(loaded.journeys, lake, settings.present(), loaded.folder))
+    faults = list(
+        versions.faults_of(loaded.journeys_in_use, lake, settings.present(), loaded.folder)
+    )
     if faults:
         raise DefinitionError(faults)
     segments = Desk(settings.paths, loaded.fields, loaded.segments).plan(lake)
@@ -70,7 +72,7 @@ def plan(settings: Settings, loaded: Definitions) -> Plan:
         settings.paths,
         loaded.fields,
         loaded.segments,
-        loaded.journeys,
+        loaded.journeys_in_use,
         zone,
         loaded.caps.time_zones,
         loaded.consent,

@@ -78,10 +78,12 @@ def run(
     as_of: str | None = None,
     select: str | None = None,
     full_refresh: bool = False,
+    training: bool = False,
 ) -> RunOutcome:
     """Run the refresh job, or a selection of its assets in Dagster's selection syntax.
 
-    What did not change is left as it stands, unless ``full_refresh`` is asked for.
+    What did not change is left as it stands, unless ``full_refresh`` is asked for. With
+    ``training``, models are trained on the way.
 
     Raises :class:`dagster_project.dbt.DbtError` when the dbt project cannot be parsed and
     :class:`SelectionError` when the selection cannot be read or is empty.
@@ -91,7 +93,7 @@ def run(
     from dagster_project.build import build_definitions
     from dagster_project.dbt import Dbt
     from dagster_project.erasing import replay
-    from dagster_project.jobs import refresh
+    from dagster_project.jobs import refresh, retrain
     from dagster_project.resources import WorkspaceResource
 
     replay(settings)
@@ -101,7 +103,7 @@ def run(
         workspace=str(settings.paths.root), as_of=as_of, full_refresh=full_refresh
     )
     definitions = build_definitions(dbt.manifest, {"workspace": resource})
-    name = refresh.name
+    name = (retrain if training else refresh).name
     if select:
         # The run's own facts come first, whatever is selected.
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
-from dagster_project.jobs import audiences, daily_backup, due_campaigns, nightly, refresh
+from dagster_project.jobs import audiences, daily_backup, due_campaigns, nightly, refresh, retrain
 from dagster_project.retaining import retain
 
 
@@ -28,7 +28,13 @@ schedules = [
         "*/5 * * * *",
         "Keeps marts at most five minutes behind what has landed.",
     ),
-    _schedule("nightly_at_2", nightly, "0 2 * * *", "The nightly run, at 02:00 UTC."),
+    _schedule("nightly_at_2", nightly, "0 2 * * *", "The nightly run, which scores, at 02:00 UTC."),
+    _schedule(
+        "retrain_weekly",
+        retrain,
+        "0 5 * * 0",
+        "Trains every model anew on Sundays at 05:00 UTC, and promotes what is not worse.",
+    ),
     _schedule(
         "due_campaigns",
         due_campaigns,

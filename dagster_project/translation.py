@@ -27,6 +27,10 @@ PHASES = (
 #: The streams a run makes, and the phase that begins when they are there.
 MADE_BY_RUNS = {
     "attribution_effects": "scores",
+    "ml_model_versions": "scores",
+    "ml_promotions": "scores",
+    "predictions": "scores",
+    "model_metrics": "scores",
     "attribution_intervals": "intervals",
     "segment_events": "segments",
     "segment_touches": "segments",

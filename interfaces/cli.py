@@ -23,6 +23,7 @@ from interfaces import (
     exporting,
     identity,
     journeys,
+    models,
     packing,
     paperwork,
     plan,
@@ -347,7 +348,11 @@ def prepare(workspace: WorkspaceOption = None) -> None:
 
 
 def _run(
-    chosen: Settings, as_of: str | None, select: str | None, full_refresh: bool = False
+    chosen: Settings,
+    as_of: str | None,
+    select: str | None,
+    full_refresh: bool = False,
+    training: bool = False,
 ) -> None:
     from dagster_project import resources, runs
     from dagster_project.dbt import DbtError
@@ -360,7 +365,7 @@ def _run(
             resources.listeners.append(progress.done)
             resources.tellers.append(progress.tell)
             try:
-                outcome = runs.run(chosen, as_of, select, full_refresh)
+                outcome = runs.run(chosen, as_of, select, full_refresh, training)
             finally:
                 resources.listeners.remove(progress.done)
                 resources.tellers.remove(progress.tell)
@@ -408,6 +413,16 @@ app.add_typer(
     name="consents",
 )
 app.add_typer(experiments.commands(out, _settings, _refuse), name="experiments")
+app.add_typer(
+    models.commands(
+        out,
+        _settings,
+        _refuse,
+        lambda at: _run(at, None, None, training=True),
+        lambda at: _run(at, None, models.scores()),
+    ),
+    name="models",
+)
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")

@@ -10,6 +10,7 @@ from workspace import restored, settings
 from workspace.ledger import Ledger
 from workspace.settings import Settings
 
+_SCORES, _OPENAPI = "/v1/score/", "/v1/openapi.json"
 ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -21,6 +22,7 @@ def check(chosen: Settings) -> None:
     except restored.NotReplayed as error:
         raise settings.SettingsError(str(error)) from None
     _sources(chosen)
+    settings.score_keys(chosen.environment)
     _webhooks()
 
 
@@ -81,6 +83,7 @@ def create_app() -> ASGI:
         await collector.start()
         yield
         await collector.stop()
+        features.close()
         close()
 
     async def metrics(_request: Any) -> Response:
@@ -95,7 +98,10 @@ def create_app() -> ASGI:
     consents = _consent_pages(chosen, ledger)
     senders = load_senders(chosen.definitions).senders
     messages = online.Online(chosen.keyring, ledger, senders.values())
+    scores, features = _scores(chosen)
     routes = [
+        Route(f"{_SCORES}{{model}}", scores.score, methods=["GET", "POST", "PUT", "DELETE"]),
+        Route(_OPENAPI, scores.describe),
         Route("/metrics", metrics),
         *(Route(f"{path}{{token:path}}", consents) for path in _consent_paths()),
         Route(f"{online.PATH}{{token:path}}", messages),
@@ -105,7 +111,8 @@ def create_app() -> ASGI:
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         # Events go past the router: it costs as much as they do.
-        events = scope["type"] == "http" and scope["path"].startswith("/v1/")
+        path = scope["path"] if scope["type"] == "http" else ""
+        events = path.startswith("/v1/") and not path.startswith((_SCORES, _OPENAPI))
         await (collector if events else pages)(scope, receive, send)
 
     return app
@@ -139,6 +146,25 @@ def _recipients(chosen: Settings, ledger: Callable[[], Ledger]) -> Any:
     from reverse_etl.delivery.seeing import may_be_seen
 
     return Recipients(chosen.keyring, lambda link: may_be_seen(ledger(), link))
+
+
+def _scores(chosen: Settings) -> tuple[Any, Any]:
+    """Who answers requests for scores, and where their features are looked up."""
+    from models_ml.operations.serving import Desk
+    from reverse_etl.publish.features import Features
+    from workspace.definitions.models import load_models
+    from workspace.lake import Lake
+
+    features = Features(chosen.paths)
+    desk = Desk(
+        Lake(chosen.paths.lake),
+        chosen.keyring,
+        load_models(chosen.definitions),
+        chosen.present,
+        features.of,
+        settings.score_keys(chosen.environment).values(),
+    )
+    return desk, features
 
 
 def _consent_paths() -> list[str]:

@@ -294,6 +294,15 @@ _LAKE = [
             "experiment_assignments",
         )
     ),
+    # Erased with the person: no total rests on it.
+    Holding(
+        "lake",
+        "predictions",
+        "decisions",
+        owners={"subject_id": "key"},
+        when={"subject_type": ("contact",)},
+        stays="none",
+    ),
     Holding(
         "lake",
         "message_intents",
@@ -377,6 +386,9 @@ NOT_PERSONAL: Mapping[Store, Mapping[str, str]] = {
         "experiment_looks": "sums",
         "collector_requests": "counts",
         "attribution_effects": "sums over paths of many",
+        "ml_model_versions": "sums over many",
+        "ml_promotions": "decisions about models",
+        "model_metrics": "sums over many",
         "parameters": "definitions",
     },
     "ledger": {

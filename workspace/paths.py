@@ -10,6 +10,9 @@ from workspace import durable
 #: The repository (or wherever the packages are installed in editable mode).
 PROJECT = Path(__file__).resolve().parent.parent
 
+#: Below the lake's folder: the registry of trained models.
+MODELS = Path("models") / "registry"
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -30,8 +33,8 @@ class Paths:
 
     @property
     def models(self) -> Path:
-        """The registry of trained models: a folder a model, below it one a version."""
-        return self.lake / "models" / "registry"
+        """The registry of trained models: files that no stream's manifest lists."""
+        return self.lake / MODELS
 
     @property
     def ledger(self) -> Path:

@@ -151,6 +151,20 @@ def write_keys(environment: Environment) -> dict[str, str]:
     return keys or {"dev": "dev"}
 
 
+def score_keys(environment: Environment) -> dict[str, str]:
+    """Who may ask for scores, and their keys: ``MARKETING_SCORE_KEYS=crm:KEY,shop:KEY``.
+
+    Never a write key, which stands in web pages. Without any nobody may ask; a development
+    workspace takes the key ``dev``. Raises :class:`SettingsError`.
+    """
+    keys = dict(_pairs("MARKETING_SCORE_KEYS"))
+    if not keys and environment is Environment.DEV:
+        return {"dev": "dev"}
+    if set(keys.values()) & set(write_keys(environment).values()):
+        raise SettingsError("MARKETING_SCORE_KEYS has a write key, which anybody may know")
+    return keys
+
+
 def link_secrets() -> tuple[tuple[int, bytes], ...]:
     """Numbers and secrets that links are signed with: ``MARKETING_LINK_KEYS=2:SECRET,1:SECRET``.
 

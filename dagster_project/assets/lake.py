@@ -87,7 +87,9 @@ def build_lake_assets() -> list[AssetsDefinition]:
             "What marketing/*.yml said, each version from the run that first used it.",
         ),
         _stored("segment_definitions", _store_segments, lambda given: len(given.segments.segments)),
-        _stored("journey_versions", _store_journeys, lambda given: len(given.journeys.journeys)),
+        _stored(
+            "journey_versions", _store_journeys, lambda given: len(given.journeys_in_use.journeys)
+        ),
         _stored(
             "campaign_versions", _store_campaigns, lambda given: len(given.campaigns.campaigns)
         ),
@@ -271,7 +273,7 @@ def _store_journeys(run: RunState) -> list[str]:
     from reverse_etl.journeys import versions
 
     given = run.definitions
-    return versions.store(given.journeys, run.lake, run.as_of, given.folder)
+    return versions.store(given.journeys_in_use, run.lake, run.as_of, given.folder)
 
 
 def _store_campaigns(run: RunState) -> list[str]:

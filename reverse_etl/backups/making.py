@@ -146,6 +146,18 @@ def _take_lake(paths: Paths, taking: _Taking) -> None:
     raise BackupError("the lake changes all the time; try again when no run is under way")
 
 
+def _take_models(paths: Paths, taking: _Taking) -> None:
+    """Every version of every model: a folder that stands is never written to again."""
+    for path in sorted(paths.models.rglob("*")):
+        parts = path.relative_to(paths.models).parts
+        if any(part.startswith(".") for part in parts) or not path.is_file():
+            continue
+        try:
+            taking.add(path, str(path.relative_to(paths.root)))
+        except FileNotFoundError:
+            continue  # a damaged version that a training puts right at this moment
+
+
 def _steady(paths: Paths) -> dict[str, bytes]:
     """Every stream's manifest. Two looks that find the same found what stood between them."""
     last: dict[str, bytes] | None = None
@@ -166,14 +178,6 @@ def _listed(manifests: dict[str, bytes]) -> Iterator[str]:
         for entry in json.loads(data)["entries"]:
             if entry["file"]:
                 yield f"{LAKE}/{STREAMS[stream].path}/{entry['file']}"
-
-
-def _take_models(paths: Paths, taking: _Taking) -> None:
-    """Every version of every model. Taken behind the lake, it has all that the lake names."""
-    for path in sorted(paths.models.rglob("*")):
-        name = path.relative_to(paths.root)
-        if not any(part.startswith(".") for part in name.parts) and path.is_file():
-            taking.add(path, str(name), link=True)
 
 
 def _take_ledger(settings: Settings, taking: _Taking) -> dict[str, int]:

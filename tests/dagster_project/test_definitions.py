@@ -33,6 +33,7 @@ ORDER = [
     "staging",
     "intermediate",
     "marts",
+    "training",
     "scores",
     "intervals",
     "segments",
@@ -84,6 +85,9 @@ MARTS = [
     "experiment_results",
     "audience_syncs",
     "audience_runs",
+    "ml_models",
+    "predictions",
+    "model_performance",
 ]
 
 
@@ -111,8 +115,8 @@ def test_groups_follow_one_another(definitions: Definitions) -> None:
             if after not in ("maintenance", "delivery"):
                 assert ORDER.index(before) <= ORDER.index(after), (dep.asset_key, spec.key)
             seen.add((before, after))
-    # Segments do not yet ask what models score.
-    steps = {*pairwise(ORDER), ("marts", "segments")} - {("intervals", "segments")}
+    # Segments ask what models score, and no interval.
+    steps = {*pairwise(ORDER), ("scores", "segments")} - {("intervals", "segments")}
     assert steps <= seen
 
 
@@ -162,10 +166,11 @@ def test_jobs_schedules_and_sensor(definitions: Definitions) -> None:
     repository = definitions.get_repository_def()
     assert set(repository.job_names) >= {
         *("refresh", "nightly", "campaigns", "send", "due_campaigns", "audiences"),
-        *("daily_backup", "retain"),
+        *("daily_backup", "retain", "retrain"),
     }
     assert {s.cron_schedule for s in repository.schedule_defs} == {
         *("*/5 * * * *", "0 2 * * *", "*/15 * * * *", "30 * * * *", "30 3 * * *", "30 4 * * *"),
+        "0 5 * * 0",
     }
     assert sorted(s.name for s in repository.sensor_defs) == ["alerts", "landing_folder"]
 

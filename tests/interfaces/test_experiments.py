@@ -63,7 +63,7 @@ def test_files_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     shutil.copytree(PROJECT / "marketing", folder)
     monkeypatch.setenv("MARKETING_DEFINITIONS", str(folder))
     result = marketing("validate", "--workspace", tmp_path / "w")
-    assert result.exit_code == 0 and "2 experiments are valid" in result.output
+    assert result.exit_code == 0 and "3 experiments are valid" in result.output
     file = folder / "experiments" / "medical_welcome_effect.yml"
     file.write_text(file.read_text().replace("node: welcome", "node: welcom"))
     result = marketing("validate", "--workspace", tmp_path / "w")

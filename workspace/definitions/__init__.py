@@ -30,8 +30,9 @@ from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
 from workspace.definitions.journey_files import load_journeys
 from workspace.definitions.journey_nodes import AddToAudience
-from workspace.definitions.journeys import Journeys
+from workspace.definitions.journeys import Journeys, switched
 from workspace.definitions.market import Market, Paths
+from workspace.definitions.models import Models, load_models
 from workspace.definitions.partners import Partners
 from workspace.definitions.performance import Performance
 from workspace.definitions.personas import Personas
@@ -91,6 +92,12 @@ class Definitions:
     providers: Providers
     audiences: Audiences
     privacy: Privacy
+    models: Models
+
+    @property
+    def journeys_in_use(self) -> Journeys:
+        """The journeys that take people in, by the switch for automated actions."""
+        return switched(self.journeys, self.models.automated_actions.enabled)
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -135,6 +142,7 @@ class Definitions:
             "experiments": list(self.experiments.rows()),
             "audiences": list(self.audiences.rows()),
             "privacy": list(self.privacy.rows()),
+            "models": list(self.models.rows()),
         }
 
 
@@ -219,6 +227,7 @@ def load(folder: Path) -> Definitions:
         providers=_providers(folder),
         audiences=_audiences(folder, segments, verticals, consent, journeys),
         privacy=_privacy(folder, consent, verticals),
+        models=load_models(folder),
     )
 
 

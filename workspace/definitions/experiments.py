@@ -42,13 +42,14 @@ class Metric(Strict):
     """What somebody does within ``within_days`` after the assignment, and what that is worth.
 
     ``event``: a track event by its name; ``touch``: a touch by its type; ``goal``: a won deal, an
-    order, or any conversion that attribution credits. ``value``: an amount in the base currency for
+    order, any conversion that attribution credits, or being a customer all the time until the
+    window's end (``customer_kept``). ``value``: an amount in the base currency for
     each person who does it, or ``revenue``: what was really taken within the window.
     """
 
     event: Name | None = None
     touch: TouchType | None = None
-    goal: Literal["deal_won", "order", "conversion"] | None = None
+    goal: Literal["deal_won", "order", "conversion", "customer_kept"] | None = None
     within_days: Annotated[Number, Field(gt=0, le=730)]
     value: Annotated[Number, Field(gt=0, le=1e9)] | Literal["revenue"] | None = None
 
@@ -58,6 +59,8 @@ class Metric(Strict):
             raise ValueError("give one of event, touch and goal")
         if self.touch is not None and self.value == "revenue":
             raise ValueError("a touch has no revenue; value is an amount")
+        if self.goal == "customer_kept" and self.value == "revenue":
+            raise ValueError("a customer who is kept has no revenue; value is an amount")
         return self
 
     @property

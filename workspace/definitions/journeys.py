@@ -66,7 +66,8 @@ _NAMING = ("name", "description", "owner", "version")
 
 class Journey(Strict):
     """One version of a journey. The first of ``nodes`` is where it begins; ``values`` fill what its
-    templates take from the occasion and the trigger does not say."""
+    templates take from the occasion and the trigger does not say. An ``automated`` one acts on what
+    a model says, and takes nobody in unless ``models.yml`` switches automated actions on."""
 
     name: Name
     description: Text | None = None
@@ -87,6 +88,7 @@ class Journey(Strict):
     on_edit: Literal["stay", "exit"] | MoveTo = "stay"
     beside: Beside | None = None
     needs_approval: bool = False
+    automated: bool = False
     values: Values = {}
     nodes: Annotated[dict[Key, Node], Field(min_length=1, max_length=LARGEST)]
 
@@ -176,6 +178,14 @@ class Journey(Strict):
     def has_circles(self) -> bool:
         """Whether somebody may come to a node again."""
         return bool(_circle({key: list(edges(node).values()) for key, node in self.nodes.items()}))
+
+
+def switched(journeys: Journeys, automated: bool) -> Journeys:
+    """The journeys that take people in: the automated ones only where these are switched on."""
+    if automated:
+        return journeys
+    kept = {key: one for key, one in journeys.journeys.items() if not one.automated}
+    return journeys.model_copy(update={"journeys": kept})
 
 
 def occasion_of(journey: Journey) -> str | None:

@@ -34,7 +34,9 @@ CONTACT_FIELDS: dict[str, Kind] = {
     "order_revenue_base": "number",
     "engagement_score": "number",
     "lead_score": "number",
+    "learned_lead_score": "number",
     "p_engage_7d": "number",
+    "p_convert_90d": "number",
     "churn_score": "number",
 }
 #: Columns of the mart account_features.
@@ -98,6 +100,8 @@ SCORES: dict[str, tuple[str, str | None]] = {
     "account_engagement": ("account.engagement_score", "account.engagement_score"),
     "churn": ("contact.churn_score", "account.churn_score"),
     "p_engage_7d": ("contact.p_engage_7d", None),
+    "p_convert_90d": ("contact.p_convert_90d", None),
+    "learned_lead": ("contact.learned_lead_score", None),
 }
 
 

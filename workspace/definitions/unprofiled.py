@@ -28,7 +28,8 @@ from workspace.definitions.segments import (
 #: Fields of a contact that evaluate the person.
 PROFILE = (
     *("contact.persona", "contact.buyer_stage", "contact.lead_band", "contact.engagement_score"),
-    *("contact.lead_score", "contact.p_engage_7d", "contact.churn_score"),
+    *("contact.lead_score", "contact.learned_lead_score", "contact.p_engage_7d"),
+    *("contact.p_convert_90d", "contact.churn_score"),
 )
 
 

@@ -18,6 +18,7 @@ from workspace.streams import (
     events,
     experiments,
     messages,
+    models,
     reach,
     runs,
 )
@@ -61,6 +62,7 @@ _AREAS = (
     audiences,
     messages,
     experiments,
+    models,
     runs,
 )
 

@@ -30,9 +30,6 @@ def workspace(tmp_path: Path) -> Settings:
     for number in range(3):
         lake.commit("fx_rates", f"b{number}", rates(number, number + 1))
     lake.commit("costs", "none", None)
-    version = opened.paths.models / "churn" / "0123456789abcdef"
-    version.mkdir(parents=True)
-    (version / "model.skops").write_bytes(b"a trained model")
     ledger = open_ledger(opened.ledger_url)
     ledger.start_run("r", AT, "dev", AT)
     ledger.record_step("r", "s", "succeeded", AT, AT)

@@ -93,6 +93,22 @@ def test_what_is_restored_is_what_was_backed_up(
     ledger.close()
 
 
+def test_models_come_back(workspace: Settings, store: Store, tmp_path: Path) -> None:
+    version = workspace.paths.models / "churn" / "0123456789abcdef"
+    version.mkdir(parents=True)
+    (version / "model.skops").write_bytes(b"a model")
+    unfinished = workspace.paths.models / "churn" / ".half.new"
+    unfinished.mkdir()
+    (unfinished / "model.skops").write_bytes(b"half")
+    make(workspace, store, AT, 7)
+    target = opened(tmp_path / "t")
+    restore(target, store, None, AT)
+    found = files(target.paths.models)
+    assert {name: content for name, (content, *_) in found.items()} == {
+        "churn/0123456789abcdef/model.skops": b"a model"
+    }
+
+
 def test_no_pepper_and_no_witness_is_in_it(
     workspace: Settings, store: Store, witnesses: Path
 ) -> None:

@@ -96,6 +96,18 @@ goals as (
         and goals.converted_at >= people.assigned_at
         and goals.converted_at < people.window_ends_at
 
+),
+
+kept as (
+
+    select
+        experiment,
+        contact_id,
+        'customer_kept/' || contact_id as conversion_id,
+        kept_until_at as occurred_at,
+        cast(null as decimal(18, 4)) as revenue_base
+    from {{ ref('int_experiment_kept') }}
+
 )
 
 select * from events
@@ -103,3 +115,5 @@ union all
 select * from touches
 union all
 select * from goals
+union all
+select * from kept

@@ -16,6 +16,16 @@ coverage as (
 
 ),
 
+churn as (
+
+    select
+        account_id,
+        score as churn_score
+    from {{ ref('predictions') }}
+    where model = 'churn' and subject_type = 'account'
+
+),
+
 contracts as (
 
     select
@@ -47,7 +57,7 @@ select
     coverage.role_coverage,
     accounts.mrr_base,
     engagement.engagement_score,
-    cast(null as double) as churn_score,
+    churn.churn_score,
     accounts.is_customer,
     coalesce(coverage.is_target, false) as is_target,
     accounts.created_at,
@@ -58,3 +68,4 @@ from accounts
 left join engagement on accounts.account_id = engagement.account_id
 left join coverage on accounts.account_id = coverage.account_id
 left join contracts on accounts.account_id = contracts.account_id
+left join churn on accounts.account_id = churn.account_id

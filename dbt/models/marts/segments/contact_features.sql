@@ -26,6 +26,12 @@ personas as (
 
     select * from {{ ref('contact_personas') }}
 
+),
+
+scores as (
+
+    select * from {{ ref('int_contact_scores') }}
+
 )
 
 select
@@ -50,10 +56,13 @@ select
     contacts.order_revenue_base,
     engagement.engagement_score,
     leads.lead_score,
-    cast(null as double) as p_engage_7d,
-    cast(null as double) as churn_score
+    scores.learned_lead_score,
+    scores.p_engage_7d,
+    scores.p_convert_90d,
+    scores.churn_score
 from contacts
 left join engagement on contacts.contact_id = engagement.contact_id
 left join leads on contacts.contact_id = leads.contact_id
 left join stages on contacts.contact_id = stages.contact_id
 left join personas on contacts.contact_id = personas.contact_id
+left join scores on contacts.contact_id = scores.contact_id
