@@ -20,6 +20,7 @@ from dagster_project.assets import (
     scores,
     segments,
     sources,
+    values,
 )
 from dagster_project.resources import WorkspaceResource
 from dagster_project.translation import Manifest
@@ -37,6 +38,7 @@ def build_definitions(
             *lake.build_lake_assets(),
             *models.build_model_assets(manifest),
             *scores.build_score_assets(manifest),
+            values.build_value_assets(manifest),
             *segments.build_segment_assets(),
             *journeys.build_journey_assets(),
             *experiments.build_experiment_assets(manifest),

@@ -28,6 +28,8 @@ PHASES = (
 MADE_BY_RUNS = {
     "attribution_effects": "scores",
     "attribution_intervals": "intervals",
+    "customer_value_fits": "scores",
+    "customer_value_estimates": "scores",
     "segment_events": "segments",
     "segment_touches": "segments",
     "segment_contacts": "segments",

@@ -60,10 +60,9 @@ def customer_values(connection: duckdb.DuckDBPyConnection) -> dict[str, pa.Table
     What a refused model would say is empty. Purchases of the run's own, unfinished day are left
     out.
     """
-    (end,) = connection.execute(
-        "select cast(timezone(reporting.time_zone, timezone('UTC', context.as_of)) as date) "
-        "from lake.run_context as context cross join staging.stg_system__reporting as reporting"
-    ).fetchone() or (None,)
+    found = connection.execute("select as_of_on from staging.stg_system__run_context").fetchone()
+    assert found is not None  # it has one row
+    (end,) = found
     rows = connection.execute(
         "select vertical, customer_id, ordered_on, cast(value_base as double) as value "
         "from intermediate.int_purchase_days where ordered_on < $1 order by all",
