@@ -47,36 +47,36 @@ _KEYED = frozenset(
 _KEPT = frozenset(
     """
     about account_evidence account_type action activity_type actor_class actor_rule ad_group_id
-    ad_id approval asset audience audience_name authority band band_change baseline_kind bounce_type
-    brand budget_status buyer_stage calendar calendar_id calendar_status campaign campaign_id
-    campaign_kind campaign_name campaign_source campaign_status cap category chain_denominator
-    channel channel_group channel_rule channels classes click_id_name condition_json contact_source
-    contact_stage content_hash content_id content_type cost_class counted_in country covers
-    crm_state crm_status currency customer_type day_kind deal_type deciding_authority decision
-    default_language definition definition_hash delivery_state denominator denominator_aggregate
-    departement_code destination direction effect_decision ended_by entered_by_definition entry_kind
-    estimate_unit event event_key event_name event_type evidence_type expected_unit experiment
-    experiment_name failure_code family feature field figure finding finding_id form_id form_name
-    from_channel from_stage from_type gate gate_text goal granting_authority group_kind
-    highest_model hop hour_choice identified_by identifier_type import_state journey journey_name
-    journey_type kind language languages last_failure_code last_non_direct_channel lead_band
-    left_by_definition legal_basis level lifecycle_stage line list_id locale lowest_model mailing_id
-    mart match_verdict matched_by mechanism media_type medium member_type message_class message_type
-    method metric metric_kind metric_name metric_window missing_roles model next_node next_stage
-    next_step node normaliser_version notice_type numerator numerator_aggregate object_type
-    object_type_id objective_kind objective_metric objective_name operation optional_sources
-    order_currency origin_mart other_segment outcome own_state page_id parameters part partner_id
-    partner_type period persona persona_name pipeline pipeline_id pipeline_name platform
-    platform_campaign_id policy_version post_id previous_band priority procedure processing_type
-    profile programme_key proof_channel proof_purpose property property_id provider provider_code
-    provider_state published_name purpose reading_a reading_b reason_1 reason_2 reasons
-    reference_level refusal region_code request_hash required_sources role route rule rule_group
-    rule_id run_id scenario scope score_band segment segment_name shares snapshot_id source
-    source_class source_key source_kind source_type source_version stage stage_id stage_name
-    standing state state_then status step stream stronger_type surface sync_id target_id
-    target_status template template_name template_version text_hash text_version to_channel to_stage
-    to_type topic touch_type traffic_medium trigger_kind unit utm_medium value_refusal variant
-    verdict vertical verticals way weaker_type
+    ad_id approval asset audience audience_name authority band band_change baseline_kind
+    bounce_type brand budget_status buyer_stage calendar calendar_id calendar_status campaign
+    campaign_id campaign_kind campaign_name campaign_source campaign_status cap category
+    chain_denominator channel channel_group channel_rule channels classes click_id_name
+    condition_json contact_source contact_stage content_hash content_id content_type cost_class
+    counted_in country covers crm_state crm_status currency day_kind deal_type deciding_authority
+    decision default_language definition definition_hash delivery_state denominator
+    denominator_aggregate departement_code destination direction effect_decision ended_by
+    entered_by_definition entry_kind estimate_unit event event_key event_name event_type
+    evidence_type expected_unit experiment experiment_name failure_code family feature field
+    figure finding finding_id form_id form_name from_channel from_stage from_type gate gate_text
+    goal granting_authority group_kind highest_model hop hour_choice identified_by identifier_type
+    import_state journey journey_name journey_type kind language languages last_failure_code
+    last_non_direct_channel lead_band left_by_definition legal_basis level lifecycle_stage line
+    list_id locale lowest_model mailing_id mart match_verdict matched_by mechanism media_type
+    medium member_type message_class message_type method metric metric_kind metric_name
+    metric_window missing_roles model next_node next_stage next_step node normaliser_version
+    notice_type numerator numerator_aggregate object_type object_type_id objective_kind
+    objective_metric objective_name operation optional_sources order_currency origin_mart
+    other_segment outcome own_state page_id parameters part partner_id partner_type period persona
+    persona_name pipeline pipeline_id pipeline_name platform platform_campaign_id policy_version
+    post_id previous_band priority procedure processing_type profile programme_key proof_channel
+    proof_purpose property property_id provider provider_code provider_state published_name
+    purpose reading_a reading_b reason_1 reason_2 reasons reference_level region_code request_hash
+    required_sources role route rule rule_group rule_id run_id scenario scope score_band segment
+    segment_name shares snapshot_id source source_class source_key source_kind source_type
+    source_version stage stage_id stage_name standing state state_then status step stream
+    stronger_type surface sync_id target_id target_status template template_name template_version
+    text_hash text_version to_channel to_stage to_type topic touch_type traffic_medium
+    trigger_kind unit utm_medium variant verdict vertical verticals way weaker_type
     """.split()  # noqa: SIM905
 )
 
