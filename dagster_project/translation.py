@@ -30,6 +30,7 @@ MADE_BY_RUNS = {
     "attribution_intervals": "intervals",
     "customer_value_fits": "scores",
     "customer_value_estimates": "scores",
+    "series_alerts": "scores",
     "segment_events": "segments",
     "segment_touches": "segments",
     "segment_contacts": "segments",

@@ -35,7 +35,8 @@ class Series:
 
 @dataclass(frozen=True)
 class Alert:
-    """A day on which a series begins to lie off. ``lasts_days``: the judged days that it does."""
+    """A day on which a series begins to lie off. ``lasts_days``: the judged days that it does.
+    ``is_latest``: of the last day that its source has told everything of, or later."""
 
     series: Series
     day: date
@@ -47,6 +48,7 @@ class Alert:
     q: float
     lasts_days: int
     is_level_shift: bool
+    is_latest: bool
 
     @property
     def direction(self) -> str:
@@ -77,17 +79,18 @@ def alerts(all_series: Sequence[Series], last_on: date, settings: Settings) -> l
     for n, one in enumerate(all_series):
         for start, length in episodes(told[n], np.where(asked[n], z[n], np.nan)):
             if start >= days - settings.report_days:
-                of = judged[n]
+                of, day = judged[n], _day(last_on, days, start)
                 found.append(
                     Alert(
                         one,
-                        _day(last_on, days, start),
+                        day,
                         *(float(part[start]) for part in (of.value, of.expected, of.volume)),
                         z=float(of.z[start]),
                         p=float(of.p[start]),
                         q=float(q[n, start]),
                         lasts_days=length,
                         is_level_shift=length >= settings.shift_days,
+                        is_latest=day >= min(last_on, one.complete_until),
                     )
                 )
     return sorted(found, key=lambda alert: (alert.day, alert.series.name))

@@ -3,6 +3,9 @@
 Expected is the median of the same weekday over the weeks before. How much days vary is told by all
 days of those weeks, each around its own weekday's median and by its root, since the eight days of
 one weekday alone say next to nothing of it; it is never less than a Poisson count varies.
+
+How likely a day is by chance is the larger of what its robust deviation and that of its root say,
+so that neither a long upper tail nor a symmetrical one is taken for a change.
 """
 
 from __future__ import annotations
@@ -51,7 +54,8 @@ def counts(values: Floats, masked: Bools, days: int, settings: Settings) -> Judg
     off = np.abs(windows - middle[:, None, :]) / root[:, None, :]
     spread = np.maximum(_nanmedian(off.reshape(len(off), -1)), 1.0)
     z = NORMAL_MAD * (today - middle[:, 0]) / (spread * root[:, 0])
-    p = 2 * stats.t.sf(np.abs(z) / _scale(known), _freedom(known))
+    far = np.minimum(np.abs(z), _by_roots(windows, today, middle))
+    p = 2 * stats.t.sf(far / _scale(known), _freedom(known))
     return Judged(today, middle[:, 0], np.maximum(today, middle[:, 0]), z, p)
 
 
@@ -118,6 +122,15 @@ def _nanmedian(values: Floats, axis: int = 1) -> Floats:
     high = np.take_along_axis(ordered, np.minimum(number // 2, values.shape[axis] - 1), axis=axis)
     middle = (low + high) / 2
     return np.where(number > 0, middle, np.nan).squeeze(axis)
+
+
+def _by_roots(windows: Floats, today: Floats, middle: Floats) -> Floats:
+    """Robust deviations of roots, without sign: they lie alike to both sides where counts and
+    amounts have a long upper tail, and those of Poisson counts have the standard deviation 1/2."""
+    roots, centre = np.sqrt(np.maximum(windows, 0)), np.sqrt(np.maximum(middle, 0))
+    off = np.abs(roots - centre[:, None, :])
+    spread = np.maximum(_nanmedian(off.reshape(len(off), -1)), NORMAL_MAD / 2)
+    return NORMAL_MAD * np.abs(np.sqrt(np.maximum(today, 0)) - centre[:, 0]) / spread
 
 
 def _freedom(known: Floats) -> Floats:
