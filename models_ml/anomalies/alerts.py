@@ -119,10 +119,7 @@ def episodes(told: Sequence[bool], z: Sequence[float]) -> list[tuple[int, int]]:
 
 def _judge(one: Series, last_on: date, days: int, settings: Settings) -> Judged:
     length = (last_on - one.first_on).days + 1
-    masked = np.array(
-        [settings.in_season(one.vertical, one.first_on + timedelta(days=n)) for n in range(length)],
-        bool,
-    )
+    masked = _in_season(one, one.first_on, length, settings)
     values = _until(one.values, length)
     if one.trials is None:
         return counts(values, masked, days, settings)
@@ -139,12 +136,18 @@ def _silenced(
 ) -> np.ndarray:
     """Drops of days that data may come in for, and rises in a season."""
     days = z.shape[1]
-    dates = [_day(last_on, days, n) for n in range(days)]
-    late = np.array([[day > one.complete_until for day in dates] for one in all_series])
-    season = np.array(
-        [[settings.in_season(one.vertical, day) for day in dates] for one in all_series]
-    )
+    first_on = _day(last_on, days, 0)
+    places = np.arange(days)
+    late = np.array([places > (one.complete_until - first_on).days for one in all_series])
+    season = np.array([_in_season(one, first_on, days, settings) for one in all_series])
     return (late & (z < 0)) | (season & (z > 0))
+
+
+def _in_season(one: Series, first_on: date, days: int, settings: Settings) -> np.ndarray:
+    if (one.vertical or "") not in settings.seasons:
+        return np.zeros(days, bool)
+    dates = (first_on + timedelta(days=n) for n in range(days))
+    return np.array([settings.in_season(one.vertical, day) for day in dates], bool)
 
 
 def _day(last_on: date, days: int, n: int) -> date:
