@@ -79,7 +79,8 @@ def fill(connection: duckdb.DuckDBPyConnection, messages: int) -> Facts:
                 else ['marketing', 'lifecycle'][1 + (hash(i, 'm') % 2)::int] end as message_class,
             (hash(i, 'r') % 3)::bigint as priority, (hash(i, 'v') % 100) / 10.0 as expected_value,
             {now} + to_minutes((hash(i, 'a') % 600)::bigint) as scheduled_at,
-            null::timestamp as not_after, 'wait' as on_capped, null::varchar as approval,
+            null::timestamp as not_after, 'wait' as on_capped,
+            null::varchar as send_time, null::varchar as approval,
             null::varchar as experiment, null::varchar as variant,
             null::timestamp as deferred_until
         from range({messages}) as numbers(i);

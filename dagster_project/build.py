@@ -8,6 +8,7 @@ from dagster import Definitions, in_process_executor
 
 from dagster_project import jobs, output_keys, schedules, sensors
 from dagster_project.assets import (
+    anomalies,
     audiences,
     backups,
     delivery,
@@ -21,6 +22,7 @@ from dagster_project.assets import (
     scores,
     segments,
     sources,
+    values,
 )
 from dagster_project.resources import WorkspaceResource
 from dagster_project.translation import Manifest
@@ -39,6 +41,8 @@ def build_definitions(
             *models.build_model_assets(manifest),
             *scores.build_score_assets(manifest),
             *learning.build_learning_assets(manifest),
+            values.build_value_assets(manifest),
+            anomalies.build_anomaly_asset(manifest),
             *segments.build_segment_assets(),
             *journeys.build_journey_assets(),
             *experiments.build_experiment_assets(manifest),

@@ -18,6 +18,11 @@ profiled as (
     union all
     {% endfor -%}
     select
+        'customer_values' as mart,
+        customer_id as contact_id
+    from {{ ref('customer_values') }}
+    union all
+    select
         'contact_personas' as mart,
         contact_id
     from {{ ref('contact_personas') }}

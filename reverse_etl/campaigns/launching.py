@@ -46,6 +46,7 @@ _DUE = pa.schema(
         ("expected_value", pa.float64()),
         ("keeps_seconds", pa.int64()),
         ("on_capped", pa.string()),
+        ("send_time", pa.string()),
         ("approval", pa.string()),
         ("given", pa.string()),
     ]
@@ -202,6 +203,7 @@ _AUDIENCE = f"""
         coalesce(own.moment, reports.moment) as scheduled_at,
         coalesce(own.moment, reports.moment) + to_seconds(d.keeps_seconds) as not_after,
         d.on_capped,
+        d.send_time,
         d.approval,
         cast(null as varchar) as experiment,
         cast(null as varchar) as variant,
@@ -234,6 +236,7 @@ def _due(one: Occurrence) -> dict[str, object]:
         "expected_value": float(campaign.expected_value),
         "keeps_seconds": campaign.not_after.seconds if campaign.not_after else None,
         "on_capped": campaign.on_capped,
+        "send_time": campaign.send_time,
         "approval": definition_of(one.version.key, campaign, one.key),
         "given": given_text(campaign.values),
     }

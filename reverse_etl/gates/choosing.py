@@ -62,7 +62,7 @@ def _choosing_sql(intents: str, facts: Facts, caps: Caps) -> str:
             and asked.message_class = calendars.message_class
             and asked.time_zone = calendars.time_zone
             and asked.country is not distinct from calendars.country
-        where asked.gate is null and not asked.skips_send_time;
+        where asked.gate is null and asked.chooses_hour;
         create or replace temp table gate_moments as
         select row_number() over () as moment, moments.*
         from (

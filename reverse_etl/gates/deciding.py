@@ -199,7 +199,9 @@ def _asked_sql(intents: str, facts: Facts, caps: Caps, as_of: datetime, time_zon
                 coalesce(classes.skips_unsubscribed, false) as skips_unsubscribed,
                 coalesce(classes.skips_holdout, false) as skips_holdout,
                 coalesce(classes.skips_cap, false) as skips_cap,
-                coalesce(classes.skips_send_time, false) as skips_send_time,
+                not coalesce(classes.skips_send_time, false)
+                    and coalesce(intents.send_time = 'best', {caps.send_time.choose})
+                    as chooses_hour,
                 classes.has_bands and bands.band is null as is_other_band,
                 stopped.* exclude (number),
                 coalesce(proofs.is_granted, false) as is_granted,
@@ -249,7 +251,7 @@ def _asked_sql(intents: str, facts: Facts, caps: Caps, as_of: datetime, time_zon
         )
         select
             number, channel, message_class, not_after, due_at, country, time_zone,
-            skips_cap, skips_consent, skips_send_time, gate,
+            skips_cap, skips_consent, chooses_hour, gate,
             case gate
                 when 'class' then message_class
                 when 'erased' then erased

@@ -63,7 +63,7 @@ def set_times(
         where asked.number = quiet.number and quiet.due_at is distinct from asked.due_at
         """
     )
-    if caps.send_time.choose:
+    if _any_chooses(connection):
         choosing.choose_hours(connection, intents, facts, caps)
     connection.execute(
         f"""
@@ -73,6 +73,14 @@ def set_times(
             detail = null
         where gate is null and due_at > {limit}
         """
+    )
+
+
+def _any_chooses(connection: duckdb.DuckDBPyConnection) -> bool:
+    return bool(
+        connection.execute(
+            "select 1 from gate_asked where gate is null and chooses_hour limit 1"
+        ).fetchone()
     )
 
 

@@ -20,7 +20,9 @@ import pyarrow as pa
 
 from dagster_project.compiled import Compiled, compiled
 from dagster_project.statements import run_statements
+from models_ml.anomalies.found import SCHEMA as ALERTS
 from models_ml.attribution.intervals import SCHEMA as INTERVALS
+from models_ml.value.estimates import ESTIMATE_SCHEMA, ESTIMATES, FIT_SCHEMA, FITS
 from reverse_etl.journeys.versions import NODES
 from reverse_etl.segments.versions import CONDITIONS
 from workspace.paths import Paths
@@ -35,6 +37,9 @@ TIME = pa.timestamp("us")
 SYSTEM = {
     "segment_conditions": CONDITIONS,
     "attribution_intervals": INTERVALS,
+    FITS: FIT_SCHEMA,
+    ESTIMATES: ESTIMATE_SCHEMA,
+    "series_alerts": ALERTS,
     "journey_nodes": NODES,
     "run_context": pa.schema(
         [

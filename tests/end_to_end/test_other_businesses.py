@@ -34,6 +34,17 @@ def test_a_shop_with_nothing_but_orders(tmp_path: Path, shared_data: Path) -> No
     published = {name for (name,) in ask(opened, "select view_name from duckdb_views()")}
     for name in ("dim_accounts", "fct_deals", "fct_ad_spend_daily", "mrr_movements"):
         assert name in published and ask(opened, f"select count(*) from marts.{name}") == [(0,)]
+    # How often they come again is known, and what for is not: the dollars have no rate.
+    assert ask(
+        opened,
+        "select customers, repeaters, r between 0.05 and 1, value_refusal "
+        "from marts.customer_value_fits",
+    ) == [(23_570, 11_516, True, "0 customers with a known value, 30 are needed")]
+    assert ask(
+        opened,
+        "select count(*), count(expected_purchases), count(order_value_12m) "
+        "from marts.customer_values",
+    ) == [(23_570, 23_570, 0)]
     # Dollars without a rate to the base currency are a finding, and not a sum of zero.
     assert ask(opened, "select count(revenue_base) from marts.fct_orders") == [(0,)]
     assert ask(

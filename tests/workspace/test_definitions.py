@@ -60,6 +60,8 @@ def test_the_shipped_definitions_load() -> None:
         "attribution_not_marketing",
         "attribution_inferred_links",
         "attribution_self_reported",
+        "anomaly_settings",
+        "anomaly_seasons",
         "frequency_caps",
         "gate_settings",
         "send_time_settings",

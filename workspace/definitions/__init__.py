@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from workspace.definitions.accounts import Accounts
 from workspace.definitions.actors import Actors
+from workspace.definitions.anomalies import Anomalies
 from workspace.definitions.attribution import Attribution
 from workspace.definitions.audiences import Audiences
 from workspace.definitions.campaign_files import Known, load_campaigns
@@ -88,6 +89,7 @@ class Definitions:
     campaigns: Campaigns
     experiments: Experiments
     attribution: Attribution
+    anomalies: Anomalies
     caps: Caps
     providers: Providers
     audiences: Audiences
@@ -134,6 +136,7 @@ class Definitions:
             "personas": list(self.personas.rows()),
             "features": list(self.features.rows()),
             "attribution": list(self.attribution.rows(self.verticals)),
+            "anomalies": list(self.anomalies.rows()),
             "consent": list(self.consent.rows()),
             "controls": list(self.controls.rows()),
             "fields": list(self.fields.rows()),
@@ -223,6 +226,7 @@ def load(folder: Path) -> Definitions:
         campaigns=campaigns,
         experiments=load_experiments(folder, may_name, campaigns.campaigns),
         attribution=_of_verticals(folder / "attribution.yml", Attribution, verticals),
+        anomalies=_of_verticals(folder / "anomalies.yml", Anomalies, verticals),
         caps=caps,
         providers=_providers(folder),
         audiences=_audiences(folder, segments, verticals, consent, journeys),
@@ -310,7 +314,15 @@ def _check_steps(path: Path, paths: Paths, verticals: Verticals) -> None:
 
 
 Scoped = TypeVar(
-    "Scoped", Performance, Partners, ContentCalendar, Market, Paths, Personas, Attribution
+    "Scoped",
+    Performance,
+    Partners,
+    ContentCalendar,
+    Market,
+    Paths,
+    Personas,
+    Attribution,
+    Anomalies,
 )
 
 

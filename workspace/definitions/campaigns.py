@@ -19,7 +19,14 @@ from pydantic import AfterValidator, Field, StrictFloat, StrictInt, StrictStr, m
 
 from workspace.definitions.reading import Key, Strict
 from workspace.definitions.segments import Location, Name, Text
-from workspace.definitions.times import CHANNELS, WEEKDAYS, Clock, Duration, Values
+from workspace.definitions.times import (
+    CHANNELS,
+    WEEKDAYS,
+    Clock,
+    Duration,
+    SendTimeChoice,
+    Values,
+)
 from workspace.definitions.touchpoints import TouchType
 
 #: The occurrence of a campaign that goes out once, whenever that is.
@@ -185,7 +192,8 @@ class Ramp(Strict):
 
 #: What says who gets what when; a triggered campaign leaves it to its journey.
 _SENDING = (
-    *("audience", "channel", "template", "values", "schedule", "not_after", "on_capped", "ramp"),
+    *("audience", "channel", "template", "values", "schedule", "not_after", "on_capped"),
+    *("send_time", "ramp"),
 )
 _OF_JOURNEYS = ("purpose", "message_class", "priority", "expected_value", "approval")
 _NAMING = ("name", "description", "owner", "objective", "cost")
@@ -211,6 +219,7 @@ class Campaign(Strict):
     expected_value: Annotated[StrictInt | StrictFloat, Field(ge=0, le=1e9)] = 0
     not_after: Duration | None = None
     on_capped: Literal["wait", "skip"] = "wait"
+    send_time: SendTimeChoice | None = None
     holdout: Annotated[StrictInt | StrictFloat, Field(ge=0, le=0.5)] = 0
     values: Values = {}
     ramp: Ramp | None = None

@@ -18,7 +18,7 @@ from workspace.buckets import ranges
 from workspace.definitions.journey_triggers import form_of
 from workspace.definitions.reading import Key, Strict
 from workspace.definitions.segments import Condition, Happening, Location, Name, Text
-from workspace.definitions.times import CHANNELS, WEEKDAYS, Clock, Duration
+from workspace.definitions.times import CHANNELS, WEEKDAYS, Clock, Duration, SendTimeChoice
 
 
 class For(Duration):
@@ -124,6 +124,7 @@ class Send(Action):
     expected_value: Annotated[StrictInt | StrictFloat, Field(ge=0, le=1e9)] = 0
     not_after: Duration = Duration(days=3)
     on_capped: Literal["wait", "skip"] = "wait"
+    send_time: SendTimeChoice | None = None
 
 
 class Tagging(Action):

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictFloat, StrictInt, StrictStr, model_validator
 
@@ -15,6 +15,9 @@ from workspace.definitions.segments import Scalar
 
 CHANNELS = ("email", "sms", "push")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+#: When within a day a message goes: at the contact's best hour, or when it is planned.
+SendTimeChoice = Literal["best", "planned"]
 
 _Span = Annotated[StrictInt | StrictFloat, Field(gt=0, le=100_000)]
 

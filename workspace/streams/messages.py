@@ -36,6 +36,7 @@ STREAMS: list[Stream] = [
             ("scheduled_at", TIME),
             ("not_after", TIME),
             ("on_capped", TEXT),  # wait | skip
+            ("send_time", TEXT),  # best | planned; NULL: what caps.yml says
             ("approval", TEXT),
             ("experiment", TEXT),
             ("variant", TEXT),

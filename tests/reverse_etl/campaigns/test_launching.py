@@ -69,6 +69,17 @@ def test_the_audience_is_members_of_any_and_of_none(marts: Connection, lake: Lak
     assert (record["status"], record["contacts"]) == ("launched", 3)
 
 
+def test_messages_say_whether_they_go_at_the_best_hour(marts: Connection, lake: Lake) -> None:
+    put(marts, "readers", "anne")
+    store(lake, best=campaign(send_time="best"), silent=campaign())
+    launch(marts, lake)
+    assert {row["source_key"]: row["send_time"] for row in intended(lake)} == {
+        "best": "best",
+        "silent": None,
+    }
+    assert campaign(send_time="best").hash != campaign().hash
+
+
 def test_once_and_whoever_comes_later_is_too_late(marts: Connection, lake: Lake) -> None:
     put(marts, "readers", "anne")
     store(lake, spring=campaign())

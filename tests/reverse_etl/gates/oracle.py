@@ -102,7 +102,9 @@ class Oracle:
             return stop("quiet_hours", None, allowed, True)
         at = allowed
         choice = None
-        if self.caps.send_time.choose and "send_time" not in kind.skips:
+        wanted = {"best": True, "planned": False}.get(intent["send_time"])
+        chooses = self.caps.send_time.choose if wanted is None else wanted
+        if chooses and "send_time" not in kind.skips:
             at, choice = self.chosen_hour(intent, rules, contact["country"], zone, at, over)
         if at > self.horizon:
             return stop("scheduled", None, at, True)

@@ -468,3 +468,28 @@ def test_an_hour_that_nobody_may_be_written_to_leaves_the_planned_time(
     row = decided(connection, made, CHOOSING.model_copy(update={"holdout": free}))["i1"]
     assert row["scheduled_at"] == AS_OF
     assert json.loads(row["detail"]) == {"hour": "planned", "propensity": 1.0}
+
+
+@pytest.mark.parametrize("choose", [False, True])
+def test_a_message_says_itself_whether_it_goes_at_the_best_hour(
+    connection: duckdb.DuckDBPyConnection, choose: bool
+) -> None:
+    """Else caps.yml does; a class that skips the choice goes when it is planned in any case."""
+    said = {"best": "best", "planned": "planned", "silent": None, "owed": "best"}
+    made = world(
+        intents=[
+            intent(n, name, send_time=its, message_class=kind)
+            for n, (name, its) in enumerate(said.items())
+            for kind in ["transactional" if name == "owed" else "lifecycle"]
+        ],
+        contacts=[contact(name) for name in said],
+        consents=[granted(name) for name in said],
+    )
+    base = CHOOSING if choose else CAPS
+    sure = base.send_time.model_copy(update={"explore": 0.0})
+    free = base.holdout.model_copy(update={"share": 0.0})
+    caps = base.model_copy(update={"send_time": sure, "holdout": free})
+    found = decided(connection, made, caps)
+    at_default = {name: found[f"i{n}"]["detail"] is not None for n, name in enumerate(said)}
+    assert at_default == {"best": True, "planned": False, "silent": choose, "owed": False}
+    assert found["i1"]["scheduled_at"] == AS_OF < found["i0"]["scheduled_at"]

@@ -184,6 +184,7 @@ def _intent(draw: random.Random, number: int, contact_id: str) -> dict[str, Any]
         not_after=draw.choice([None, None, None, scheduled + 5 * _HOUR, scheduled + 40 * _HOUR]),
         deferred_until=draw.choice([None] * 6 + [AS_OF + 6 * _HOUR, AS_OF - 6 * _HOUR]),
         on_capped=draw.choice(["wait", "wait", "skip", None]),
+        send_time=draw.choice([None, None, None, "best", "planned"]),
         approval=draw.choice([None] * 20 + ["approved", "rejected", "withdrawn", "nobody"]),
         experiment=draw.choice([None, "e"]),
         variant=draw.choice([None] * 15 + ["holdout", "a"]),

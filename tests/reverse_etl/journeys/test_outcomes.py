@@ -23,7 +23,7 @@ JOURNEY = Journey.model_validate(
         "version": 1,
         "trigger": {"manual": True},
         "nodes": {
-            "first": {**SEND, "next": "second"},
+            "first": {**SEND, "next": "second", "send_time": "best"},
             "second": {**SEND, "next": "done", "on_failure": "failed"},
             "done": {"exit": "completed"},
             "failed": {"exit": "criteria"},
@@ -89,11 +89,13 @@ def test_those_who_wait_hear_of_their_own(tmp_path: Path) -> None:
                 running.load_log(connection, lake, at)
                 intents.arrivals(connection, lake, at)
                 decisions(connection, lake)
-        steps_of = connection.execute("select distinct step from journey_arrivals").fetchall()
+        steps_of = connection.execute(
+            "select distinct step, send_time from journey_arrivals"
+        ).fetchall()
     assert outcomes == {
         ("a", "second", "done"),
         ("a", "done", "completed"),
         ("b", "second", "failed"),
         ("b", "failed", "criteria"),
     }
-    assert sorted(steps_of) == [("first",), ("second",)]
+    assert sorted(steps_of) == [("first", "best"), ("second", None)]
