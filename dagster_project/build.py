@@ -8,6 +8,7 @@ from dagster import Definitions, in_process_executor
 
 from dagster_project import jobs, output_keys, schedules, sensors
 from dagster_project.assets import (
+    actions,
     audiences,
     backups,
     delivery,
@@ -37,6 +38,7 @@ def build_definitions(
             *lake.build_lake_assets(),
             *models.build_model_assets(manifest),
             *scores.build_score_assets(manifest),
+            *actions.build_action_assets(manifest),
             *segments.build_segment_assets(),
             *journeys.build_journey_assets(),
             *experiments.build_experiment_assets(manifest),

@@ -28,6 +28,10 @@ PHASES = (
 MADE_BY_RUNS = {
     "attribution_effects": "scores",
     "attribution_intervals": "intervals",
+    "action_decisions": "scores",
+    "action_models": "scores",
+    "action_policies": "scores",
+    "lookalikes": "memberships",
     "segment_events": "segments",
     "segment_touches": "segments",
     "segment_contacts": "segments",

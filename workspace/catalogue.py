@@ -292,6 +292,7 @@ _LAKE = [
             "journey_enrolments",
             "journey_steps",
             "experiment_assignments",
+            "action_decisions",
         )
     ),
     Holding(
@@ -377,6 +378,7 @@ NOT_PERSONAL: Mapping[Store, Mapping[str, str]] = {
         "experiment_looks": "sums",
         "collector_requests": "counts",
         "attribution_effects": "sums over paths of many",
+        "action_models": "counts and rates",
         "parameters": "definitions",
     },
     "ledger": {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from workspace.definitions.accounts import Accounts
+from workspace.definitions.actions import Actions
 from workspace.definitions.actors import Actors
 from workspace.definitions.attribution import Attribution
 from workspace.definitions.audiences import Audiences
@@ -89,6 +90,7 @@ class Definitions:
     providers: Providers
     audiences: Audiences
     privacy: Privacy
+    actions: Actions
 
     def check_sources(self, known: Collection[str]) -> None:
         """Raises :class:`DefinitionError` where a source is named that is not known.
@@ -132,6 +134,7 @@ class Definitions:
             "experiments": list(self.experiments.rows()),
             "audiences": list(self.audiences.rows()),
             "privacy": list(self.privacy.rows()),
+            "actions": list(self.actions.rows()),
         }
 
 
@@ -215,6 +218,7 @@ def load(folder: Path) -> Definitions:
         providers=_providers(folder),
         audiences=_audiences(folder, segments, verticals, consent, journeys),
         privacy=_privacy(folder, consent, verticals),
+        actions=_actions(folder, may_name, campaigns),
     )
 
 
@@ -232,6 +236,14 @@ def _own_or_shipped(folder: Path, name: str) -> Path:
 def _providers(folder: Path) -> Providers:
     path = folder / "providers.yml"
     return read(path, Providers, lambda found: found.faults()) if path.exists() else Providers()
+
+
+def _actions(folder: Path, known: Known, campaigns: Campaigns) -> Actions:
+    path = folder / "actions.yml"
+    if not path.exists():
+        return Actions()
+    names = (known.verticals, known.segments, known.consent, campaigns.campaigns, known.templates)
+    return read(path, Actions, lambda its: its.faults(*names))
 
 
 def _privacy(folder: Path, consent: Consent, verticals: Verticals) -> Privacy:
