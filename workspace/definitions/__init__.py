@@ -26,6 +26,7 @@ from workspace.definitions.content_calendar import ContentCalendar
 from workspace.definitions.controls import Controls
 from workspace.definitions.experiment_files import load_experiments
 from workspace.definitions.experiments import Experiments
+from workspace.definitions.features import Features
 from workspace.definitions.freshness import DEFAULT, Freshness
 from workspace.definitions.identity import Identity
 from workspace.definitions.journey_files import load_journeys
@@ -80,6 +81,7 @@ class Definitions:
     scoring: Scoring
     content: Content
     personas: Personas
+    features: Features
     fields: Fields
     segments: Segments
     journeys: Journeys
@@ -125,6 +127,7 @@ class Definitions:
             "scoring": list(self.scoring.rows()),
             "content": list(self.content.rows()),
             "personas": list(self.personas.rows()),
+            "features": list(self.features.rows()),
             "attribution": list(self.attribution.rows(self.verticals)),
             "consent": list(self.consent.rows()),
             "controls": list(self.controls.rows()),
@@ -206,6 +209,7 @@ def load(folder: Path) -> Definitions:
         paths=paths,
         content=_given(folder / "content.yml", Content),
         personas=personas,
+        features=_given(folder / "features.yml", Features),
         touchpoints=read(_own_or_shipped(folder, "touchpoints.yml"), Touchpoints),
         scoring=scoring,
         fields=fields,

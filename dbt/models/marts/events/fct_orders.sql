@@ -17,6 +17,7 @@ select
     vertical,
     occurred_at as ordered_at,
     occurred_on as ordered_on,
+    known_at,
     revenue,
     currency,
     revenue_base,

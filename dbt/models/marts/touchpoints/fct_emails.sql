@@ -36,7 +36,8 @@ told as (
         events.vertical,
         events.mailing_id,
         events.actor_class,
-        events.occurred_at
+        events.occurred_at,
+        events.known_at
     from {{ ref('fct_events') }} as events
     inner join meanings on events.event = meanings.event
     where events.message_type = 'track' and events.send_id is not null
@@ -49,7 +50,8 @@ told as (
         null as vertical,
         null as mailing_id,
         coalesce(actors.actor_class, 'human') as actor_class,
-        deliveries.occurred_at
+        deliveries.occurred_at,
+        deliveries.known_at
     from {{ ref('int_delivery_events') }} as deliveries
     left join {{ ref('int_identity_members') }} as members
         on deliveries.email_key = members.identifier_key
@@ -75,6 +77,7 @@ mails as (
         min(vertical) as vertical,
         min(mailing_id) as mailing_id,
         min(occurred_at) filter (where meaning in ('processed', 'sent', 'delivered')) as sent_at,
+        min(known_at) filter (where meaning in ('processed', 'sent', 'delivered')) as sent_known_at,
         min(occurred_at) filter (where meaning = 'delivered') as delivered_at,
         min(occurred_at) filter (where meaning = 'opened' and {{ human }}) as human_opened_at,
         min(occurred_at) filter (where meaning = 'clicked' and {{ human }}) as human_clicked_at,
@@ -97,6 +100,7 @@ select
     coalesce(contacts.vertical, mails.vertical) as vertical,
     mails.mailing_id,
     mails.sent_at,
+    mails.sent_known_at,
     mails.delivered_at,
     cast({{ local_time('mails.delivered_at', 'reporting.time_zone') }} as date) as delivered_on,
     mails.human_opened_at,

@@ -1,0 +1,172 @@
+{{ config(materialized='view') }}
+
+-- Who did what, and when it was known: messages, mails, what providers report and records of other
+-- tools. What machines did is left out.
+with meanings as (
+
+    select
+        parameter_key as event,
+        case {{ json_text('value', 'reaction') }}
+            when 'opened' then 'email_open'
+            when 'clicked' then 'email_click'
+        end as touch_type
+    from ({{ parameter_rows('mail_events') }}) as names
+    where {{ json_text('value', 'reaction') }} in ('opened', 'clicked')
+    union all
+    select
+        event,
+        touch_type
+    from {{ ref('stg_marketing__touch_events') }}
+
+),
+
+families as (
+
+    select
+        event,
+        {{ signal_family('touch_type') }} as family,
+        touch_type
+    from meanings
+    union all
+    select
+        event,
+        'mail_stops' as family,
+        null as touch_type
+    from {{ ref('stg_marketing__consent_mail_events') }}
+    where reason is not null
+    union all
+    select
+        parameter_key as event,
+        {{ json_text('value', 'family') }} as family,
+        null as touch_type
+    from ({{ parameter_rows('feature_events') }}) as names
+
+),
+
+events as (
+
+    select
+        events.contact_id,
+        case
+            when families.family is not null then families.family
+            when events.message_type = 'page' then 'pages'
+            when
+                events.message_type in ('track', 'screen')
+                and events.user_key is not null
+                and events.page_host is null
+                and events.send_id is null
+                and events.order_id is null
+                then 'uses'
+        end as family,
+        case
+            when families.family is not null then families.touch_type
+            when events.message_type = 'page' then 'content_view'
+        end as touch_type,
+        events.occurred_at,
+        events.known_at,
+        cast(null as timestamp) as superseded_at,
+        1 as amount
+    from {{ ref('fct_events') }} as events
+    left join families on events.event = families.event and events.message_type = 'track'
+    where events.contact_id is not null and events.actor_class != 'machine'
+
+),
+
+mails as (
+
+    select
+        contact_id,
+        'mails' as family,
+        cast(null as varchar) as touch_type,
+        sent_at as occurred_at,
+        sent_known_at as known_at,
+        cast(null as timestamp) as superseded_at,
+        1 as amount
+    from {{ ref('fct_emails') }}
+    where contact_id is not null and sent_at is not null
+
+),
+
+reports as (
+
+    select
+        members.contact_id,
+        case
+            when deliveries.channel = 'sms' and deliveries.event_type = 'received' then 'sms_reply'
+            when deliveries.event_type = 'clicked' then deliveries.channel || '_click'
+            when deliveries.event_type = 'opened' then deliveries.channel || '_open'
+        end as touch_type,
+        deliveries.event_type,
+        deliveries.occurred_at,
+        deliveries.known_at
+    from {{ ref('int_delivery_events') }} as deliveries
+    inner join {{ ref('int_identity_members') }} as members
+        on coalesce(deliveries.email_key, deliveries.phone_key) = members.identifier_key
+    left join {{ ref('int_event_actors') }} as actors
+        on
+            actors.origin = 'webhooks'
+            and actors.event_id = deliveries.provider || '/' || deliveries.provider_event_id
+    where
+        members.contact_id is not null
+        and not deliveries.is_test
+        and not deliveries.is_unasked
+        and coalesce(actors.actor_class, 'human') != 'machine'
+
+),
+
+weights as (
+
+    select
+        parameter_key as touch_type,
+        {{ json_number('frequency_weight') }} as touch_weight,
+        {{ json_number('intent_points') }} as intent_points
+    from ({{ parameter_rows('engagement_touches') }}) as found
+
+),
+
+every_one as (
+
+    select * from events
+    union all
+    select * from mails
+    union all
+    select
+        contact_id,
+        case
+            when event_type in ('bounced', 'dropped', 'unsubscribed', 'complained')
+                then 'mail_stops'
+            else {{ signal_family('touch_type') }}
+        end as family,
+        touch_type,
+        occurred_at,
+        known_at,
+        cast(null as timestamp) as superseded_at,
+        1 as amount
+    from reports
+    union all
+    select
+        contact_id,
+        coalesce({{ signal_family('kind') }}, kind) as family,
+        case when {{ signal_family('kind') }} is not null then kind end as touch_type,
+        occurred_at,
+        known_at,
+        superseded_at,
+        amount
+    from {{ ref('int_feature_records') }}
+    where kind not in ('nps', 'csat')
+
+)
+
+select
+    every_one.contact_id,
+    every_one.family,
+    every_one.touch_type is not null as is_touch,
+    weights.touch_weight,
+    weights.intent_points,
+    every_one.occurred_at,
+    every_one.known_at,
+    every_one.superseded_at,
+    every_one.amount
+from every_one
+left join weights on every_one.touch_type = weights.touch_type
+where every_one.family is not null
