@@ -72,8 +72,8 @@ def _decisions(manifest: Manifest) -> AssetsDefinition:
     )
     def action_decisions(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
         from models_ml.actions import policies
-        from models_ml.actions.deciding import decide, fit_id, round_of
         from models_ml.actions.reading import Reader, models_told
+        from models_ml.actions.rounds import fit_id, round_of
 
         run = workspace.run
         definitions = run.definitions
@@ -96,6 +96,8 @@ def _decisions(manifest: Manifest) -> AssetsDefinition:
                 else bool(sets) and sets[-1].startswith(batch)
             )
             if not stands:
+                from models_ml.actions.deciding import decide  # heavy
+
                 found = decide(reader, len(sets))
                 tables = {DECISIONS: found.decisions, MODELS: found.models}
                 for name, table in tables.items():

@@ -7,10 +7,9 @@ Other settings decide it anew.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -20,15 +19,15 @@ from models_ml.actions import choosing, responses, uplift
 from models_ml.actions.choosing import Flags, Floats, Ints
 from models_ml.actions.reading import Reader
 from models_ml.actions.responses import Encoder, Response
+from models_ml.actions.rounds import round_of
 from models_ml.actions.unseen import Auc, auc, folds_of, unseen
 from models_ml.actions.uplift import Qini, Uplift
 from workspace.definitions.actions import NOTHING, Action, Actions
 from workspace.streams import STREAMS
 
 DECISIONS, MODELS = "action_decisions", "action_models"
-#: Raised by whoever changes what the same facts and settings decide.
-VERSION = 1
-_EPOCH = date(1970, 1, 1)
+#: Contacts that features are encoded by; more of them move no median.
+_TOLD_BY = 100_000
 _CANNOT_SAY = float("nan")
 
 
@@ -66,33 +65,23 @@ class Decided:
     models: pa.Table
 
 
-def round_of(as_of: datetime, days: int) -> date:
-    """The first day of the round that ``as_of`` lies in; rounds are counted from 1970."""
-    return _EPOCH + timedelta(days=(as_of.date() - _EPOCH).days // days * days)
-
-
-def fit_id(actions: Actions) -> str:
-    """Names what decisions follow from beside the facts."""
-    text = f"{VERSION} {actions.model_dump_json(exclude={'lookalikes'})}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def decide(reader: Reader, sequence: int) -> Decided:
     """Fit and choose: the set of decisions of this number.
 
-    No rows without an action, a contact that may get one, or a feature.
+    No rows without an action, or a contact that may get one.
     """
     settings, as_of = reader.settings, reader.as_of
     empty = Decided(STREAMS[DECISIONS].schema.empty_table(), STREAMS[MODELS].schema.empty_table())
     pairs = reader.candidates() if reader.actions else pl.DataFrame()
     if not pairs.height:
         return empty
-    present = reader.present().join(pairs.select("contact_id").unique(), "contact_id", "semi")
-    features = present.drop("contact_id", "vertical")
-    if not present.height or not any(s.n_unique() > 1 for s in features):
+    everybody = reader.present()
+    present = everybody.join(pairs.select("contact_id").unique(), "contact_id", "semi")
+    if not present.height:
         return empty
     exposures, assigned = reader.exposures(), reader.held_out()
-    encoder = Encoder(features)
+    features = everybody.drop("contact_id", "vertical")
+    encoder = Encoder(features.gather_every(-(-features.height // _TOLD_BY)))
     learnt = {
         key: _learn(
             action,

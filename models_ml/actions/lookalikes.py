@@ -62,10 +62,11 @@ def _of_segment(key: str, asked: LookAlikes, present: pl.DataFrame, members: pl.
     inside = pl.col("contact_id").is_in(members.implode())
     seeds = present.filter(inside)
     others = present.filter(~inside, pl.col("vertical").is_in(seeds["vertical"].implode()))
-    both = pl.concat([seeds, others]).drop("contact_id", "vertical")
-    if not seeds.height or not others.height or not any(s.n_unique() > 1 for s in both):
+    if not seeds.height or not others.height:
         return SCHEMA.empty_table()
-    encoder = Encoder(both)
+    encoder = Encoder(pl.concat([seeds, others]).drop("contact_id", "vertical"))
+    if not encoder.sources:
+        return SCHEMA.empty_table()
     step = max(1, -(-seeds.height // _SEEDS))
     used = seeds.gather_every(step)
     distance, nearest = distances(

@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from models_ml.actions import off_policy
 from models_ml.actions.choosing import Floats
-from models_ml.actions.deciding import DECISIONS
 from models_ml.actions.off_policy import Estimate
 from models_ml.actions.reading import Reader
 from workspace.definitions.actions import NOTHING, Actions
 
 TABLE = "action_policies"
+DECISIONS = "action_decisions"
 SCHEMA = pa.schema(
     [
         ("policy", pa.string()),

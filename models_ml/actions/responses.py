@@ -18,6 +18,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from models_ml.actions.choosing import Flags, Floats, Ints
 
@@ -44,12 +45,10 @@ class Encoder:
 
     def __init__(self, frame: pl.DataFrame) -> None:
         """Learn from ``frame``: columns of numbers or flags, and of text. Constant or empty columns
-        are left out. Raises ``ValueError`` where none is left."""
+        are left out; where none is left, nothing is encoded."""
         varies = [name for name in frame.columns if frame[name].n_unique() > 1]
         texts = [name for name in varies if frame[name].dtype == pl.String]
         numbers = [name for name in varies if name not in texts]
-        if not varies:
-            raise ValueError("no feature varies")
         self.numbers, self.texts = numbers, texts
         found = ColumnTransformer(
             [
@@ -71,6 +70,8 @@ class Encoder:
 
     def transform(self, frame: pl.DataFrame) -> Floats:
         """(rows, columns); ``sources`` names the feature that each column comes from."""
+        if not frame.height or not self.sources:
+            return np.zeros((frame.height, len(self.sources)))
         parts = []
         if self._numbers is not None:
             found = self._numbers.transform(self._table(frame))
@@ -139,10 +140,14 @@ def fit(encoded: Floats, responded: Flags, enough: Enough, assumed: float) -> Re
     exposures, responses = len(responded), int(responded.sum())
     rate = (responses + enough.prior * assumed) / (exposures + enough.prior)
     fewest = min(responses, exposures - responses)
-    if exposures < enough.exposures or fewest < enough.responses:
+    if not encoded.shape[1] or exposures < enough.exposures or fewest < enough.responses:
         basis: Basis = "rate" if exposures else "assumed"
         return Response(basis, exposures, responses, rate)
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=200).fit(encoded, responded)
+    # Few columns: Newton's steps are few, and threads would wait for one another.
+    with threadpool_limits(1):
+        model = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cholesky", max_iter=100).fit(
+            encoded, responded
+        )
     return Response("model", exposures, responses, rate, model, encoded.mean(axis=0))
 
 

@@ -83,8 +83,10 @@ def test_new_categories_missing_values_and_far_numbers_are_scored() -> None:
     encoded = encoder.transform(strange)
     assert np.isfinite(encoded).all() and np.abs(encoded).max() <= 4
     assert len(encoder.sources) == encoded.shape[1]
-    with pytest.raises(ValueError, match="no feature varies"):
-        Encoder(table.select("always", "empty"))
+    nothing = Encoder(table.select("always", "empty"))
+    assert nothing.transform(table).shape == (3000, 0)
+    did = answered(table)
+    assert responses.fit(nothing.transform(table), did, ENOUGH, 0.02).basis == "rate"
 
 
 def test_auc_is_that_of_pairs() -> None:
