@@ -147,6 +147,28 @@
     where summed.mrr_base > 0
 {%- endmacro %}
 
+{# What was known of the accounts of a relation at its moments: one row per account and moment. An
+   inner join: with a condition on times, no other can go by the account alone. #}
+{% macro company_states(asked) -%}
+    select
+        asked.account_id,
+        asked.snapshot_at,
+        states.account_type,
+        states.lifecycle_stage,
+        states.employees,
+        states.population
+    from (
+        select distinct
+            account_id,
+            snapshot_at
+        from {{ asked }}
+    ) as asked
+    inner join {{ ref('int_company_states') }} as states
+        on
+            asked.account_id = states.account_id
+            and {{ known_then('states', 'asked.snapshot_at') }}
+{%- endmacro %}
+
 {# One row per account that paid at a moment of `moments`. `sums` has the columns of signal_sums. #}
 {% macro account_feature_rows(moments, sums) -%}
     with contracts as (
@@ -237,6 +259,12 @@
 
     ),
 
+    states as (
+
+        {{ company_states('contracts') }}
+
+    ),
+
     timed as (
 
         select
@@ -310,8 +338,8 @@
     from timed
     inner join {{ ref('stg_crm__companies') }} as companies
         on timed.account_id = companies.company_key
-    left join {{ ref('int_company_states') }} as states
-        on timed.account_id = states.account_id and {{ known_then('states', 'timed.snapshot_at') }}
+    left join states
+        on timed.account_id = states.account_id and timed.snapshot_at = states.snapshot_at
     left join behaviour
         on
             timed.account_id = behaviour.account_id

@@ -25,20 +25,23 @@
     contact_states as (
 
         select
-            states.*,
-            moments.snapshot_at
-        from {{ ref('int_contact_states') }} as states
-        inner join moments on {{ known_then('states', 'moments.snapshot_at') }}
+            people.contact_id,
+            people.snapshot_at,
+            states.role,
+            states.lifecycle_stage,
+            states.lead_source,
+            states.language
+        from people
+        inner join {{ ref('int_contact_states') }} as states
+            on
+                people.contact_id = states.contact_id
+                and {{ known_then('states', 'people.snapshot_at') }}
 
     ),
 
     company_states as (
 
-        select
-            states.*,
-            moments.snapshot_at
-        from {{ ref('int_company_states') }} as states
-        inner join moments on {{ known_then('states', 'moments.snapshot_at') }}
+        {{ company_states('people') }}
 
     ),
 

@@ -74,7 +74,6 @@
             signals.contact_id,
             moments.snapshot_at,
             signals.family,
-            signals.is_touch,
             signals.touch_weight,
             signals.intent_points,
             signals.amount,
@@ -96,9 +95,8 @@
             signals.contact_id,
             signals.snapshot_at,
             signals.family,
-            signals.is_touch,
             {% for days in [7, 30, 90] -%}
-            sum(case when signals.age_days <= {{ days }} then signals.amount else 0 end)
+            sum(case when signals.age_days <= {{ days }} then signals.amount else 0e0 end)
                 as sum_{{ days }}d,
             {% endfor -%}
             sum(signals.amount) as sum_180d,
@@ -129,21 +127,23 @@
             ) as intent_points
         from signals
         left join settings on true
-        group by signals.contact_id, signals.snapshot_at, signals.family, signals.is_touch
+        group by signals.contact_id, signals.snapshot_at, signals.family
 
     )
 
+    {% set touch = "family not in ('uses', 'tickets', 'trainings', 'mails', 'mail_stops')" -%}
     select
         contact_id,
         snapshot_at,
         {% for days in [7, 30, 90, 180] -%}
-        sum(sum_{{ days }}d) filter (where is_touch) as touches_{{ days }}d,
+        {{ whole_sum('sum_' ~ days ~ 'd', touch) }} as touches_{{ days }}d,
         {% endfor -%}
-        count(*) filter (where is_touch and sum_90d > 0) as touch_kinds_90d,
-        min(age_days) filter (where is_touch) as days_since_touch,
+        cast(count(*) filter (where {{ touch }} and sum_90d > 0) as integer) as touch_kinds_90d,
+        min(age_days) filter (where {{ touch }}) as days_since_touch,
         {% for family, windows in signal_windows().items() -%}
         {% for days in windows -%}
-        sum(sum_{{ days }}d) filter (where family = '{{ family }}') as {{ family }}_{{ days }}d,
+        {{ whole_sum('sum_' ~ days ~ 'd', "family = '" ~ family ~ "'") }}
+            as {{ family }}_{{ days }}d,
         {% endfor -%}
         {% endfor -%}
         {% for family, name in [
@@ -151,11 +151,16 @@
         ] -%}
         min(age_days) filter (where family = '{{ family }}') as days_since_{{ name }},
         {% endfor -%}
-        sum(fast) filter (where family = 'uses') as uses_fast,
-        sum(slow) filter (where family = 'uses') as uses_slow,
-        sum(slow) filter (where family = 'tickets') as tickets_slow,
+        min(fast) filter (where family = 'uses') as uses_fast,
+        min(slow) filter (where family = 'uses') as uses_slow,
+        min(slow) filter (where family = 'tickets') as tickets_slow,
         sum(touch_weight) as touch_weight,
         sum(intent_points) as intent_points
     from by_family
     group by contact_id, snapshot_at
+{%- endmacro %}
+
+{# A sum of whole numbers, as one: NULL where no row fits. #}
+{% macro whole_sum(column, condition) -%}
+    cast(sum({{ column }}) filter (where {{ condition }}) as integer)
 {%- endmacro %}

@@ -65,9 +65,10 @@ events as (
         events.occurred_at,
         events.known_at,
         cast(null as timestamp) as superseded_at,
-        1 as amount
+        1e0 as amount
     from {{ ref('fct_events') }} as events
-    left join families on events.event = families.event and events.message_type = 'track'
+    left join families
+        on case when events.message_type = 'track' then events.event end = families.event
     where events.contact_id is not null and events.actor_class != 'machine'
 
 ),
@@ -81,7 +82,7 @@ mails as (
         sent_at as occurred_at,
         sent_known_at as known_at,
         cast(null as timestamp) as superseded_at,
-        1 as amount
+        1e0 as amount
     from {{ ref('fct_emails') }}
     where contact_id is not null and sent_at is not null
 
@@ -141,7 +142,7 @@ every_one as (
         occurred_at,
         known_at,
         cast(null as timestamp) as superseded_at,
-        1 as amount
+        1e0 as amount
     from reports
     union all
     select
@@ -151,7 +152,7 @@ every_one as (
         occurred_at,
         known_at,
         superseded_at,
-        amount
+        cast(amount as double) as amount
     from {{ ref('int_feature_records') }}
     where kind not in ('nps', 'csat')
 
@@ -160,7 +161,6 @@ every_one as (
 select
     every_one.contact_id,
     every_one.family,
-    every_one.touch_type is not null as is_touch,
     weights.touch_weight,
     weights.intent_points,
     every_one.occurred_at,
