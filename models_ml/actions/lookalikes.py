@@ -18,19 +18,9 @@ from sklearn.neighbors import NearestNeighbors
 from models_ml.actions.choosing import Floats, Ints
 from models_ml.actions.reading import SNAPSHOTS
 from models_ml.actions.responses import Encoder
+from models_ml.actions.tables import LOOKALIKES
 from workspace.definitions.actions import LookAlikes
 
-TABLE = "lookalikes"
-SCHEMA = pa.schema(
-    [
-        ("segment", pa.string()),
-        ("contact_id", pa.string()),
-        ("similarity_rank", pa.int64()),
-        ("distance", pa.float64()),
-        ("nearest_member_id", pa.string()),
-        ("seed_members", pa.int64()),
-    ]
-)
 #: Members that distances are taken to; more of them tell little more and take long.
 _SEEDS = 5_000
 
@@ -40,7 +30,7 @@ def found(
 ) -> pa.Table:
     """A row per segment and contact, of the same vertical as some member. None for a segment
     without members of whom anything is known."""
-    tables = [SCHEMA.empty_table()]
+    tables = [LOOKALIKES.empty_table()]
     if wanted:
         present = connection.execute(
             f"select * exclude (account_id, snapshot_at) from {SNAPSHOTS} "
@@ -63,10 +53,10 @@ def _of_segment(key: str, asked: LookAlikes, present: pl.DataFrame, members: pl.
     seeds = present.filter(inside)
     others = present.filter(~inside, pl.col("vertical").is_in(seeds["vertical"].implode()))
     if not seeds.height or not others.height:
-        return SCHEMA.empty_table()
+        return LOOKALIKES.empty_table()
     encoder = Encoder(pl.concat([seeds, others]).drop("contact_id", "vertical"))
     if not encoder.sources:
-        return SCHEMA.empty_table()
+        return LOOKALIKES.empty_table()
     step = max(1, -(-seeds.height // _SEEDS))
     used = seeds.gather_every(step)
     distance, nearest = distances(
@@ -82,7 +72,7 @@ def _of_segment(key: str, asked: LookAlikes, present: pl.DataFrame, members: pl.
             "nearest_member_id": used["contact_id"].gather(nearest[order]).to_list(),
             "seed_members": [seeds.height] * len(order),
         },
-        schema=SCHEMA,
+        schema=LOOKALIKES,
     )
 
 

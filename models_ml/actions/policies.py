@@ -14,22 +14,10 @@ from models_ml.actions import off_policy
 from models_ml.actions.choosing import Floats
 from models_ml.actions.off_policy import Estimate
 from models_ml.actions.reading import Reader
+from models_ml.actions.tables import POLICIES
 from workspace.definitions.actions import NOTHING, Actions
 
-TABLE = "action_policies"
 DECISIONS = "action_decisions"
-SCHEMA = pa.schema(
-    [
-        ("policy", pa.string()),
-        ("estimator", pa.string()),
-        ("estimate", pa.float64()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
-        ("decisions", pa.int64()),
-        ("effective_decisions", pa.float64()),
-        ("carried_out", pa.int64()),
-    ]
-)
 LOGGED, BEST = "logged", "best"
 _BY_DECISION = ["decided_at", "contact_id"]
 
@@ -52,7 +40,7 @@ def estimates(reader: Reader) -> pa.Table:
             }
             for estimator, estimate in found.items()
         ]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    return pa.Table.from_pylist(rows, schema=POLICIES)
 
 
 def _options(reader: Reader) -> pl.DataFrame:

@@ -50,6 +50,8 @@ def test_the_shipped_definitions_load() -> None:
     assert set(loaded.verticals.verticals) == {"medical", "public"}
     collections = {row.collection for rows in loaded.rows().values() for row in rows}
     assert collections == {
+        "actions",
+        "action_settings",
         "audience_syncs",
         "field_properties",
         "attribution_settings",

@@ -55,7 +55,7 @@ select
     summed.action,
     row_number() over (
         partition by summed.segment
-        order by summed.expected_gain desc, summed.gain_of_all desc, summed.action
+        order by summed.expected_gain desc, summed.gain_of_all desc, summed.action asc
     ) as suggestion_rank,
     summed.action_name,
     summed.action_kind,

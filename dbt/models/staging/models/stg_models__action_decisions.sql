@@ -57,4 +57,7 @@ select
     today.round_on,
     today.decided_at
 from today
-inner join whose on today.contact_today = whose.contact_today and today.contact_id = whose.contact_id
+inner join whose
+    on
+        today.contact_today = whose.contact_today
+        and today.contact_id = whose.contact_id
