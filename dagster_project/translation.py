@@ -31,6 +31,8 @@ MADE_BY_RUNS = {
     "action_decisions": "scores",
     "action_models": "scores",
     "action_policies": "scores",
+    "recommendation_logs": "scores",
+    "content_policies": "scores",
     "lookalikes": "memberships",
     "segment_events": "segments",
     "segment_touches": "segments",

@@ -293,6 +293,7 @@ _LAKE = [
             "journey_steps",
             "experiment_assignments",
             "action_decisions",
+            "recommendation_logs",
         )
     ),
     Holding(

@@ -26,6 +26,7 @@ from workspace.streams import STREAMS
 
 DECISIONS, MODELS = "action_decisions", "action_models"
 POLICIES, LOOKALIKES = "action_policies", "lookalikes"
+LOGS, CONTENT = "recommendation_logs", "content_policies"
 #: What decisions read of the warehouse.
 _READ = (
     "contact_feature_snapshots",
@@ -39,9 +40,21 @@ _READ = (
     "int_profiling_objections",
 )
 
+#: What the log of recommendations reads.
+_READ_BY_LOGS = (
+    "content_recommendations",
+    "int_recommendation_contacts",
+    "int_recommendation_histories",
+    "int_recommendable_items",
+    "int_item_fits",
+    "fct_touchpoints",
+    "identity_map",
+    "int_profiling_objections",
+)
+
 
 def build_action_assets(manifest: Manifest) -> list[AssetsDefinition]:
-    return [_decisions(manifest), _lookalikes(manifest)]
+    return [_decisions(manifest), _recommendations(manifest), _lookalikes(manifest)]
 
 
 def _keys(manifest: Manifest, names: tuple[str, ...]) -> list[AssetKey]:
@@ -120,6 +133,52 @@ def _decisions(manifest: Manifest) -> AssetsDefinition:
         )
 
     return action_decisions
+
+
+def _recommendations(manifest: Manifest) -> AssetsDefinition:
+    described = {
+        LOGS: STREAMS[LOGS].description,
+        CONTENT: "What other weights of recommendations would have brought: one row per policy.",
+    }
+
+    @multi_asset(
+        specs=[
+            AssetSpec(
+                stream_key(name),
+                deps=_keys(manifest, _READ_BY_LOGS),
+                group_name="scores",
+                kinds={"python", "duckdb" if name == CONTENT else "parquet"},
+                owners=["team:data"],
+                description=description,
+            )
+            for name, description in described.items()
+        ]
+    )
+    def recommendation_logs(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
+        from models_ml.actions import ranking
+        from models_ml.actions.rounds import round_of
+
+        run = workspace.run
+        content = run.definitions.content
+        round_on = round_of(run.as_of, run.definitions.actions.round_days)
+        with run.step(LOGS) as step, warehouse.attached(run.warehouse) as connection:
+            # The past is not logged again.
+            if not run.is_past and not run.lake.has(LOGS, str(round_on)):
+                rows = ranking.logged(connection, round_on, run.as_of)
+                if rows.num_rows:
+                    run.lake.commit(LOGS, str(round_on), rows)
+                    warehouse.show(connection, run.lake, LOGS, run.as_of)
+                step.rows = rows.num_rows
+            judged = ranking.estimates(connection, content, run.as_of)
+            warehouse.store(connection, CONTENT, judged)
+        yield MaterializeResult(
+            asset_key=stream_key(LOGS), metadata={"dagster/row_count": run.lake.rows(LOGS)}
+        )
+        yield MaterializeResult(
+            asset_key=stream_key(CONTENT), metadata={"dagster/row_count": judged.num_rows}
+        )
+
+    return recommendation_logs
 
 
 def _lookalikes(manifest: Manifest) -> AssetsDefinition:

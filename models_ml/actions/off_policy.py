@@ -56,6 +56,24 @@ def self_normalised(
     return _mean(value + moved, weights, level)
 
 
+def difference(
+    reward: Floats, propensity: Floats, target: Floats, other: Floats, level: float = 0.95
+) -> Estimate:
+    """By how much ``target`` would have brought more than the policy ``other``, unbiased.
+
+    ``effective`` counts the logged decisions in which the two differ.
+    """
+    weights = _weights(propensity, target - other)
+    values = weights * reward
+    differ = int(np.count_nonzero(weights))
+    value = float(values.mean()) if len(values) else NAN
+    if differ < 2 or values.std() == 0:
+        return Estimate(value, NAN, NAN, len(values), differ)
+    spread = float(values.std(ddof=1)) / np.sqrt(len(values))
+    reach = float(stdtrit(differ - 1, (1 + level) / 2)) * spread
+    return Estimate(value, value - reach, value + reach, len(values), differ)
+
+
 def doubly_robust(
     reward: Floats,
     propensity: Floats,

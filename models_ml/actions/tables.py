@@ -28,3 +28,19 @@ LOOKALIKES = pa.schema(
         ("seed_members", pa.int64()),
     ]
 )
+#: What other weights of recommendations would have brought.
+CONTENT_POLICIES = pa.schema(
+    [
+        ("policy", pa.string()),
+        ("weights", pa.string()),
+        ("estimate", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("gain", pa.float64()),
+        ("gain_low", pa.float64()),
+        ("gain_high", pa.float64()),
+        ("recommendations", pa.int64()),
+        ("followed", pa.int64()),
+        ("effective_recommendations", pa.float64()),
+    ]
+)

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from dagster_project.compiled import Compiled, compiled
 from dagster_project.statements import run_statements
-from models_ml.actions.tables import LOOKALIKES, POLICIES
+from models_ml.actions.tables import CONTENT_POLICIES, LOOKALIKES, POLICIES
 from models_ml.attribution.intervals import SCHEMA as INTERVALS
 from reverse_etl.journeys.versions import NODES
 from reverse_etl.segments.versions import CONDITIONS
@@ -37,6 +37,7 @@ SYSTEM = {
     "segment_conditions": CONDITIONS,
     "attribution_intervals": INTERVALS,
     "action_policies": POLICIES,
+    "content_policies": CONTENT_POLICIES,
     "lookalikes": LOOKALIKES,
     "journey_nodes": NODES,
     "run_context": pa.schema(

@@ -58,4 +58,26 @@ STREAMS: list[Stream] = [
         "model rests on.",
         decided=True,
     ),
+    stream(
+        "models",
+        "recommendation_logs",
+        "round_on contact_id content_id",
+        [
+            ("round_on", DATE),
+            ("recommended_at", TIME),
+            ("contact_id", TEXT),
+            ("content_id", TEXT),
+            ("is_shown", BOOL),  # has the first place
+            ("propensity", FLOAT),  # of the item in the first place, where it has it
+            ("stage_fit", FLOAT),
+            ("persona_fit", FLOAT),
+            ("topic_fit", FLOAT),
+            ("performance_fit", FLOAT),
+            ("freshness", FLOAT),
+            ("novelty", FLOAT),
+        ],
+        "What the first recommendation was chosen from: one row per round, contact of a sample and "
+        "item it could have been, with the terms of its score.",
+        decided=True,
+    ),
 ]
