@@ -18,4 +18,8 @@ summed as (
 
 )
 
-select * from summed
+select
+    people.account_id,
+    summed.*
+from summed
+inner join people on summed.contact_id = people.contact_id

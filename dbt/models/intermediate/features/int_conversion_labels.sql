@@ -1,5 +1,5 @@
--- By all that is known at as_of, unlike the features: who is accepted by sales, or further, within 90
--- days and was not before. Left out where the 90 days are not over.
+-- By all that is known at as_of, unlike the features: who is accepted by sales, or further, within
+-- 90 days and was not before. Left out where the 90 days are not over.
 {% set horizon_days = 90 -%}
 with conversions as (
 

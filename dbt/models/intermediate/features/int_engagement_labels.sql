@@ -1,5 +1,6 @@
--- By all that is known at as_of, unlike the features: who was sent a mail within 7 days, and clicked
--- or answered within 7 days of it. An open answers nothing. Left out where these days are not over.
+-- By all that is known at as_of, unlike the features: who was sent a mail within 7 days, and
+-- clicked or answered within 7 days of it. An open answers nothing. Left out where these days are
+-- not over.
 {% set horizon_days = 7 -%}
 with snapshots as (
 

@@ -1,6 +1,6 @@
--- The sample is of the contacts themselves and not of each month's, so that one person's months stay
--- together, and takes the smallest halving of a fixed order that fits, so that new contacts change
--- nothing in who is of it until there are twice as many.
+-- The sample is of the contacts themselves and not of each month's, so that one person's months
+-- stay together, and halves them until they fit, so that new contacts change nothing in who is of
+-- it until there are twice as many.
 with contacts as (
 
     select * from {{ ref('int_contacts') }}

@@ -1,127 +1,62 @@
 -- Of each record of a tool every version, in force from when it was known until the next one was:
 -- what is told anew later does not change what was known before.
-with meetings as (
+{% set keys = {
+    'meetings': ['source', 'meeting_id'],
+    'form_submissions': ['source', 'submission_id'],
+    'support_tickets': ['source', 'ticket_id'],
+    'surveys': ['response_id'],
+    'product_usage': ['source', 'account_id', 'user_id', 'feature', 'used_on'],
+    'sales_activities': ['source', 'owner_email', 'activity_type', 'profile_url', 'occurred_at'],
+    'attendees': ['event_key', 'email_key'],
+    'crm_tickets': ['crm_id'],
+    'crm_engagements': ['crm_id']
+} -%}
+with {% for stream, key in keys.items() %}{{ stream }} as (
 
     select
         *,
-        {{ superseded_at(['source', 'meeting_id']) }}
-    from {{ source('lake', 'meetings') }}
+        {{ superseded_at(key) }}
+    from {{ source('lake', stream) }}
 
 ),
 
-forms as (
-
-    select
-        *,
-        {{ superseded_at(['source', 'submission_id']) }}
-    from {{ source('lake', 'form_submissions') }}
-
-),
-
-tickets as (
-
-    select
-        *,
-        {{ superseded_at(['source', 'ticket_id']) }}
-    from {{ source('lake', 'support_tickets') }}
-
-),
-
-surveys as (
-
-    select
-        *,
-        {{ superseded_at(['response_id']) }}
-    from {{ source('lake', 'surveys') }}
-
-),
-
-product_usage as (
-
-    select
-        *,
-        {{ superseded_at(['source', 'account_id', 'user_id', 'feature', 'used_on']) }}
-    from {{ source('lake', 'product_usage') }}
-
-),
-
-sales_activities as (
-
-    select
-        *,
-        {{ superseded_at(['source', 'owner_email', 'activity_type', 'profile_url', 'occurred_at']) }}
-    from {{ source('lake', 'sales_activities') }}
-
-),
-
-attendees as (
-
-    select
-        *,
-        {{ superseded_at(['event_key', 'email_key']) }}
-    from {{ source('lake', 'attendees') }}
-
-),
-
-crm_tickets as (
-
-    select
-        *,
-        {{ superseded_at(['crm_id']) }}
-    from {{ source('lake', 'crm_tickets') }}
-
-),
-
-crm_engagements as (
-
-    select
-        *,
-        {{ superseded_at(['crm_id']) }}
-    from {{ source('lake', 'crm_engagements') }}
-
-),
-
-{% set kept = 'known_at, superseded_at' -%}
+{% endfor -%}
+{#- kind, address, user, CRM id, time, amount, stream, condition -#}
+{% set told = [
+    ("'meeting'", 'email_key', 'null', 'null', 'starts_at', '1', 'meetings',
+     "status in ('scheduled', 'held')"),
+    ("'form_submit'", 'email_key', 'null', 'null', 'occurred_at', '1', 'form_submissions', 'true'),
+    ("'tickets'", 'email_key', 'user_key', 'null', 'created_at', '1', 'support_tickets', 'true'),
+    ('question_type', 'email_key', 'user_key', 'null', 'occurred_at', 'score', 'surveys',
+     "question_type in ('nps', 'csat')"),
+    ("'uses'", 'null', 'user_key', 'null', 'cast(used_on as timestamp)', 'uses', 'product_usage',
+     'true'),
+    ("'sales_reply'", 'email_key', 'null', 'null', 'occurred_at', '1', 'sales_activities',
+     "activity_type in ('connected', 'inmail_replied')"),
+    ("case event_type when 'webinar' then 'webinar_attend' else 'event_attend' end", 'email_key',
+     'null', 'null', 'cast(starts_on as timestamp)', '1', 'attendees', "status = 'attended'"),
+    ("'tickets'", 'null', 'null', 'contact_crm_id', 'created_at', '1', 'crm_tickets',
+     'not coalesce(archived, false)'),
+    ("'meeting'", 'null', 'null', 'contact_crm_id', 'coalesce(occurred_at, created_at)', '1',
+     'crm_engagements', "engagement_type = 'meeting' and coalesce(outcome, 'completed') = "
+     ~ "'completed' and not coalesce(archived, false)")
+] -%}
 told as (
 
-    select 'meeting' as kind, email_key, null as user_key, null as crm_id, starts_at as occurred_at,
-        1 as amount, {{ kept }}
-    from meetings
-    where status in ('scheduled', 'held')
-    union all
-    select 'form_submit', email_key, null, null, occurred_at, 1, {{ kept }}
-    from forms
-    union all
-    select 'tickets', email_key, user_key, null, created_at, 1, {{ kept }}
-    from tickets
-    union all
-    select question_type, email_key, user_key, null, occurred_at, score, {{ kept }}
-    from surveys
-    where question_type in ('nps', 'csat')
-    union all
-    select 'uses', null, user_key, null, cast(used_on as timestamp), uses, {{ kept }}
-    from product_usage
-    union all
-    select 'sales_reply', email_key, null, null, occurred_at, 1, {{ kept }}
-    from sales_activities
-    where activity_type in ('connected', 'inmail_replied')
-    union all
+    {% for kind, address, user, crm, at, amount, stream, condition in told -%}
     select
-        case event_type when 'webinar' then 'webinar_attend' else 'event_attend' end,
-        email_key, null, null, cast(starts_on as timestamp), 1, {{ kept }}
-    from attendees
-    where status = 'attended'
-    union all
-    select 'tickets', null, null, contact_crm_id, created_at, 1, {{ kept }}
-    from crm_tickets
-    where not coalesce(archived, false)
-    union all
-    select 'meeting', null, null, contact_crm_id, coalesce(occurred_at, created_at), 1, {{ kept }}
-    from crm_engagements
-    where
-        engagement_type = 'meeting'
-        and coalesce(outcome, 'completed') = 'completed'
-        and not coalesce(archived, false)
+        {{ kind }} as kind,
+        cast({{ address }} as varchar) as email_key,
+        cast({{ user }} as varchar) as user_key,
+        cast({{ crm }} as varchar) as crm_id,
+        {{ at }} as occurred_at,
+        cast({{ amount }} as bigint) as amount,
+        known_at,
+        superseded_at
+    from {{ stream }}
+    where {{ condition }}
+    {{ 'union all' if not loop.last }}
+    {% endfor -%}
 
 ),
 
@@ -151,7 +86,7 @@ select
     told.occurred_at,
     told.known_at,
     told.superseded_at,
-    cast(told.amount as bigint) as amount
+    told.amount
 from told
 left join objects on told.crm_id = objects.crm_id
 left join members as users on told.user_key = users.identifier_key
