@@ -7,7 +7,6 @@ Other settings decide it anew.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -217,8 +216,6 @@ def _contributions(
     for n, found in enumerate(learnt.values(), 1):
         rows = np.flatnonzero(taken == n)
         parts = found.contributions(encoded[rows], encoder.sources)
-        tops = responses.top(parts, np.arange(len(rows)))
-        for row, named in zip(rows, tops, strict=True):
-            if named:
-                told[row] = json.dumps({name: round(part, 4) for name, part in named})
+        if parts and len(rows):
+            told[rows] = responses.told(parts).to_numpy()
     return told

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from models_ml.actions.choosing import Flags, Floats, Ints
+from models_ml.actions.choosing import Flags, Floats
 
 Basis = Literal["model", "rate", "assumed"]
 #: Strength of the penalty: coefficients of standardised features are near 0 unless told otherwise.
@@ -151,14 +151,18 @@ def fit(encoded: Floats, responded: Flags, enough: Enough, assumed: float) -> Re
     return Response("model", exposures, responses, rate, model, encoded.mean(axis=0))
 
 
-def top(found: dict[str, Floats], rows: Ints, most: int = 3) -> list[list[tuple[str, float]]]:
-    """Of each of ``rows``, the features that add or take most, largest first."""
+def told(found: dict[str, Floats], most: int = 3) -> pl.Series:
+    """Of each row, the features that add or take most, largest first, as a JSON object of their
+    parts to four decimals; NULL where nothing does."""
     if not found:
-        return [[] for _ in rows]
-    names = np.array(list(found))
-    parts = np.stack([found[name][rows] for name in names], axis=1)
+        return pl.Series([], dtype=pl.String)
+    names = pl.Series(list(found))
+    parts = np.stack(list(found.values()), axis=1).round(4)
     order = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :most]
-    return [
-        [(str(names[n]), float(parts[row, n])) for n in order[row] if abs(parts[row, n]) >= 1e-6]
-        for row in range(len(rows))
-    ]
+    pieces = []
+    for place in range(order.shape[1]):
+        part = parts[np.arange(len(parts)), order[:, place]]
+        piece = pl.select(pl.format('"{}": {}', names.gather(order[:, place]), pl.Series(part)))
+        pieces.append(piece.to_series().set(pl.Series(part == 0), None))
+    joined = pl.select(pl.concat_str(pieces, separator=", ", ignore_nulls=True)).to_series()
+    return pl.select(pl.when(joined != "").then(pl.lit("{") + joined + pl.lit("}"))).to_series()

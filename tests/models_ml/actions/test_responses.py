@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -67,9 +69,17 @@ def test_a_model_finds_what_moves_people_and_says_by_how_much() -> None:
     total = sum(parts.values())
     logit = np.log(chance / (1 - chance))
     assert np.ptp(logit - total) == pytest.approx(0, abs=1e-9)  # they add up
-    named = responses.top(parts, np.array([int(table["clicks"].arg_max())]))
-    assert named[0][0][0] == "clicks" and named[0][0][1] > 0
+    row = int(table["clicks"].arg_max())
+    named = list(json.loads(responses.told(parts)[row]).items())
+    assert named[0] == ("clicks", pytest.approx(parts["clicks"][row], abs=1e-4))
+    assert [abs(value) for _, value in named] == sorted((abs(v) for _, v in named), reverse=True)
     assert auc(unseen(encoded, did, folds_of(map(str, range(8000))), ENOUGH, 0.02), did).low > 0.6
+
+
+def test_contributions_are_told_largest_first_and_none_as_nothing() -> None:
+    parts = {"a": np.array([0.1, 0.0]), "b": np.array([-2.00004, 0.00001]), "c": np.array([1, 0.0])}
+    assert responses.told(parts, 2).to_list() == ['{"b": -2.0, "c": 1.0}', None]
+    assert responses.told(parts)[0] == '{"b": -2.0, "c": 1.0, "a": 0.1}'
 
 
 def test_new_categories_missing_values_and_far_numbers_are_scored() -> None:
