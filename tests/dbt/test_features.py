@@ -19,6 +19,7 @@ from tests.dbt.features_world import (
     lake,
     month_starts,
 )
+from tests.dbt.grown import Grown
 from tests.dbt.lakehouse import Lakehouse
 
 MARTS = ("contact_feature_snapshots", "account_feature_snapshots")
@@ -142,6 +143,48 @@ def test_what_is_known_later_changes_nothing_of_the_past(
             assert near(row) == earlier[key], (mart, key)
         later = [key for key in table(house, mart) if key[1] > moment]
         assert any(table(house, mart)[key] != earlier.get(key) for key in later)
+
+
+HISTORIES = ("int_contact_feature_history", "int_account_feature_history")
+
+
+def test_after_any_run_it_is_what_one_run_makes(
+    streams: Streams, tmp_path: Path, target: Path
+) -> None:
+    """Within a month the past stands but for whom something new is told of; a person that is no
+    longer there is gone from it."""
+    grown = Grown(tmp_path / "grown", target, (*MARTS, *LABELS))
+    lately = datetime(2026, 9, 20)
+    grown.build(as_of=lately, time_zone="Europe/Paris", **known_by(streams, lately))
+    without = {name: [*rows] for name, rows in streams.items()}
+    gone = ("p3", "u3", "e3")
+    for name, rows in without.items():
+        without[name] = [
+            row
+            for row in rows
+            if not {row.get("crm_id"), row.get("user_key"), row.get("email_key")} & {*gone}
+        ]
+    for number, (as_of, lake_then) in enumerate(
+        [
+            (datetime(2026, 9, 20, 3), known_by(streams, datetime(2026, 9, 20, 3))),
+            (datetime(2026, 9, 21), known_by(streams, datetime(2026, 9, 21))),
+            (datetime(2026, 9, 21, 1), known_by(without, datetime(2026, 9, 21))),
+            (AS_OF, without),
+        ]
+    ):
+        made_of = grown.build(as_of=as_of, time_zone="Europe/Paris", **lake_then)
+        for name in HISTORIES:
+            if number < 2:  # no whole table anew
+                told = made_of[name]
+                assert told.status == "unchanged" or (told.message or "").endswith(" rows"), told
+        fresh = Grown(tmp_path / f"fresh-{number}", target, (*MARTS, *LABELS))
+        fresh.build(as_of=as_of, time_zone="Europe/Paris", **lake_then)
+        for mart in (*MARTS, *HISTORIES, *LABELS):
+            expected, found = table(fresh.house, mart), table(grown.house, mart)
+            assert found.keys() == expected.keys()
+            for key, row in expected.items():
+                assert near(row) == found[key], (number, mart, key)
+    assert not any(key[0] == "p3" for key in table(grown.house, MARTS[0]))
 
 
 def test_labels_are_of_what_came_after(house: Lakehouse) -> None:

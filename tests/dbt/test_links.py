@@ -7,14 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from dagster_project.statements import NodeResult, run_statements
 from tests.dbt import worlds
-from tests.dbt.lakehouse import Lakehouse, _selected
-from workspace import warehouse
-from workspace.streams import STREAMS
+from tests.dbt.grown import Grown
+from tests.dbt.lakehouse import Lakehouse
 
 AT = datetime(2026, 3, 10, 9)
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/129.0.0.0"
@@ -181,35 +178,16 @@ def test_a_providers_own_click_names_its_campaign_too(house: Lakehouse, tmp_path
 # ---- in slices -----------------------------------------------------------------------------------
 
 
-class Grown:
-    """A warehouse that builds what is behind a change, as a run does."""
-
-    def __init__(self, folder: Path, target: Any) -> None:
-        folder.mkdir()
-        self.house = Lakehouse(folder, target)
-
-    def build(self, **streams: Any) -> dict[str, NodeResult]:
-        self.house.fill(**world(**streams))
-        with duckdb.connect(str(self.house.path)) as connection:
-            for name in ("run_context", *STREAMS):
-                if name not in ("segment_events", "segment_touches"):
-                    table = connection.execute(f"from lake.{name}").to_arrow_table()
-                    warehouse.store(connection, name, table)
-        project = self.house.project
-        wanted = _selected(project.manifest["nodes"], ["+fct_touchpoints", "+fct_emails"])
-        results, _ = run_statements(project, self.house.path, wanted, [])
-        assert not [result for result in results if result.failed]
-        return {result.unique_id.rpartition(".")[2]: result for result in results}
-
-    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
-        return {
-            name: self.house.rows(
-                f"from {'marts' if name.startswith('fct') else 'intermediate'}.{name} order by all"
-            )
-            for name in MODELS
-        }
+def tables(grown: Grown) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        name: grown.house.rows(
+            f"from {'marts' if name.startswith('fct') else 'intermediate'}.{name} order by all"
+        )
+        for name in MODELS
+    }
 
 
+BUILT = ("fct_touchpoints", "fct_emails")
 MORE = [*(click(f"more-{n}", 70 + n, f"other-{n}", email_key=f"k{n}") for n in range(30))]
 SENT = [*ATTEMPTS, *(attempt(f"other-{n}", f"q{n}", destination_key=f"k{n}") for n in range(30))]
 LESS = [row for row in SENT if row["message_id"] not in ("m1", "m2")]
@@ -230,15 +208,15 @@ HISTORY: list[tuple[Row, bool]] = [
 
 
 def test_after_any_run_it_is_what_one_run_makes(tmp_path: Path, target: Any) -> None:
-    grown = Grown(tmp_path / "grown", target)
+    grown = Grown(tmp_path / "grown", target, BUILT)
     state: Row = {}
     for number, (change, in_slices) in enumerate(HISTORY):
         state |= change
-        made = grown.build(**state)
+        made = grown.build(**world(**state))
         if in_slices:
             assert (made["fct_emails"].message or "").endswith(" rows"), (number, made)
             assert made["fct_emails"].message != "0 rows"
-        fresh = Grown(tmp_path / f"fresh-{number}", target)
-        fresh.build(**state)
-        for name, rows in fresh.tables().items():
-            assert grown.tables()[name] == rows, (number, name)
+        fresh = Grown(tmp_path / f"fresh-{number}", target, BUILT)
+        fresh.build(**world(**state))
+        for name, rows in tables(fresh).items():
+            assert tables(grown)[name] == rows, (number, name)
