@@ -98,6 +98,7 @@ def _decisions(manifest: Manifest) -> AssetsDefinition:
                 connection,
                 settings,
                 definitions.campaigns.campaigns,
+                definitions.experiments.experiments,
                 definitions.caps.holdout,
                 run.as_of,
             )

@@ -18,6 +18,7 @@ from workspace.buckets import BUCKETS, bucket_sql
 from workspace.definitions.actions import Actions
 from workspace.definitions.campaigns import Campaign
 from workspace.definitions.caps import Holdout
+from workspace.definitions.experiments import HOLDOUT, Experiment
 
 SNAPSHOTS = "marts.contact_feature_snapshots"
 #: Columns of a snapshot that are no features.
@@ -99,13 +100,14 @@ class Reader:
         connection: duckdb.DuckDBPyConnection,
         actions: Actions,
         campaigns: Mapping[str, Campaign],
+        experiments: Mapping[str, Experiment],
         holdout: Holdout,
         as_of: datetime,
     ) -> None:
         self.connection, self.as_of, self.holdout = connection, as_of, holdout
         self.settings = actions
         self.actions = {key: action for key, action in actions.actions.items() if action.approved}
-        self._show(campaigns)
+        self._show(campaigns, experiments)
         self._table("nba_got", _GOT, as_of=as_of)
 
     def exposures(self) -> pl.DataFrame:
@@ -141,19 +143,19 @@ class Reader:
         return self._followed()
 
     def held_out(self) -> pl.DataFrame:
-        """People assigned to an action's campaign or to its hold-out, as :meth:`exposures` has
-        them, with ``treated``."""
+        """People assigned to an action's campaign or to its hold-out, or by an experiment about it
+        that holds people out, as :meth:`exposures` has them, with ``treated``."""
         self._table(
             "nba_told",
-            """
+            f"""
             select
                 actions.action,
                 coalesce(identities.contact_id, assigned.contact_id) as contact_id,
                 min(assigned.assigned_at) as got_at,
-                arg_min(assigned.variant, assigned.assigned_at) != 'holdout' as treated
+                arg_min(assigned.variant, assigned.assigned_at) != '{HOLDOUT}' as treated
             from lake.experiment_assignments as assigned
-            inner join nba_actions as actions
-                on assigned.experiment = 'campaign:' || actions.campaign
+            inner join nba_experiments as about on assigned.experiment = about.experiment
+            inner join nba_actions as actions on about.action = actions.action
             left join marts.identity_map as identities
                 on assigned.contact_id = identities.identifier_key
             where
@@ -237,9 +239,11 @@ class Reader:
     def _table(self, name: str, query: str, **given: Any) -> None:
         self.connection.execute(f"create or replace temp table {name} as {query}", given or None)
 
-    def _show(self, campaigns: Mapping[str, Campaign]) -> None:
-        """The actions, their mailings and touches, as tables of this connection."""
-        rows, mailings, touches = [], [], []
+    def _show(
+        self, campaigns: Mapping[str, Campaign], experiments: Mapping[str, Experiment]
+    ) -> None:
+        """The actions, their mailings, touches and experiments, as tables of this connection."""
+        rows, mailings, touches, held = [], [], [], []
         for key, action in self.actions.items():
             journey = campaigns[action.campaign].journey if action.campaign else None
             rows.append(
@@ -257,6 +261,13 @@ class Reader:
                     "within_days": action.response.within_days,
                 }
             )
+            sources = {("campaign", action.campaign), ("journey", journey)}
+            held += [(key, f"campaign:{action.campaign}")] if action.campaign else []
+            held += [
+                (key, name)
+                for name, experiment in experiments.items()
+                if experiment.source in sources and HOLDOUT in experiment.variants
+            ]
             mailings += [(key, pattern) for pattern in action.mailings]
             touches += [(key, "response", name) for name in action.response.touches]
             touches += [(key, "done", name) for name in action.done_by]
@@ -266,6 +277,7 @@ class Reader:
         schema = pa.schema([*((n, text) for n in (*first, "channel")), *names.items()])
         self._given("nba_actions", pa.Table.from_pylist(rows, schema=schema))
         self._given("nba_mailings", _texts(("action", "pattern"), mailings))
+        self._given("nba_experiments", _texts(("action", "experiment"), held))
         self._given("nba_touches", _texts(("action", "shows", "touch_type"), touches))
 
     def _given(self, name: str, table: pa.Table) -> None:

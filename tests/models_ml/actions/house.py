@@ -65,8 +65,15 @@ class House:
             self.connection.register("rows", pa.Table.from_pylist(list(rows)))
             self.connection.execute(f"insert into {table} by name select * from rows")
 
-    def reader(self, actions: Actions, campaigns: Any, holdout: Holdout | None = None) -> Reader:
-        return Reader(self.connection, actions, campaigns, holdout or Holdout(), AS_OF)
+    def reader(
+        self,
+        actions: Actions,
+        campaigns: Any,
+        holdout: Holdout | None = None,
+        experiments: Any = None,
+    ) -> Reader:
+        held = holdout or Holdout()
+        return Reader(self.connection, actions, campaigns, experiments or {}, held, AS_OF)
 
 
 def contact(house: House, ident: str, *, clicks: float = 0, role: str = "surgeon") -> None:

@@ -14,6 +14,7 @@ from tests.models_ml.actions.house import AS_OF, House, contact, past
 from workspace.definitions.actions import Actions
 from workspace.definitions.campaigns import Campaign
 from workspace.definitions.caps import Holdout
+from workspace.definitions.experiments import Experiment
 from workspace.streams import STREAMS
 
 NEWS = {
@@ -191,12 +192,22 @@ def test_features_are_those_of_before_the_exposure(house: House) -> None:
     assert reader.exposures().sort("contact_id").equals(then)
 
 
-def test_people_held_out_make_it_an_uplift(house: House) -> None:
+ABOUT_NEWS = Experiment.model_validate(
+    {
+        **{"name": "Effect", "journey": "news_journey", "starts_on": "2026-06-01"},
+        "variants": {"sent": {"share": 50}, "holdout": {"share": 50}},
+        "metric": {"touch": "email_click", "within_days": 7},
+    }
+)
+
+
+@pytest.mark.parametrize("experiment", ["campaign:news", "effect"])
+def test_people_held_out_make_it_an_uplift(house: House, experiment: str) -> None:
     rows, touches, seen = [], [], []
     for n in range(2400):
         got = n % 2 == 0
         ident, at = f"u{n}", datetime(2026, 7, 1)
-        known = {"experiment": "campaign:news", "salt": "s", "assigned_at": at, "known_at": at}
+        known = {"experiment": experiment, "salt": "s", "assigned_at": at, "known_at": at}
         rows.append({**known, "contact_id": ident, "variant": "sent" if got else "holdout"})
         seen.append(
             {"contact_id": ident, "snapshot_at": datetime(2026, 6, 1), "clicks": float(n % 4)}
@@ -209,7 +220,7 @@ def test_people_held_out_make_it_an_uplift(house: House) -> None:
     house.add("lake.experiment_assignments", *rows)
     house.add("marts.contact_feature_snapshots", *seen)
     house.add("marts.fct_touchpoints", *touches)
-    found = decide(house)
+    found = decide(house, experiments={"effect": ABOUT_NEWS})
     news = {row["action"]: row for row in found.models.to_pylist()}["news"]
     assert news["basis"] == "uplift"
     assert (news["treated_people"], news["control_people"]) == (1200, 1200)
