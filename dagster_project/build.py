@@ -8,6 +8,7 @@ from dagster import Definitions, in_process_executor
 
 from dagster_project import jobs, output_keys, schedules, sensors
 from dagster_project.assets import (
+    actions,
     anomalies,
     audiences,
     backups,
@@ -43,6 +44,7 @@ def build_definitions(
             *learning.build_learning_assets(manifest),
             values.build_value_assets(manifest),
             anomalies.build_anomaly_asset(manifest),
+            *actions.build_action_assets(manifest),
             *segments.build_segment_assets(),
             *journeys.build_journey_assets(),
             *experiments.build_experiment_assets(manifest),

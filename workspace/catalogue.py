@@ -292,6 +292,8 @@ _LAKE = [
             "journey_enrolments",
             "journey_steps",
             "experiment_assignments",
+            "action_decisions",
+            "recommendation_logs",
         )
     ),
     # Erased with the person: no total rests on it.
@@ -389,6 +391,7 @@ NOT_PERSONAL: Mapping[Store, Mapping[str, str]] = {
         "ml_model_versions": "sums over many",
         "ml_promotions": "decisions about models",
         "model_metrics": "sums over many",
+        "action_models": "counts and rates",
         "parameters": "definitions",
     },
     "ledger": {

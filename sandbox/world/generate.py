@@ -30,6 +30,7 @@ from sandbox.world.events import Fragments
 from sandbox.world.mail import MailState
 from sandbox.world.plan import SIZES, Size
 from sandbox.world.product import make_use
+from sandbox.world.responses import true_responses
 from sandbox.world.writer import Files
 
 
@@ -196,6 +197,7 @@ def _write_truth(
         holdout=~pl.col("mailed"),
     )
     truth.save(known, "people", people)
+    truth.save(known, "action_responses", true_responses(people))
     truth.save(known, "channel_effects", truth.channel_effects(world.units, world.touches))
     touches = world.touches.select(person="unit", channel="channel", time="time", online="online")
     truth.save(known, "touches", truth.with_channel_names(touches))

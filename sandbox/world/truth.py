@@ -7,6 +7,7 @@ One row per ...
 - external_ids: id of a person in the old mail tool: person, external_id
 - people: person: account (company id), vertical, kind, role, and the hidden affinity (to mail),
   prefetch, gateway, holdout
+- action_responses: person and action of ours: p_response and p_stop (true probabilities)
 - channel_effects: vertical and channel: effect (multiplier on going deeper), lift, customers
   exposed and customers it brought
 - touches: touch on the path before a lead: person, channel, time, online
@@ -48,6 +49,7 @@ TABLES = [
     "identities",
     "external_ids",
     "people",
+    "action_responses",
     "channel_effects",
     "touches",
     "stages",

@@ -81,6 +81,7 @@ MARTS = [
     "sms_templates",
     "assets",
     "template_versions",
+    "next_best_actions",
     "experiment_assignments",
     "experiment_results",
     "audience_syncs",

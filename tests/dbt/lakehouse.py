@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from dagster_project.compiled import Compiled, compiled
 from dagster_project.statements import run_statements
+from models_ml.actions.tables import CONTENT_POLICIES, LOOKALIKES, POLICIES
 from models_ml.anomalies.found import SCHEMA as ALERTS
 from models_ml.attribution.intervals import SCHEMA as INTERVALS
 from models_ml.value.estimates import ESTIMATE_SCHEMA, ESTIMATES, FIT_SCHEMA, FITS
@@ -40,6 +41,9 @@ SYSTEM = {
     FITS: FIT_SCHEMA,
     ESTIMATES: ESTIMATE_SCHEMA,
     "series_alerts": ALERTS,
+    "action_policies": POLICIES,
+    "content_policies": CONTENT_POLICIES,
+    "lookalikes": LOOKALIKES,
     "journey_nodes": NODES,
     "run_context": pa.schema(
         [

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pytest
 
+from models_ml.actions import ranking
 from tests.dbt import worlds
 from tests.dbt.content_oracle import Oracle, Row
 from tests.dbt.lakehouse import Lakehouse
-from workspace import definitions
+from workspace import definitions, warehouse
 from workspace.definitions import Definitions
 from workspace.definitions.store import table
 
@@ -389,6 +391,39 @@ def test_exploration_is_as_large_as_said(house: Lakehouse, tmp_path: Path) -> No
     # One in six of 600, seen through a draw of one in twelve.
     assert len(weighed) == 6
     assert all(abs(weight - 100) < 4 * 2 * math.sqrt(600 / 12) for _, weight in weighed)
+
+
+def test_the_log_holds_all_that_the_first_place_was_chosen_from(
+    house: Lakehouse, tmp_path: Path
+) -> None:
+    defined = edited(
+        tmp_path,
+        ("exploration: 0.10", "exploration: 0.4"),
+        ("target_roles: []", "target_roles: [legal]"),
+    )
+    build(house, defined, draw(1))
+    with warehouse.attached(house.path) as connection:
+        log = pl.from_arrow(ranking.logged(connection, AS_OF.date(), AS_OF))
+    told_of = {
+        row[0]: row[1:]
+        for row in house.rows(
+            "select contact_id, content_id, propensity, allowed_items, is_exploration, score "
+            "from marts.content_recommendations where recommendation_rank = 1"
+        )
+    }
+    assert len(told_of) > 15 and any(row[3] for row in told_of.values())
+    assert set(log["contact_id"]) == set(told_of)
+    weights = defined.content.recommendations.weights.model_dump()
+    best = log.filter(pl.Series(ranking.would_show(log, weights)))
+    chosen = dict(best.select("contact_id", "content_id").iter_rows())
+    for (who,), rows in log.group_by("contact_id"):
+        content_id, propensity, allowed, explored, score = told_of[who]
+        shown = rows.row(by_predicate=pl.col("is_shown"), named=True)
+        assert (rows.height, shown["content_id"]) == (allowed, content_id)
+        assert shown["propensity"] == pytest.approx(propensity)
+        terms = {name: shown[column] for name, column in ranking.TERMS.items()}
+        assert sum(weights[name] * terms[name] for name in terms) == pytest.approx(score)
+        assert explored or chosen[who] == content_id
 
 
 def test_what_follows_a_touch(house: Lakehouse, tmp_path: Path) -> None:

@@ -750,6 +750,48 @@ def test_segments_agree_with_themselves(demo: Demo) -> None:
     ) == [(1.0, 1.0, True)]
 
 
+def test_what_is_to_be_done_next_may_be_done(demo: Demo) -> None:
+    """Nobody who is gone or objects gets an action, and each rests on what was measured."""
+    people, acted, explored, without_consent, objecting, gone = demo.ask(
+        f"""
+        with people as ({PEOPLE}), gone as (
+            select contact_id from memory.mail_state
+            inner join people using (person)
+            where coalesce(optout_at, complained_at, bounced_at) < timestamp '2026-09-30 23:00:00'
+        ), refusals as (
+            select contact_id from marts.consent_states
+            where purpose = 'profiling' and state in ('withdrawn', 'objection')
+        )
+        select
+            count(*),
+            count(*) filter (where action != 'nothing'),
+            avg(is_exploration::int),
+            count(*) filter (where action != 'nothing' and reachable.contact_id is null),
+            count(*) filter (where contact_id in (from refusals)),
+            count(*) filter (where action != 'nothing' and contact_id in (from gone))
+        from marts.next_best_actions as actions
+        left join marts.reachable_contacts as reachable using (contact_id, purpose, channel)
+        """
+    )[0]
+    assert people > 5_000 and acted > 1_000 and explored == pytest.approx(0.05, abs=0.01)
+    assert (without_consent, objecting, gone) == (0, 0, 0)
+    models = dict(demo.ask("select action, basis from marts.action_models"))
+    assert len(models) == 8 and "assumed" not in models.values()
+    told = demo.ask("select action, auc_low from marts.action_models where basis = 'model'")
+    assert {"medical_newsletter", "public_digest", "public_welcome"} <= {row[0] for row in told}
+    assert all(low > 0.55 for action, low in told if action.endswith(("letter", "digest")))
+    # Nothing was automated, so there is nothing to judge, and it says so.
+    assert demo.ask("select distinct status, decisions from marts.action_policies") == [
+        ("no_decision_to_judge", 0)
+    ]
+    ranks = "select segment, count(*), max(suggestion_rank) from marts.campaign_suggestions"
+    assert all(count == last for _, count, last in demo.ask(f"{ranks} group by segment"))
+    assert demo.ask("select segment, count(*) from marts.lookalikes group by all order by all") == [
+        ("engaged_surgeons_without_demo", 200),
+        ("procurement_ready", 200),
+    ]
+
+
 def test_everything_about_a_person_is_told(demo: Demo) -> None:
     """Every view that it reads is there, with the columns that it names."""
     keyring, paths = Keyring(PEPPER.encode()), Paths(demo.workspace)

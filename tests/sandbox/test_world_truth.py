@@ -195,3 +195,26 @@ def test_year_1_without_any_expansion_is_refused(monkeypatch):
     monkeypatch.setattr(contracts, "EXPANSION", {"medical": 0.0, "public": 0.0})
     with pytest.raises(contracts.NoRoom, match="seed 1"):
         book(1, customers)
+
+
+def test_everybody_has_a_true_response_to_each_action_of_its_vertical(world):
+    people = truth.load(world.truth, "people")
+    found = truth.load(world.truth, "action_responses")
+    assert found.height == 4 * people.height == found.unique(["person", "action"]).height
+    assert (
+        found["p_response"].is_between(0, 0.9).all() and found["p_stop"].is_between(0, 0.05).all()
+    )
+    joined = found.join(people, "person")
+    assert (joined["action"].str.split("_").list.first() == joined["vertical"]).all()
+    # Who cares for mail clicks more and leaves less; who is called cares as much as anybody.
+    keen = pl.col("affinity") > people["affinity"].median()
+    for action, more in (("public_digest", True), ("public_call", False)):
+        own = joined.filter(action=action)
+        halves = own.group_by(keen.alias("keen")).agg(
+            pl.col("p_response").mean(), pl.col("p_stop").mean()
+        )
+        calm, eager = halves.sort("keen").select("p_response", "p_stop").rows()
+        if more:
+            assert eager[0] > 2 * calm[0] and eager[1] < calm[1]
+        else:
+            assert eager[0] == pytest.approx(calm[0], rel=0.1) and eager[1] == calm[1]

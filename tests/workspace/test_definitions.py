@@ -51,6 +51,8 @@ def test_the_shipped_definitions_load() -> None:
     collections = {row.collection for rows in loaded.rows().values() for row in rows}
     assert collections == {
         "models",
+        "actions",
+        "action_settings",
         "audience_syncs",
         "field_properties",
         "attribution_settings",

@@ -85,6 +85,17 @@ def test_the_absence_of_a_score_finds_no_objector() -> None:
     assert "objector" in people(after, "plain")
 
 
+def test_the_absence_of_a_chosen_action_finds_no_objector() -> None:
+    given = made(
+        others={"where": {"not": {"list": "next_best_action:call"}}},
+        plain={"where": {"not": {"list": "42"}}},
+    )
+    assert people(given, "others") == {"busy", "idle", "new", "objector"}
+    after = unprofiled(given, CONSENT)
+    assert people(after, "others") == {"busy", "idle", "new"}
+    assert after.segments["plain"] == given.segments["plain"]
+
+
 @pytest.mark.parametrize("key", ["idle", "accounts"])
 def test_without_such_a_purpose_nothing_changes(key: str) -> None:
     where = {"where": IDLE} if key == "idle" else {"unit": "account", "where": {"contacts": IDLE}}

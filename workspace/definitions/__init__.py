@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from workspace.definitions.accounts import Accounts
+from workspace.definitions.actions import Actions
 from workspace.definitions.actors import Actors
 from workspace.definitions.anomalies import Anomalies
 from workspace.definitions.attribution import Attribution
@@ -95,6 +96,7 @@ class Definitions:
     audiences: Audiences
     privacy: Privacy
     models: Models
+    actions: Actions
 
     @property
     def journeys_in_use(self) -> Journeys:
@@ -146,6 +148,7 @@ class Definitions:
             "audiences": list(self.audiences.rows()),
             "privacy": list(self.privacy.rows()),
             "models": list(self.models.rows()),
+            "actions": list(self.actions.rows()),
         }
 
 
@@ -232,6 +235,7 @@ def load(folder: Path) -> Definitions:
         audiences=_audiences(folder, segments, verticals, consent, journeys),
         privacy=_privacy(folder, consent, verticals),
         models=load_models(folder),
+        actions=_actions(folder, may_name, campaigns),
     )
 
 
@@ -249,6 +253,14 @@ def _own_or_shipped(folder: Path, name: str) -> Path:
 def _providers(folder: Path) -> Providers:
     path = folder / "providers.yml"
     return read(path, Providers, lambda found: found.faults()) if path.exists() else Providers()
+
+
+def _actions(folder: Path, known: Known, campaigns: Campaigns) -> Actions:
+    path = folder / "actions.yml"
+    if not path.exists():
+        return Actions()
+    names = (known.verticals, known.segments, known.consent, campaigns.campaigns, known.templates)
+    return read(path, Actions, lambda its: its.faults(*names))
 
 
 def _privacy(folder: Path, consent: Consent, verticals: Verticals) -> Privacy:

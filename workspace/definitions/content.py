@@ -69,6 +69,9 @@ class Recommendations(Strict):
     exploration: Annotated[float, Field(ge=0, lt=1)] = 0.10
     seed: int = 0
     approved_content_types: list[Text] = []
+    challengers: dict[Key, Weights] = Field(
+        {}, description="Other weights, judged by what was recommended; they choose nothing."
+    )
 
 
 class Content(Strict):
@@ -99,6 +102,7 @@ class Content(Strict):
                 "approved_statuses",
                 "content_types",
                 "approved_content_types",
+                "challengers",
             }
         )
         value |= {f"{name}_weight": w for name, w in settings.weights.model_dump().items()}

@@ -18,6 +18,7 @@ from workspace.definitions.segments import (
     ConsentLeaf,
     ContactsLeaf,
     FieldLeaf,
+    ListLeaf,
     Not,
     ScoreLeaf,
     SegmentLeaf,
@@ -31,6 +32,8 @@ PROFILE = (
     *("contact.lead_score", "contact.learned_lead_score", "contact.p_engage_7d"),
     *("contact.p_convert_90d", "contact.churn_score"),
 )
+#: Lists of contacts whose next action is chosen by what is known of them.
+CHOSEN = "next_best_action:"
 
 
 def unprofiled(segments: Segments, consent: Consent) -> Segments:
@@ -73,6 +76,8 @@ def _asks(leaf: Any, profiled: set[str]) -> bool:
         return score_field(leaf.score, "contact") in PROFILE
     if isinstance(leaf, SegmentLeaf):
         return leaf.segment in profiled
+    if isinstance(leaf, ListLeaf):
+        return leaf.list_.startswith(CHOSEN)
     return isinstance(leaf, FieldLeaf) and leaf.field in PROFILE
 
 

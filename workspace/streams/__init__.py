@@ -9,6 +9,7 @@ What belongs here: shapes only. How a file becomes rows is `ingestion/contracts`
 from __future__ import annotations
 
 from workspace.streams import (
+    actions,
     audiences,
     business,
     content,
@@ -64,6 +65,7 @@ _AREAS = (
     experiments,
     models,
     runs,
+    actions,
 )
 
 STREAMS: dict[str, Stream] = {s.name: s for area in _AREAS for s in area.STREAMS}
