@@ -83,7 +83,7 @@ def create_app() -> ASGI:
         await collector.start()
         yield
         await collector.stop()
-        features.close()
+        close_scores()
         close()
 
     async def metrics(_request: Any) -> Response:
@@ -98,10 +98,10 @@ def create_app() -> ASGI:
     consents = _consent_pages(chosen, ledger)
     senders = load_senders(chosen.definitions).senders
     messages = online.Online(chosen.keyring, ledger, senders.values())
-    scores, features = _scores(chosen)
+    scores, close_scores = _scores(chosen)
     routes = [
-        Route(f"{_SCORES}{{model}}", scores.score, methods=["GET", "POST", "PUT", "DELETE"]),
-        Route(_OPENAPI, scores.describe),
+        Route(f"{_SCORES}{{model}}", scores, methods=["GET", "POST", "PUT", "DELETE"]),
+        Route(_OPENAPI, _openapi),
         Route("/metrics", metrics),
         *(Route(f"{path}{{token:path}}", consents) for path in _consent_paths()),
         Route(f"{online.PATH}{{token:path}}", messages),
@@ -148,23 +148,49 @@ def _recipients(chosen: Settings, ledger: Callable[[], Ledger]) -> Any:
     return Recipients(chosen.keyring, lambda link: may_be_seen(ledger(), link))
 
 
-def _scores(chosen: Settings) -> tuple[Any, Any]:
-    """Who answers requests for scores, and where their features are looked up."""
-    from models_ml.operations.serving import Desk
-    from reverse_etl.publish.features import Features
-    from workspace.definitions.models import load_models
-    from workspace.lake import Lake
+def _scores(chosen: Settings) -> tuple[Callable[[Any], Awaitable[Any]], Callable[[], None]]:
+    """The route that scores, and its end. What models need is loaded for the first who asks: a
+    worker that only collects does without."""
+    from threading import Lock
 
-    features = Features(chosen.paths)
-    desk = Desk(
-        Lake(chosen.paths.lake),
-        chosen.keyring,
-        load_models(chosen.definitions),
-        chosen.present,
-        features.of,
-        settings.score_keys(chosen.environment).values(),
-    )
-    return desk, features
+    from starlette.concurrency import run_in_threadpool
+
+    from workspace.definitions.models import load_models
+
+    definitions = load_models(chosen.definitions)
+    keys = settings.score_keys(chosen.environment).values()
+    opening = Lock()
+    opened: list[tuple[Any, Any]] = []
+
+    def desk() -> Any:
+        from models_ml.operations.serving import Desk
+        from reverse_etl.publish.features import Features
+        from workspace.lake import Lake
+
+        with opening:
+            if not opened:
+                features = Features(chosen.paths)
+                lake, present = Lake(chosen.paths.lake), chosen.present
+                made = Desk(lake, chosen.keyring, definitions, present, features.of, keys)
+                opened.append((made, features))
+        return opened[0][0]
+
+    async def score(request: Any) -> Any:
+        return await (await run_in_threadpool(desk)).score(request)
+
+    def close() -> None:
+        for _, features in opened:
+            features.close()
+
+    return score, close
+
+
+async def _openapi(_request: Any) -> Any:
+    from starlette.responses import JSONResponse
+
+    from models_ml.operations.openapi import document
+
+    return JSONResponse(document())
 
 
 def _consent_paths() -> list[str]:

@@ -23,7 +23,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from models_ml.operations import frames, openapi, records
+from models_ml.operations import frames, records
 from models_ml.operations.specs import PLANS, Plan
 from models_ml.registry import decisions as deciding
 from models_ml.registry import store
@@ -87,10 +87,6 @@ class Desk:
         except Problem as problem:
             return problem.response
         return JSONResponse(answer)
-
-    async def describe(self, _request: Request) -> Response:
-        """The OpenAPI document."""
-        return JSONResponse(openapi.document())
 
     def answer(self, plan: Plan, given: dict[str, Any]) -> dict[str, Any]:
         """Score what a request gives. Raises :class:`Problem`."""

@@ -11,13 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, DagsterEventType, DagsterInstance, Definitions
+from dagster import AssetKey, AssetSelection, DagsterEventType, DagsterInstance, Definitions
 
 from dagster_project import runs, translation
 from dagster_project.assets.lake import CONSERVED, FRESH, SUITE
 from dagster_project.assets.sources import RECENT
 from dagster_project.build import build_definitions
 from dagster_project.dbt import Dbt, DbtError
+from dagster_project.jobs import SCORES, TRAINING
 from dagster_project.resources import WorkspaceResource, decide_as_of
 from dagster_project.translation import Manifest
 from ingestion.contracts import STREAMS_OF
@@ -144,6 +145,21 @@ def test_checks_block(definitions: Definitions, manifest: Manifest) -> None:
         parent = nodes.get(test["attached_node"])
         if parent is not None:
             assert (translation.asset_key(parent), test["name"]) in names
+
+
+@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
+def test_scoring_by_itself_selects_what_shows_scores(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    found = AssetSelection.from_string(SCORES).resolve(graph)
+    names = {key.to_user_string() for key in found}
+    assert {"lake/predictions", "predictions", "ml_models", "contact_features"} <= names
+    assert len(names) == len(SCORES.split(" or "))
+    trained = AssetSelection.groups(TRAINING).resolve(graph)
+    assert {key.path[-1] for key in trained} == {"ml_model_versions", "ml_promotions"}
+    repository = definitions.get_repository_def()
+    for job in ("refresh", "nightly", "retrain"):
+        selected = repository.get_job(job).asset_layer.selected_asset_keys
+        assert (trained <= selected) == (job == "retrain") and found <= selected
 
 
 def test_every_stream_and_source_has_a_check_of_freshness(definitions: Definitions) -> None:

@@ -34,6 +34,12 @@ def test_serving_until_told_to_stop(tmp_path: Path, workers: int) -> None:
         assert counted(served, "collector_messages_total", "server") == 10
         assert counted(served, "collector_requests_total", 'status="200"') >= 10
         assert requests.get(served.url + "/nothing", timeout=5).status_code == 404
+        document = requests.get(served.url + "/v1/openapi.json", timeout=20).json()
+        assert list(document["paths"]) == ["/v1/score/{model}"]
+        url, body = served.url + "/v1/score/churn", {"features": {}}
+        assert requests.post(url, json=body, timeout=20).status_code == 401
+        refused = requests.post(url, json=body, auth=("dev", ""), timeout=20)
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/no_model")
         kill(process, signal.SIGTERM)
         assert process.returncode in (0, -signal.SIGTERM)
     # A clean end leaves nothing for others to seal.
@@ -50,6 +56,13 @@ def test_settings_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("MARKETING_WRITE_KEYS", "web:key")
     monkeypatch.setenv("MARKETING_CORS_ORIGINS", "other:https://a.example")
     with pytest.raises(settings.SettingsError, match="'other', which has no write key"):
+        http.check(settings.load(tmp_path))
+
+
+def test_a_write_key_is_no_key_for_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MARKETING_WRITE_KEYS", "web:public")
+    monkeypatch.setenv("MARKETING_SCORE_KEYS", "crm:public")
+    with pytest.raises(settings.SettingsError, match="MARKETING_SCORE_KEYS has a write key"):
         http.check(settings.load(tmp_path))
 
 
