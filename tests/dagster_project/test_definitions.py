@@ -84,6 +84,8 @@ MARTS = [
     "experiment_results",
     "audience_syncs",
     "audience_runs",
+    "account_feature_snapshots",
+    "contact_feature_snapshots",
 ]
 
 
