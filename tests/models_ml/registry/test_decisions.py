@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models_ml.registry import decisions as deciding
@@ -97,6 +97,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_the_line_begins_with_who_speaks_and_names_nobody_twice(steps) -> None:
     rows: list[Decision] = []
