@@ -6,7 +6,8 @@ Both libraries fit the same rows with the same number of trees, depth, rate and 
 ours are (depth 3) and once with 31 leaves; AUC is that of rows neither saw. Then one fitted object
 of each of our kinds scores rows of 25 numbers and 5 texts: probabilities alone, as a run needs
 them; every feature's contributions; and the texts of the three largest. LightGBM's own exact
-contributions (TreeSHAP) of a part of the rows stand beside them. Threads are those of the
+contributions (TreeSHAP) of a part of the rows stand beside them. At last a whole training of as
+many rows: candidates of both kinds, calibration, intervals, leaks. Threads are those of the
 libraries; our scoring uses one.
 """
 
@@ -16,6 +17,7 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -28,8 +30,10 @@ from threadpoolctl import threadpool_limits
 from models_ml.supervised import candidates, explaining
 from models_ml.supervised.fitted import Fitted
 from models_ml.supervised.spec import LABEL, ModelSpec, TrainingSettings
+from models_ml.supervised.training import train
 
 NUMBERS, TEXTS, TREES, RATE, LEAF = 25, 5, 100, 0.1, 20
+FIRST = datetime(2024, 1, 1)
 SPEC = ModelSpec(
     "benchmark",
     "Benchmark",
@@ -87,12 +91,12 @@ def timed(label: str, work: Callable[[], Any], count: int) -> float:
     return seconds
 
 
-def libraries(train: pl.DataFrame, test: pl.DataFrame, threads: int) -> dict[str, Any]:
+def libraries(fitted: pl.DataFrame, test: pl.DataFrame, threads: int) -> dict[str, Any]:
     """Both libraries at both depths; gives what was fitted at ours."""
-    columns = candidates.Columns(list(SPEC.numeric), list(SPEC.categorical)).fit(train)
-    matrix, truth = columns.transform(train), candidates.labels(train)
+    columns = candidates.Columns(list(SPEC.numeric), list(SPEC.categorical)).fit(fitted)
+    matrix, truth = columns.transform(fitted), candidates.labels(fitted)
     held = columns.transform(test), candidates.labels(test)
-    print(f"{train.height:,} rows, {matrix.shape[1]} columns, {TREES} trees, {threads} threads")
+    print(f"{fitted.height:,} rows, {matrix.shape[1]} columns, {TREES} trees, {threads} threads")
     kept = {}
     for name, depth, leaves in (("depth 3", 3, 8), ("31 leaves", None, 31)):
         ours = fit(
@@ -134,11 +138,11 @@ def libraries(train: pl.DataFrame, test: pl.DataFrame, threads: int) -> dict[str
     return kept
 
 
-def scoring(train: pl.DataFrame, kept: dict[str, Any], count: int) -> None:
+def scoring(known: pl.DataFrame, kept: dict[str, Any], count: int) -> None:
     big = rows(count, 3).drop(LABEL)
     columns, ours, theirs = kept["depth 3"]
     pipelines = {"trees": candidates.Pipeline([("columns", columns), ("estimator", ours)])}
-    found = candidates._linear(SPEC, train.head(50_000), train, TrainingSettings())
+    found = candidates._linear(SPEC, known.head(50_000), known, TrainingSettings())
     pipelines["linear"] = next(found)[1]
     for kind, pipeline in pipelines.items():
         fitted = Fitted(pipeline)
@@ -164,16 +168,35 @@ def scoring(train: pl.DataFrame, kept: dict[str, Any], count: int) -> None:
     print(f"  one row, with its texts: median {1000 * np.median(spent):.1f} ms")
 
 
+def training(count: int) -> None:
+    """A whole training, as the weekly one of each model: 20 snapshots of contacts in groups of
+    about three, more of them than training takes."""
+    made = rows(count, 4)
+    number = np.arange(count)
+    made = made.with_columns(
+        contact_id=pl.Series(number // 20).cast(pl.String),
+        account_id=pl.Series(number // 60).cast(pl.String),
+        vertical=pl.Series(np.where(number // 60 % 2 == 0, "medical", "public")),
+        snapshot_at=pl.Series([FIRST + timedelta(days=30 * k) for k in range(20)]).gather(
+            number % 20
+        ),
+    )
+    print("training, as every week")
+    last = FIRST + timedelta(days=30 * 20 + SPEC.horizon_days)
+    timed("both kinds, judged", lambda: train(SPEC, made, TrainingSettings(), last), count)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--score", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
-    train, test = rows(options.rows, 1), rows(100_000, 2)
+    fitted, test = rows(options.rows, 1), rows(100_000, 2)
     with threadpool_limits(options.threads):
-        kept = libraries(train, test, options.threads)
-        scoring(train, kept, options.score)
+        kept = libraries(fitted, test, options.threads)
+        scoring(fitted, kept, options.score)
+    training(options.score)
 
 
 if __name__ == "__main__":

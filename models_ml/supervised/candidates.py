@@ -35,6 +35,8 @@ PATIENCE = 20
 #: An isotonic curve needs that many of both outcomes: with fewer it follows chance.
 ISOTONIC_ROWS = 1000
 FOLDS = 5
+#: With fewer of either outcome on the validation rows, choosing would be chance.
+LEAST_TO_CHOOSE = 30
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ def tried(
     spec: ModelSpec, train: pl.DataFrame, validation: pl.DataFrame, settings: TrainingSettings
 ) -> list[Tried]:
     """Every candidate, the best first: by log loss on the validation rows, Platt's curve being
-    fitted there too (two numbers, the same for every candidate)."""
+    fitted there too (two numbers, the same for every candidate). Where :func:`is_told` is false,
+    the linear one with the largest penalty alone, if linear ones are wanted."""
     found = []
     truth = labels(validation)
-    for kind in settings.candidates:
+    simplest = not is_told(truth) and "linear" in settings.candidates
+    for kind in ("linear",) if simplest else settings.candidates:
         make = _linear if kind == "linear" else _trees
         for parameters, pipeline in make(spec, train, validation, settings):
             fitted = Fitted(pipeline)
@@ -73,7 +77,12 @@ def tried(
             loss = float(log_loss(truth, chances, labels=[False, True]))
             auc = float(roc_auc_score(truth, margins))
             found.append(Tried(kind, parameters, fitted, loss, auc))
-    return sorted(found, key=lambda one: one.log_loss)
+    return found[-1:] if simplest else sorted(found, key=lambda one: one.log_loss)
+
+
+def is_told(truth: Flags) -> bool:
+    """Whether there are outcomes enough to choose by."""
+    return int(min(truth.sum(), (~truth).sum())) >= LEAST_TO_CHOOSE
 
 
 def refitted(

@@ -1,7 +1,7 @@
 """How good a model is on the test window, beside two simple baselines, for all and by slice.
 
-The baselines are fitted to the same training window: ``age`` knows the age of the last activity
-only, ``constant`` gives everybody the training window's mean.
+The baselines are fitted to the same rows as the model: ``age`` knows the age of the last activity
+only, ``constant`` gives everybody the mean.
 """
 
 from __future__ import annotations

@@ -76,8 +76,9 @@ class TrainingSettings:
       windows lies the horizon, so that no outcome of one is open at the next one's first snapshot.
     - ``test_share`` and ``validation_share`` of the groups are never trained on. Which ones follows
       from the group's id and ``split_seed`` alone: the same in every retraining.
-    - ``least_rows`` and ``least_positives`` (and as many negatives): with less in the training
-      window, or a tenth of it in another, nothing is trained.
+    - ``least_rows`` and ``least_positives`` (and as many negatives): with less to fit the chosen
+      candidate to, a quarter of it to fit candidates to, or a tenth of it to choose or judge by,
+      nothing is trained.
     - ``replicates`` of the bootstrap by group, for intervals that hold with probability ``level``.
     - ``most_rows``: of more training rows, a sample by group.
     - ``leak_auc`` and ``leak_keeps``: a feature that alone ranks as well as this, and of what it
@@ -102,6 +103,6 @@ class TrainingSettings:
     replicates: int = 300
     level: float = 0.9
     leak_auc: float = 0.85
-    leak_keeps: float = 0.75
+    leak_keeps: float = 0.7
     worse_by: float = 0.01
     threads: int = 1

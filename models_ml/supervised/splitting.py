@@ -25,6 +25,8 @@ from models_ml.supervised.faults import Finding, Kind, Reason, Refused
 from models_ml.supervised.spec import LABEL, SNAPSHOT, ModelSpec, TrainingSettings
 
 Numbers = NDArray[np.uint64]
+#: The part of what settings ask for that each side must have.
+LEAST = {"refit": 1.0, "train": 0.25, "validation": 0.1, "test": 0.1}
 #: With fewer of either outcome a curve from scores to probabilities is not known.
 LEAST_CALIBRATION = 30
 
@@ -71,7 +73,7 @@ def split(spec: ModelSpec, frame: pl.DataFrame, settings: TrainingSettings) -> S
         "refit": frame.filter(until & (side == "train")),
         "test": frame.filter(in_window["test"] & (side == "test")),
     }
-    for name in ("train", "validation", "test"):
+    for name in LEAST:
         _enough(name, found[name], settings)
     told = found["calibration"].get_column(LABEL)
     if min(told.sum(), (~told).sum()) < LEAST_CALIBRATION:
@@ -154,7 +156,7 @@ def gaps(frame: pl.DataFrame) -> list[Finding]:
 
 
 def _enough(name: str, rows: pl.DataFrame, settings: TrainingSettings) -> None:
-    part = 1.0 if name == "train" else 0.1
+    part = LEAST[name]
     positives = int(rows.get_column(LABEL).sum())
     negatives = rows.height - positives
     if rows.height < settings.least_rows * part:

@@ -71,6 +71,7 @@ def train(
         parts = split(spec, frame, settings)
         used, findings = checks.usable(spec, parts.train)
         examined, leaks = leakage.examined(used, frame, parts, settings)
+        has_age = spec.age in used.features
         used = used.without([leak.subject for leak in leaks])
         if not used.features:
             raise Refused(Reason.NO_USABLE_FEATURE, "every feature is empty, constant or a leak")
@@ -78,7 +79,7 @@ def train(
         chosen = found[0]
         _calibrate(chosen.fitted, parts.calibration, settings)
         fitted = candidates.refitted(chosen, used, parts.refit, settings)
-        chances = _chances(used, fitted, parts, settings)
+        chances = _chances(spec if has_age else None, fitted, parts)
         metrics = evaluation.metrics(used, parts.test, chances, settings)
         latest = frame.filter(pl.col(SNAPSHOT) >= parts.test.get_column(SNAPSHOT).min())
         return Trained(
@@ -109,16 +110,14 @@ def _curve(chosen: candidates.Tried) -> str:
     return "platt" if chosen.fitted.isotonic is None else "isotonic"
 
 
-def _chances(
-    spec: ModelSpec, fitted: Fitted, parts: Split, settings: TrainingSettings
-) -> dict[str, Floats]:
-    """The test rows' probabilities by the model and by both baselines."""
-    mean = float(parts.train.get_column(LABEL).mean())
+def _chances(spec: ModelSpec | None, fitted: Fitted, parts: Split) -> dict[str, Floats]:
+    """The test rows' probabilities by the model and by both baselines; without a specification the
+    age of the last activity says nothing."""
+    mean = float(parts.refit.get_column(LABEL).mean())
     constant = np.full(parts.test.height, mean)
     found = {"model": fitted.probability(parts.test), "age": constant, "constant": constant}
-    if spec.age in spec.features:
-        alone = spec.only([spec.age])
-        simple = candidates.age_only(alone, parts.train, parts.calibration)
+    if spec is not None:
+        simple = candidates.age_only(spec.only([spec.age]), parts.refit, parts.calibration)
         found["age"] = simple.probability(parts.test)
     return found
 
@@ -130,8 +129,13 @@ def _importance(fitted: Fitted, test: pl.DataFrame) -> pl.DataFrame:
 
 
 def _few(parts: Split) -> list[Finding]:
+    found = []
+    if not candidates.is_told(candidates.labels(parts.validation)):
+        positives = int(parts.validation.get_column(LABEL).sum())
+        detail = f"has {positives} positive outcomes: the simplest candidate was taken"
+        found.append(Finding(Kind.FEW_POSITIVES, "validation", detail))
     positives = int(parts.test.get_column(LABEL).sum())
-    if positives >= MANY_POSITIVES:
-        return []
-    detail = f"has {positives} positive outcomes: read the intervals, not the figures"
-    return [Finding(Kind.FEW_POSITIVES, "test", detail)]
+    if positives < MANY_POSITIVES:
+        detail = f"has {positives} positive outcomes: read the intervals, not the figures"
+        found.append(Finding(Kind.FEW_POSITIVES, "test", detail))
+    return found

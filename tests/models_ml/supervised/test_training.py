@@ -253,3 +253,12 @@ def test_with_few_outcomes_the_months_before_calibrate_too(churning: pl.DataFram
     assert [(one.kind, one.subject) for one in parts.findings] == [
         (Kind.FEW_POSITIVES, "calibration")
     ]
+
+
+def test_with_too_few_outcomes_to_choose_by_the_simplest_is_taken() -> None:
+    settings = replace(QUICK, candidates=("trees", "linear"))
+    few = train(SPEC, world(6, 300), settings, AS_OF)
+    assert few.parameters["kind"] == "linear" and few.candidates.height == 1
+    assert (Kind.FEW_POSITIVES, "validation") in {(one.kind, one.subject) for one in few.findings}
+    many = train(SPEC, world(6, 1500), settings, AS_OF)
+    assert many.candidates.height > 2
