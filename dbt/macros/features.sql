@@ -68,6 +68,14 @@
 
     ),
 
+    -- As a condition and not a join, so that it comes before the join by times, which multiplies.
+    of_people as (
+
+        select signals.* from {{ ref('int_feature_signals') }} as signals
+        where signals.contact_id in (select people.contact_id from {{ people }} as people)
+
+    ),
+
     signals as (
 
         select
@@ -79,8 +87,7 @@
             signals.amount,
             {{ seconds_between('signals.occurred_at', 'moments.snapshot_at') }} / 86400e0
                 as age_days
-        from {{ ref('int_feature_signals') }} as signals
-        inner join {{ people }} as people on signals.contact_id = people.contact_id
+        from of_people as signals
         inner join {{ moments }} as moments
             on
                 signals.occurred_at < moments.snapshot_at

@@ -89,6 +89,8 @@ MARTS = [
     "ml_models",
     "predictions",
     "model_performance",
+    "account_feature_snapshots",
+    "contact_feature_snapshots",
 ]
 
 

@@ -150,6 +150,8 @@ def test_the_shipped_definitions_load() -> None:
         "content_stages",
         "recommendation_settings",
         "recommendation_lists",
+        "feature_settings",
+        "feature_events",
         "persona_settings",
         "personas",
         "persona_weights",

@@ -2,44 +2,9 @@
 
 -- Who did what, and when it was known: messages, mails, what providers report and records of other
 -- tools. What machines did is left out.
-with meanings as (
+with families as (
 
-    select
-        parameter_key as event,
-        case {{ json_text('value', 'reaction') }}
-            when 'opened' then 'email_open'
-            when 'clicked' then 'email_click'
-        end as touch_type
-    from ({{ parameter_rows('mail_events') }}) as names
-    where {{ json_text('value', 'reaction') }} in ('opened', 'clicked')
-    union all
-    select
-        event,
-        touch_type
-    from {{ ref('stg_marketing__touch_events') }}
-
-),
-
-families as (
-
-    select
-        event,
-        {{ signal_family('touch_type') }} as family,
-        touch_type
-    from meanings
-    union all
-    select
-        event,
-        'mail_stops' as family,
-        null as touch_type
-    from {{ ref('stg_marketing__consent_mail_events') }}
-    where reason is not null
-    union all
-    select
-        parameter_key as event,
-        {{ json_text('value', 'family') }} as family,
-        null as touch_type
-    from ({{ parameter_rows('feature_events') }}) as names
+    select * from {{ ref('int_feature_families') }}
 
 ),
 
