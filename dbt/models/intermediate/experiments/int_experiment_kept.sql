@@ -1,5 +1,5 @@
--- A customer is kept whose contracts run on from the assignment to the end of the window, short gaps
--- left out of account. Whose window is not over is not told of yet.
+-- A customer is kept whose contracts run on from the assignment to the end of the window, short
+-- gaps left out of account. Whose window is not over is not told of yet.
 with contracts as (
 
     select
