@@ -45,7 +45,8 @@ def in_force(rows: list[Row], moment: datetime, *key: str) -> list[Row]:
     ]
 
 
-def signals(streams: Streams) -> list[Signal]:
+def signals(streams: Streams, uses: str = "events") -> list[Signal]:
+    """``uses`` as in features.yml: what tells of uses."""
     found = []
     for row in streams["events"]:
         named = (row["user_key"], row["occurred_at"], row["known_at"], None)
@@ -53,9 +54,10 @@ def signals(streams: Streams) -> list[Signal]:
             found.append(_signal("pages", "content_view", *named))
         elif row["event"] == "Email Delivered":
             found.append(_signal("mails", None, *named))
-        elif row["event"] in EVENTS:
+        elif row["event"] in EVENTS and (EVENTS[row["event"]][0] != "uses" or uses == "events"):
             found.append(_signal(*EVENTS[row["event"]], *named))
-    for row, until in versions(streams["product_usage"], "user_id"):
+    counted = streams["product_usage"] if uses == "product_usage" else []
+    for row, until in versions(counted, "user_id"):
         at = datetime.combine(row["used_on"], datetime.min.time())
         found.append(
             _signal("uses", None, row["user_key"], at, row["known_at"], until, row["uses"])

@@ -126,6 +126,22 @@ def test_organisations_are_as_a_slow_count_has_them(house: Lakehouse, streams: S
     assert 30 < paying < COMPANIES * len(MOMENTS)
 
 
+def test_uses_are_of_one_source(house: Lakehouse, streams: Streams, tmp_path: Path) -> None:
+    """What a tool counts is asked for instead of messages, never beside them."""
+    other = house.copied(tmp_path)
+    value = '{"months": 24, "training_contacts": 1000, "uses": "product_usage"}'
+    other.rows(
+        f"update lake.parameters set value = '{value}' where collection = 'feature_settings'"
+    )
+    other.run("path:models/intermediate/features", *MARTS)
+    found, before = (table(one, "contact_feature_snapshots") for one in (other, house))
+    signals = oracle.signals(streams, "product_usage")
+    for (contact, moment), row in found.items():
+        counted = oracle.count(oracle.seen(signals, contact, moment), "uses", 90)
+        assert row["uses_90d"] == counted, (contact, moment)
+    assert [row["uses_90d"] for row in found.values()] != [r["uses_90d"] for r in before.values()]
+
+
 @pytest.mark.parametrize("moment", [datetime(2026, 1, 1), datetime(2026, 6, 1)])
 def test_what_is_known_later_changes_nothing_of_the_past(
     house: Lakehouse, streams: Streams, moment: datetime, tmp_path: Path, target: Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -31,10 +31,11 @@ class Features(Strict):
 
     months: Annotated[int, Field(ge=1, le=120)] = 24
     training_contacts: Annotated[int, Field(ge=1, le=10_000_000)] = 20_000
+    uses: Literal["events", "product_usage"] = "events"
     events: FeatureEvents = FeatureEvents()
 
     def rows(self) -> Iterator[Row]:
-        settings = {"months": self.months, "training_contacts": self.training_contacts}
+        settings = self.model_dump(include={"months", "training_contacts", "uses"})
         yield Row("feature_settings", "feature_settings", 1, settings)
         for family, names in self.events.model_dump().items():
             for n, event in enumerate(dict.fromkeys(names), 1):

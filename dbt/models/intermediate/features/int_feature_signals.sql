@@ -1,8 +1,15 @@
 {{ config(materialized='view') }}
 
 -- Who did what, and when it was known: messages, mails, what providers report and records of other
--- tools. What machines did is left out.
-with families as (
+-- tools. What machines did is left out, and uses are of one source, since two may tell of the same.
+with settings as (
+
+    select coalesce(max({{ json_text('value', 'uses') }}), 'events') as uses
+    from ({{ parameter_rows('feature_settings') }}) as found
+
+),
+
+families as (
 
     select * from {{ ref('int_feature_families') }}
 
@@ -16,7 +23,8 @@ events as (
             when families.family is not null then families.family
             when events.message_type = 'page' then 'pages'
             when
-                events.message_type in ('track', 'screen')
+                settings.uses = 'events'
+                and events.message_type in ('track', 'screen')
                 and events.user_key is not null
                 and events.page_host is null
                 and events.send_id is null
@@ -32,6 +40,7 @@ events as (
         cast(null as timestamp) as superseded_at,
         1e0 as amount
     from {{ ref('fct_events') }} as events
+    cross join settings
     left join families
         on case when events.message_type = 'track' then events.event end = families.event
     where events.contact_id is not null and events.actor_class != 'machine'
@@ -111,15 +120,19 @@ every_one as (
     from reports
     union all
     select
-        contact_id,
-        coalesce({{ signal_family('kind') }}, kind) as family,
-        case when {{ signal_family('kind') }} is not null then kind end as touch_type,
-        occurred_at,
-        known_at,
-        superseded_at,
-        cast(amount as double) as amount
-    from {{ ref('int_feature_records') }}
-    where kind not in ('nps', 'csat')
+        records.contact_id,
+        coalesce({{ signal_family('records.kind') }}, records.kind) as family,
+        case when {{ signal_family('records.kind') }} is not null then records.kind end
+            as touch_type,
+        records.occurred_at,
+        records.known_at,
+        records.superseded_at,
+        cast(records.amount as double) as amount
+    from {{ ref('int_feature_records') }} as records
+    cross join settings
+    where
+        records.kind not in ('nps', 'csat')
+        and (records.kind != 'uses' or settings.uses = 'product_usage')
 
 )
 
