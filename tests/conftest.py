@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
@@ -20,6 +21,9 @@ from workspace import settings
 from workspace.paths import Paths
 
 settings.quiet_third_parties()
+# No test is about how long a machine takes that does other things, too.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 #: What a folder is called and how it is filled -> the folder.
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
