@@ -53,6 +53,11 @@ class Paths:
         return self.root / "published_pii"
 
     @property
+    def control_room(self) -> Path:
+        """Pages made of what is published."""
+        return self.root / "control_room"
+
+    @property
     def dagster(self) -> Path:
         return self.root / "dagster"
 

@@ -1,0 +1,165 @@
+"use strict";
+// What Plotly is given for a figure's rows. Colours are Okabe and Ito's, told apart by any eye.
+const Drawing = (() => {
+  const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#b8a900"];
+  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
+  const MARKS = ["circle", "square", "diamond", "cross", "x", "triangle-up"];
+  // Plotly reads markup in its texts; what comes from data stays text.
+  const plain = (text) =>
+    String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+  function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  function layout(view) {
+    const line = { gridcolor: colour("--line"), zerolinecolor: colour("--line"), automargin: true };
+    return {
+      font: { family: "system-ui, sans-serif", size: 12, color: colour("--text") },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      margin: { l: 48, r: 8, t: 8, b: 36 }, showlegend: false, hovermode: "closest",
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      separators: view.locale === "fr-FR" ? ", " : ".,",
+      xaxis: { ...line }, yaxis: { ...line }, colorway: COLOURS,
+      hoverlabel: { bgcolor: colour("--raised"), font: { color: colour("--text") } },
+    };
+  }
+
+  function axis(view, name) {
+    const column = view.column(name);
+    const title = { title: { text: plain(column.label), standoff: 6 } };
+    if (column.kind === "ratio") return { ...title, tickformat: ".0%" };
+    if (Formats.isText(column.kind)) return { ...title, type: "category" };
+    return title;
+  }
+
+  // Amounts are drawn in the chosen currency, as they are written.
+  const drawn = (view, row, name) => {
+    const column = view.column(name);
+    const value = view.value(row, name);
+    if (value === null) return null;
+    const unit = column.kind === "unit" ? view.value(row, "unit") : column.kind;
+    if (unit === "money") return value / view.formats.rate;
+    return Formats.isText(column.kind) ? plain(view.text(row, name)) : value;
+  };
+
+  function traces(view, make) {
+    const groups = new Map();
+    for (const row of view.rows) {
+      const name = view.draw.series ? view.text(row, view.draw.series) : "";
+      if (!groups.has(name)) groups.set(name, []);
+      groups.get(name).push(row);
+    }
+    return [...groups].map(([name, rows], number) => ({ name: plain(name), ...make(rows, number) }));
+  }
+
+  function hover(view, row) {
+    return view.columns
+      .filter((column) => view.value(row, column.name) !== null && column.name !== "unit")
+      .map((column) => `${plain(column.label)}: ${plain(view.text(row, column.name))}`)
+      .slice(0, 9)
+      .join("<br>");
+  }
+
+  function spread(view, rows, axisName) {
+    if (!view.draw.low) return {};
+    const of = (row, name) => drawn(view, row, name);
+    const centre = (row) => of(row, axisName);
+    return {
+      type: "data", symmetric: false, thickness: 1, width: 3,
+      array: rows.map((row) => (of(row, view.draw.high) ?? centre(row)) - centre(row)),
+      arrayminus: rows.map((row) => centre(row) - (of(row, view.draw.low) ?? centre(row))),
+    };
+  }
+
+  function lines(view) {
+    const { x, y } = view.draw;
+    const data = traces(view, (rows, number) => ({
+      type: "scatter", mode: "lines+markers",
+      x: rows.map((row) => drawn(view, row, x)), y: rows.map((row) => drawn(view, row, y)),
+      text: rows.map((row) => hover(view, row)), hovertemplate: "%{text}<extra></extra>",
+      line: { dash: DASHES[number % DASHES.length], width: 2 },
+      marker: { symbol: MARKS[number % MARKS.length], size: 5 },
+      ...(view.draw.low ? { error_y: spread(view, rows, y) } : {}),
+    }));
+    return { data, layout: { xaxis: axis(view, x), yaxis: axis(view, y), showlegend: data.length > 1 } };
+  }
+
+  function calibration(view) {
+    const made = lines(view);
+    const most = Math.max(0.01, ...made.data.flatMap((one) => [...one.x, ...one.y]));
+    made.data.unshift({
+      type: "scatter", mode: "lines", x: [0, most], y: [0, most], name: "as predicted", hoverinfo: "skip",
+      line: { color: colour("--soft"), dash: "dot", width: 1 },
+    });
+    made.layout.showlegend = true;
+    return made;
+  }
+
+  function bars(view) {
+    const { x, y, horizontal } = view.draw;
+    const [first, second] = horizontal ? [y, x] : [x, y];
+    const data = traces(view, (rows) => ({
+      type: "bar", orientation: horizontal ? "h" : "v",
+      x: rows.map((row) => drawn(view, row, first)), y: rows.map((row) => drawn(view, row, second)),
+      hovertext: rows.map((row) => hover(view, row)), hovertemplate: "%{hovertext}<extra></extra>",
+      ...(view.draw.low ? { [horizontal ? "error_x" : "error_y"]: spread(view, rows, y) } : {}),
+    }));
+    const names = new Set(view.rows.map((row) => view.value(row, x)));
+    const made = {
+      barmode: view.draw.stacked ? "relative" : "group", showlegend: data.length > 1,
+      xaxis: axis(view, first), yaxis: axis(view, second),
+    };
+    if (horizontal) {
+      made.yaxis.autorange = "reversed";
+      made.height = Math.max(320, names.size * 26 * (view.draw.stacked ? 1 : Math.max(1, data.length * 0.6)) + 90);
+    }
+    return { data, layout: made };
+  }
+
+  function heatmap(view) {
+    const { x, y, value } = view.draw;
+    const unique = (name) => [...new Set(view.rows.map((row) => view.text(row, name)))];
+    const [across, down] = [unique(x), unique(y)];
+    const cells = new Map(view.rows.map((row) => [`${view.text(row, y)}\n${view.text(row, x)}`, row]));
+    const each = (given) => down.map((one) => across.map((other) => given(cells.get(`${one}\n${other}`))));
+    const data = [{
+      type: "heatmap", x: across.map(plain), y: down.map(plain), colorscale: "Cividis",
+      z: each((row) => (row ? drawn(view, row, value) : null)),
+      text: each((row) => (row ? plain(view.text(row, value)) : "")), texttemplate: "%{text}",
+      hovertext: each((row) => (row ? hover(view, row) : "")), hovertemplate: "%{hovertext}<extra></extra>",
+      showscale: false, xgap: 1, ygap: 1,
+    }];
+    const height = Math.max(320, down.length * 28 + 120);
+    return { data, layout: { height, xaxis: { type: "category", title: "" }, yaxis: { type: "category", autorange: "reversed" } } };
+  }
+
+  function flow(view) {
+    const { x, y, value } = view.draw;
+    const names = [...new Set(view.rows.flatMap((row) => [view.text(row, x), view.text(row, y)]))];
+    const rows = view.rows.filter((row) => view.value(row, value) > 0);
+    const data = [{
+      type: "sankey", orientation: "h",
+      node: { label: names.map(plain), pad: 14, thickness: 14, color: COLOURS[0] },
+      link: {
+        source: rows.map((row) => names.indexOf(view.text(row, x))),
+        target: rows.map((row) => names.indexOf(view.text(row, y))),
+        value: rows.map((row) => view.value(row, value)), color: "rgba(86,180,233,.45)",
+        customdata: rows.map((row) => hover(view, row)), hovertemplate: "%{customdata}<extra></extra>",
+      },
+    }];
+    return { data, layout: { height: Math.max(320, names.length * 30) } };
+  }
+
+  const KINDS = { lines, bars, heatmap, flow, calibration };
+
+  function draw(element, view) {
+    const made = KINDS[view.draw.kind](view);
+    const base = layout(view);
+    const given = { ...base, ...made.layout };
+    for (const name of ["xaxis", "yaxis"]) given[name] = { ...base[name], ...(made.layout[name] ?? {}) };
+    return Plotly.react(element, made.data, given, { displaylogo: false, responsive: true, displayModeBar: false });
+  }
+
+  return { draw };
+})();

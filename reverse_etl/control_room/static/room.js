@@ -1,0 +1,195 @@
+"use strict";
+// Fills the figures from the page's data, and again whenever a filter is changed. Filters choose
+// among rows and never add them up: a number shown is a number that the figure's SQL gives.
+(() => {
+  const content = JSON.parse(document.getElementById("content-data").textContent);
+  const filters = document.querySelector("form.filters");
+  const chosen = {};
+  const TOTAL = "company";
+
+  const element = (name, given = {}, children = []) => {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(given)) {
+      if (key === "text") made.textContent = value;
+      else if (key in made) made[key] = value;
+      else made.setAttribute(key, value);
+    }
+    made.append(...children);
+    return made;
+  };
+
+  const titled = (key) => key.charAt(0).toUpperCase() + key.slice(1).replaceAll("_", " ");
+
+  // ---- filters -------------------------------------------------------------------------------
+
+  function offer() {
+    const verticals = new Set();
+    for (const figure of content.figures) {
+      const place = figure.columns.findIndex((column) => column.name === "vertical");
+      if (place >= 0) figure.rows.forEach((row) => row[place] && verticals.add(row[place]));
+    }
+    for (const key of [...verticals].sort()) filters.vertical.append(new Option(titled(key), key));
+    for (const one of content.currencies) filters.currency.append(new Option(one.code, one.code));
+    const given = new URLSearchParams(location.hash.slice(1));
+    const fallback = { locale: navigator.language.startsWith("fr") ? "fr-FR" : "en-GB" };
+    for (const field of filters.elements) {
+      const wanted = given.get(field.name) ?? fallback[field.name];
+      if ([...field.options].some((option) => option.value === wanted)) field.value = wanted;
+    }
+    filters.addEventListener("change", show);
+    filters.addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  /** What is chosen stays chosen on the next page. */
+  function remember() {
+    const state = new URLSearchParams();
+    for (const field of filters.elements) if (field.value) state.set(field.name, field.value);
+    history.replaceState(null, "", `#${state}`);
+    for (const link of document.querySelectorAll("nav a")) link.hash = state.toString();
+  }
+
+  function since(months) {
+    if (!months || !content.as_of) return "";
+    const day = new Date(content.as_of);
+    day.setUTCMonth(day.getUTCMonth() - Number(months));
+    return day.toISOString().slice(0, 10);
+  }
+
+  // ---- a figure's rows, as they are chosen and written ------------------------------------------
+
+  function viewOf(figure, formats) {
+    const places = new Map(figure.columns.map((column, place) => [column.name, place]));
+    const value = (row, name) => row[places.get(name)] ?? null;
+    const column = (name) => figure.columns[places.get(name)];
+    const text = (row, name) => {
+      const kind = column(name).kind;
+      return formats.format(kind, value(row, name), kind === "unit" ? value(row, "unit") : null);
+    };
+    const from = since(filters.period.value);
+    let rows = figure.rows.filter(
+      (row) =>
+        (!filters.vertical.value || !places.has("vertical") || value(row, "vertical") === filters.vertical.value) &&
+        (!from || !figure.period || (value(row, figure.period) ?? "") >= from),
+    );
+    const options = figure.choose ? [...new Set(rows.map((row) => value(row, figure.choose)))] : [];
+    if (options.length) {
+      if (!options.includes(chosen[figure.key])) chosen[figure.key] = options[0];
+      rows = rows.filter((row) => value(row, figure.choose) === chosen[figure.key]);
+    }
+    return { figure, columns: figure.columns, draw: figure.draw, rows, options, value, column, text, formats, locale: filters.locale.value };
+  }
+
+  function table(view) {
+    const shown = view.columns.filter((column) => column.name !== "unit");
+    const cell = (row, column) => {
+      const kind = Formats.isText(column.kind) ? "text" : "digits";
+      const mood = column.kind === "status" ? ` ${Formats.mood(view.value(row, column.name))}` : "";
+      return element("td", { className: kind + mood, text: view.text(row, column.name) });
+    };
+    const heads = shown.map((column) =>
+      element("th", { scope: "col", text: column.label, className: Formats.isText(column.kind) ? "" : "digits" }));
+    const rows = view.rows.map((row) => element("tr", {}, shown.map((column) => cell(row, column))));
+    return element("div", { className: "table", tabIndex: 0, role: "region", "aria-label": view.figure.title }, [
+      element("table", {}, [
+        element("caption", { text: view.figure.title }),
+        element("thead", {}, [element("tr", {}, heads)]),
+        element("tbody", {}, rows),
+      ]),
+    ]);
+  }
+
+  function tiles(view) {
+    const groups = new Map();
+    for (const row of view.rows) {
+      const name = view.draw.series ? view.value(row, view.draw.series) : "";
+      if (!groups.has(name)) groups.set(name, []);
+      groups.get(name).push(row);
+    }
+    const tile = (row) => {
+      const beside = view.draw.notes
+        .filter((name) => view.value(row, name) !== null)
+        .map((name) => {
+          const column = view.column(name);
+          const given = view.text(row, name);
+          const mood = column.kind === "status" ? ` ${Formats.mood(view.value(row, name))}` : "";
+          return element("dd", { className: `beside${mood}`, text: column.kind === "status" ? given : `${column.label} ${given}` });
+        });
+      return element("div", { className: "tile" }, [
+        element("dt", { text: view.text(row, view.draw.label) }),
+        element("dd", { className: "value", text: view.text(row, view.draw.value) }),
+        ...beside,
+      ]);
+    };
+    return [...groups].flatMap(([name, rows]) => [
+      ...(name ? [element("h3", { className: "group", text: titled(name) })] : []),
+      element("dl", { className: "tiles" }, rows.map(tile)),
+    ]);
+  }
+
+  function chooser(view) {
+    const place = view.column(view.figure.choose);
+    const field = element("select", { name: view.figure.key });
+    for (const option of view.options) field.append(new Option(option ?? "–", option ?? "", false, option === chosen[view.figure.key]));
+    field.addEventListener("change", () => {
+      chosen[view.figure.key] = view.options[field.selectedIndex];
+      fill(view.figure);
+      document.querySelector(`#${view.figure.key} select`)?.focus();
+    });
+    return element("p", {}, [element("label", { className: "choose", text: `${place.label} ` }, [field])]);
+  }
+
+  // ---- filling ----------------------------------------------------------------------------------
+
+  let formats;
+
+  function fill(figure) {
+    const view = viewOf(figure, formats);
+    const section = document.getElementById(figure.key);
+    const place = section.querySelector(".figure");
+    const isOpen = place.querySelector("details")?.open ?? false;
+    place.replaceChildren();
+    section.classList.toggle("wide", figure.columns.length > 6 || figure.draw?.kind === "tiles");
+    if (!figure.rows.length) {
+      place.append(element("p", { className: "missing" }, ["Nothing here yet. It is filled by ", element("code", { text: figure.missing }), "."]));
+      return;
+    }
+    if (view.options.length > 1) place.append(chooser(view));
+    if (!view.rows.length) {
+      place.append(element("p", { className: "missing", text: "No row matches the filters." }));
+      return;
+    }
+    if (!figure.draw) {
+      place.append(table(view));
+    } else if (figure.draw.kind === "tiles") {
+      place.append(...tiles(view));
+    } else {
+      const drawing = element("div", { className: "drawing", role: "img", "aria-label": `${figure.title}; its numbers are in the table below` });
+      const numbers = element("details", { open: isOpen }, [element("summary", { text: "Numbers" })]);
+      const filled = () => numbers.children.length === 1 && numbers.open && numbers.append(table(view));
+      numbers.addEventListener("toggle", filled);
+      place.append(drawing, numbers);
+      filled();
+      if (window.Plotly) Drawing.draw(drawing, view);
+    }
+    if (figure.left_out) place.append(element("p", { className: "count", text: `${formats.format("count", figure.left_out)} more rows; the SQL below gives all.` }));
+  }
+
+  function show() {
+    const currency = content.currencies.find((one) => one.code === filters.currency.value);
+    formats = Formats.make(filters.locale.value, currency);
+    const converted = document.getElementById("converted");
+    if (converted) {
+      converted.textContent = currency && !currency.is_base
+        ? `Amounts at ${formats.format("number", 1 / currency.rate)} ${currency.code} for one ${content.currencies[0].code}, the rate of that day.` : "";
+    }
+    for (const time of document.querySelectorAll("time")) time.textContent = `${formats.format("time", time.dateTime)} UTC`;
+    remember();
+    content.figures.forEach(fill);
+  }
+
+  offer();
+  show();
+  // Texts and tables are there before the large script is; drawings follow.
+  if (!window.Plotly) addEventListener("load", show, { once: true });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+})();
