@@ -92,11 +92,7 @@ def scorings(done: Iterable[Scored]) -> str:
                     *([one.detail] if one.detail else []),
                     *(f"{version} refused: {why}" for version, why in one.refused),
                     *(f"{finding.subject} {finding.detail}" for finding in one.findings),
-                    *(
-                        f"{row['feature']} drifted, PSI {row['psi']:.2f}"
-                        for row in one.drift
-                        if row["is_drifted"]
-                    ),
+                    *(f"{row['feature']} drifted, PSI {row['psi']:.2f}" for row in one.drift),
                 ]
             ),
         )

@@ -154,6 +154,24 @@ def keep_metrics(
     lake.commit(METRICS, batch, _table(METRICS, [{**row, **known} for row in rows]), meta)
 
 
+def drifted(lake: Lake, model: str, as_of: datetime) -> list[Row]:
+    """The features (and the score) that have drifted by a model's latest scoring that was measured
+    by ``as_of``: ``feature`` and ``psi``."""
+    names = ["model", "metric_window", "slice", "metric", "value", "detail", "known_at", "sequence"]
+    rows = pl.DataFrame(pl.from_arrow(lake.read(METRICS, names))).filter(
+        pl.col("model") == model,
+        pl.col("metric_window") == "scoring",
+        pl.col("known_at") <= as_of,
+    )
+    last = rows.filter(
+        pl.col("sequence") == rows["sequence"].max(),
+        pl.col("metric") == "psi",
+        pl.col("detail") == "drifted",
+    )
+    feature = pl.col("slice").str.strip_prefix("feature=").alias("feature")
+    return last.select(feature, pl.col("value").alias("psi")).to_dicts()
+
+
 # ---- scores ----------------------------------------------------------------------------------
 
 

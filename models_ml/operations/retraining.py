@@ -80,10 +80,10 @@ def _retrain(
     frame = frames.labelled(connection, plan)
     try:
         trained = train(spec, frame, settings(place.definitions), place.as_of)
-    except Refused as error:
+        provenance = Provenance(place.as_of, place.snapshot_id, records.code_version(), clock())
+        version = store.save(records.registry(place.lake), trained, provenance, place.keyring)
+    except (NotLoaded, Refused) as error:
         return Retrained(plan.name, refused=str(error))
-    provenance = Provenance(place.as_of, place.snapshot_id, records.code_version(), clock())
-    version = store.save(records.registry(place.lake), trained, provenance, place.keyring)
     records.keep_version(place.lake, trained, version, place.as_of, place.snapshot_id)
     decision = _decide(place, spec, trained, version, frame)
     records.decide(place.lake, decision)
