@@ -45,7 +45,7 @@ def code_version() -> str:
 
 
 def decisions(lake: Lake, as_of: datetime) -> list[Decision]:
-    """What was decided by ``as_of``, oldest first."""
+    """What was decided by ``as_of``, in the order it was decided in."""
     rows = [row for row in lake.read(DECISIONS).to_pylist() if row["known_at"] <= as_of]
     return [
         Decision(
@@ -62,6 +62,19 @@ def decisions(lake: Lake, as_of: datetime) -> list[Decision]:
         )
         for row in sorted(rows, key=lambda row: row["sequence"])
     ]
+
+
+def unseen(lake: Lake, model: str, as_of: datetime) -> str | None:
+    """A sentence where a model was decided about after ``as_of``, so that the clock has gone back;
+    None where it was not."""
+    rows = lake.read(DECISIONS, ["model", "known_at"]).to_pylist()
+    later = [row["known_at"] for row in rows if row["model"] == model and row["known_at"] > as_of]
+    if not later:
+        return None
+    told, at = f"1 decision about {model} lies", "at"
+    if len(later) > 1:
+        told, at = f"{len(later)} decisions about {model} lie", "the latest at"
+    return f"{told} after as_of {iso(as_of)}, {at} {iso(max(later))}"
 
 
 def decide(lake: Lake, decision: Decision) -> None:

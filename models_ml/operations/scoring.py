@@ -9,7 +9,7 @@ row without a probability says that a subject is no longer scored. Asked again a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import polars as pl
@@ -28,6 +28,7 @@ from models_ml.supervised.spec import SNAPSHOT
 from workspace.clock import iso
 
 Row = records.Row
+NOBODY = "no version was promoted by as_of ('marketing models train' does)"
 #: A version that was passed over, and why: ``fault: detail``.
 Passed = tuple[str, str]
 
@@ -36,7 +37,8 @@ Passed = tuple[str, str]
 class Scored:
     """What one model's scoring came to. Without ``version`` nothing was scored, and ``detail`` says
     why. ``refused`` has the versions that could not be loaded, or not score today's features, with
-    the reason; ``drift`` what was last found to have drifted (`records.drifted`)."""
+    the reason; ``drift`` what was last found to have drifted (`records.drifted`); ``unseen`` says
+    that decisions lie after ``as_of`` (`records.unseen`)."""
 
     model: str
     version: str | None = None
@@ -46,6 +48,7 @@ class Scored:
     detail: str = ""
     drift: list[Row] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    unseen: str | None = None
 
     @property
     def is_fallback(self) -> bool:
@@ -53,21 +56,27 @@ class Scored:
 
     @property
     def told(self) -> str | None:
-        """A sentence where the champion did not score; None where it did, or there is none."""
-        if not self.refused:
-            return None
-        passed = "; ".join(f"{version} {why}" for version, why in self.refused)
-        if self.version is None:
-            told = "no version can score, and the scores in force stay"
-        else:
-            told = f"{self.version} stands in for the champion"
-        return f"{self.model}: {told} ({passed})"
+        """A sentence where the champion did not score, or decisions lie after ``as_of``; None where
+        all is well, or there is no champion."""
+        said = [self.unseen] if self.unseen else []
+        if self.refused:
+            passed = "; ".join(f"{version} {why}" for version, why in self.refused)
+            if self.version is None:
+                told = "no version can score, and the scores in force stay"
+            else:
+                told = f"{self.version} stands in for the champion"
+            said.append(f"{told} ({passed})")
+        return f"{self.model}: {'; '.join(said)}" if said else None
 
 
 def score_all(connection: duckdb.DuckDBPyConnection, place: Place) -> list[Scored]:
     """Score by every model that is switched on and has a champion."""
     known = records.decisions(place.lake, place.as_of)
-    return [_score(connection, place, PLANS[name], known) for name in place.definitions.enabled]
+    done = []
+    for name in place.definitions.enabled:
+        unseen = records.unseen(place.lake, name, place.as_of)
+        done.append(replace(_score(connection, place, PLANS[name], known), unseen=unseen))
+    return done
 
 
 def _score(
@@ -75,7 +84,7 @@ def _score(
 ) -> Scored:
     candidates = deciding.succession(known, plan.name)
     if not candidates:
-        return Scored(plan.name, detail="no version was promoted; 'marketing models train' does")
+        return Scored(plan.name, detail=NOBODY)
     root = records.registry(place.lake)
     number = sum(one.model == plan.name for one in known)
     stamp = f"{iso(place.as_of)}:{place.snapshot_id}:{plan.name}"

@@ -93,7 +93,8 @@ class Desk:
         usable = self._usable(plan)
         loaded = usable.loaded
         if loaded is None:
-            told = usable.told or f"{plan.name} has no champion"
+            unseen = records.unseen(self._lake, plan.name, self._present())
+            told = usable.told or unseen or f"{plan.name} has no champion"
             raise Problem(503, "no_model", told)
         frame, subject = self._frame(plan, loaded, given)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,22 @@ from starlette.testclient import TestClient
 
 from models_ml.operations import choosing, records
 from models_ml.operations.retraining import retrain
+from models_ml.operations.scoring import NOBODY
+from models_ml.operations.serving import Desk, Problem
+from models_ml.operations.specs import PLANS
 from models_ml.supervised.comparing import compare
 from models_ml.supervised.faults import Reason, Refused
 from models_ml.supervised.training import Trained
 from tests.models_ml.churning import QUICK, SPEC
-from tests.models_ml.operations.worlds import AS_OF, TRAINED_AT, World, scored, second_version
+from tests.models_ml.operations.worlds import (
+    AS_OF,
+    CHURN_ONLY,
+    KEYRING,
+    TRAINED_AT,
+    World,
+    scored,
+    second_version,
+)
 
 TABLE = "marts.account_feature_snapshots"
 
@@ -89,6 +101,35 @@ def test_a_version_that_would_not_load_again_ends_no_training(
     assert done.version is None and done.refused is not None
     assert done.refused.startswith("too_large: did not load in")
     assert trained.place.lake.rows("ml_promotions") == 1
+
+
+def test_a_clock_that_went_back_is_told_and_decides_nothing(trained: World) -> None:
+    lake, early = trained.place.lake, trained.later(-1)
+    champion = choosing.champion(lake, "churn", AS_OF)
+    assert scored(trained).told is None
+    done = scored(early)
+    assert done.version is None and done.detail == NOBODY
+    said = "1 decision about churn lies after as_of 2026-09-30T00:00:00Z, at 2026-10-01T00:00:00Z"
+    assert done.told == f"churn: {said}"
+    (trained_again,) = retrain(early.connection, early.place, lambda: TRAINED_AT)
+    assert trained_again.version is None and trained_again.refused == f"clock_jumped: {said}"
+    for decide in (choosing.promote, choosing.roll_back):
+        with pytest.raises(choosing.Refused, match=r"1 decision about churn lies after"):
+            decide(lake, KEYRING, "churn", champion, early.place.as_of, "ana", None)
+    assert lake.rows("ml_promotions") == 1
+
+
+def test_over_http_a_clock_that_went_back_is_told(trained: World) -> None:
+    desk = Desk(
+        trained.place.lake, KEYRING, CHURN_ONLY, lambda: AS_OF - timedelta(days=1), no_row, []
+    )
+    with pytest.raises(Problem, match="1 decision about churn lies after as_of") as problem:
+        desk.answer(PLANS["churn"], {"account_id": "a0001"})
+    assert (problem.value.status, problem.value.kind) == (503, "no_model")
+
+
+def no_row(*_: str) -> None:
+    return None
 
 
 def test_a_champion_whose_feature_changed_its_type_is_not_compared(
