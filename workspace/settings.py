@@ -165,6 +165,18 @@ def score_keys(environment: Environment) -> dict[str, str]:
     return keys
 
 
+def read_keys(environment: Environment) -> dict[str, str]:
+    """Who may see the control room over HTTP, and their keys: ``MARKETING_READ_KEYS=wall:KEY``.
+
+    Never a write key, which stands in web pages. Without any nobody may. Raises
+    :class:`SettingsError`.
+    """
+    keys = dict(_pairs("MARKETING_READ_KEYS"))
+    if keys and set(keys.values()) & set(write_keys(environment).values()):
+        raise SettingsError("MARKETING_READ_KEYS has a write key, which anybody may know")
+    return keys
+
+
 def link_secrets() -> tuple[tuple[int, bytes], ...]:
     """Numbers and secrets that links are signed with: ``MARKETING_LINK_KEYS=2:SECRET,1:SECRET``.
 
