@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from reverse_etl.privacy.gathering import Dataset, category_of, gather
+from reverse_etl.privacy.redacting import Redactor
 from reverse_etl.publish import Catalogue, Relation, publish
 from tests.reverse_etl.privacy import planted
 from workspace import definitions
@@ -64,6 +65,13 @@ def found(paths: Paths, ledger: Ledger) -> dict[str, Dataset]:
 def test_values_and_contracts_of_a_customer_are_the_contact_s(found: dict[str, Dataset]) -> None:
     assert found["customer_values"].rows == VIEWS["customer_values"][:1]
     assert found["mrr_movements"].rows == VIEWS["mrr_movements"][:1]
+
+
+def test_nobody_else_is_handed_over(found: dict[str, Dataset]) -> None:
+    redactor = Redactor(SUBJECT, RING)
+    handed = {name: redactor.dataset(its) for name, its in found.items()}
+    assert set(handed) == set(VIEWS)
+    assert OTHER not in str(handed)
 
 
 def test_what_was_computed_of_a_person_is_filed_as_such(found: dict[str, Dataset]) -> None:
