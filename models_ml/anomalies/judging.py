@@ -65,7 +65,9 @@ def rates(hits: Floats, trials: Floats, masked: Bools, days: int, settings: Sett
     The tail of the binomial distribution around the share of the same weekday's days together,
     with as many trials less as days vary more than it and as the share itself is uncertain.
     ``expected`` is a share, ``volume`` the trials, ``z`` what the tail is to a normal distribution.
+    More hits than trials are judged as if all of them were: ``value`` alone is above 1.
     """
+    told, hits = hits, np.minimum(hits, trials)
     kept = ~masked & (trials > 0)
     k, k_today = _windows(np.where(kept, hits, np.nan), hits, days, settings)
     n, n_today = _windows(np.where(kept, trials, np.nan), trials, days, settings)
@@ -83,7 +85,7 @@ def rates(hits: Floats, trials: Floats, masked: Bools, days: int, settings: Sett
     far = np.abs(deviation) / spread
     p = np.where(wide > 1, np.maximum(p, 2 * stats.t.sf(far, _freedom(known))), p)
     p = np.where(n_today > 0, p, np.nan)
-    value = np.divide(k_today, n_today, out=np.full_like(p, np.nan), where=n_today > 0)
+    value = np.divide(_last(told, days), n_today, out=np.full_like(p, np.nan), where=n_today > 0)
     z = np.sign(deviation) * stats.norm.isf(np.maximum(p, 1e-300) / 2)
     return Judged(value, usual, n_today, z, p)
 
@@ -95,8 +97,12 @@ def _windows(
     length = settings.weeks * WEEK
     padded = np.concatenate([np.full(length + days, np.nan), learnt])
     views = np.lib.stride_tricks.sliding_window_view(padded, length)[-days - 1 : -1]
-    own = np.concatenate([np.full(days, np.nan), values])[-days:]
-    return views.reshape(days, settings.weeks, WEEK), own
+    return views.reshape(days, settings.weeks, WEEK), _last(values, days)
+
+
+def _last(values: Floats, days: int) -> Floats:
+    """The last days, NaN before the first of the series."""
+    return np.concatenate([np.full(days, np.nan), values])[-days:]
 
 
 def _known(windows: Floats, settings: Settings) -> Floats:

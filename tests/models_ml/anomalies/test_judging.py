@@ -150,3 +150,22 @@ def test_days_without_trials_are_not_judged() -> None:
     assert np.isnan(rated(np.zeros(57), trials).p[0])
     never = rated(np.array([*[0] * 56, 6]), np.full(57, 100))
     assert never.p[0] < 1e-6  # a share that was 0 all along
+
+
+@pytest.mark.filterwarnings("error")
+def test_more_hits_than_trials_are_judged_as_all_of_them() -> None:
+    """Conversions without a click: told as what they are, and no reason for silence afterwards."""
+    trials = np.full(57, 100)
+    usual = rated(np.array([*[110, 90] * 28, 150]), trials)
+    clipped = rated(np.array([*[100, 90] * 28, 100]), trials)
+    assert usual.value[0] == 1.5 and clipped.value[0] == 1
+    assert (usual.expected[0], usual.z[0], usual.p[0]) == pytest.approx(
+        (clipped.expected[0], clipped.z[0], clipped.p[0])
+    )
+    assert usual.expected[0] <= 1 and 0.05 < usual.p[0] <= 1
+    # Once all, and most of the time: a day without any is found.
+    drop = rated(np.array([*[130] * 56, 0]), trials)
+    assert drop.p[0] < 1e-6 and drop.z[0] < 0
+    once = np.full(57, 5)
+    once[30] = 130
+    assert rated(np.array([*once[:56], 60]), trials).p[0] < 1e-6
