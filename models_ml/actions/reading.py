@@ -143,8 +143,9 @@ class Reader:
         return self._followed()
 
     def held_out(self) -> pl.DataFrame:
-        """People assigned to an action's campaign or to its hold-out, or by an experiment about it
-        that holds people out, as :meth:`exposures` has them, with ``treated``."""
+        """People assigned by an action's campaign that holds people out, or by an experiment about
+        it that does, as :meth:`exposures` has them, with ``treated``: whom none of them held out.
+        """
         self._table(
             "nba_told",
             f"""
@@ -152,7 +153,7 @@ class Reader:
                 actions.action,
                 coalesce(identities.contact_id, assigned.contact_id) as contact_id,
                 min(assigned.assigned_at) as got_at,
-                arg_min(assigned.variant, assigned.assigned_at) != '{HOLDOUT}' as treated
+                not bool_or(assigned.variant = '{HOLDOUT}') as treated
             from lake.experiment_assignments as assigned
             inner join nba_experiments as about on assigned.experiment = about.experiment
             inner join nba_actions as actions on about.action = actions.action
@@ -245,7 +246,8 @@ class Reader:
         """The actions, their mailings, touches and experiments, as tables of this connection."""
         rows, mailings, touches, held = [], [], [], []
         for key, action in self.actions.items():
-            journey = campaigns[action.campaign].journey if action.campaign else None
+            campaign = campaigns[action.campaign] if action.campaign else None
+            journey = campaign.journey if campaign else None
             rows.append(
                 {
                     "action": key,
@@ -262,7 +264,8 @@ class Reader:
                 }
             )
             sources = {("campaign", action.campaign), ("journey", journey)}
-            held += [(key, f"campaign:{action.campaign}")] if action.campaign else []
+            # Whom a campaign without a hold-out is sent to, there is nobody to compare with.
+            held += [(key, f"campaign:{action.campaign}")] if campaign and campaign.holdout else []
             held += [
                 (key, name)
                 for name, experiment in experiments.items()

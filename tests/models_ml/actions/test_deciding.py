@@ -10,7 +10,7 @@ import pytest
 
 from models_ml.actions import deciding, policies, rounds
 from models_ml.actions.reading import models_told
-from tests.models_ml.actions.house import AS_OF, House, contact, past
+from tests.models_ml.actions.house import AS_OF, House, contact, past, snapshots
 from workspace.definitions.actions import Actions
 from workspace.definitions.campaigns import Campaign
 from workspace.definitions.caps import Holdout
@@ -43,8 +43,10 @@ OBJECTIVE = {
     "deadline": "2026-12-31",
 }
 CAMPAIGNS = {
-    key: Campaign.model_validate({"name": key, "objective": OBJECTIVE, "journey": journey})
-    for key, journey in {"news": "news_journey", "fair": "fair_journey"}.items()
+    key: Campaign.model_validate(
+        {"name": key, "objective": OBJECTIVE, "journey": f"{key}_journey", "holdout": share}
+    )
+    for key, share in {"news": 0.5, "fair": 0.0}.items()
 }
 
 
@@ -228,6 +230,32 @@ def test_people_held_out_make_it_an_uplift(house: House, experiment: str) -> Non
     few = settings(enough={"exposures": 300, "responses": 30, "control": 1201})
     again = {row["action"]: row for row in decide(house, few).models.to_pylist()}["news"]
     assert again["basis"] == "model" and again["qini"] is None
+
+
+@pytest.mark.parametrize("held_by", ["campaign:{}", "effect"])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("action", ["news", "fair"])
+def test_who_is_held_out_by_any_is_not_treated(action: str, turned: bool, held_by: str) -> None:
+    """Each person has a row of the campaign and one of the experiment, of the same moment; the
+    fair's campaign holds nobody out, so that it tells of nobody."""
+    house, at = House(), datetime(2026, 7, 1)
+    about = ABOUT_NEWS.model_copy(update={"journey": f"{action}_journey"})
+    for n in range(6):
+        rows = [
+            {
+                **{"experiment": name, "salt": "s", "contact_id": f"u{n}"},
+                **{"assigned_at": at, "known_at": at},
+                "variant": "holdout" if n < 2 and name == held_by.format(action) else "sent",
+            }
+            for name in ("effect", f"campaign:{action}")
+        ]
+        house.add("lake.experiment_assignments", *(reversed(rows) if turned else rows))
+        house.add("marts.contact_feature_snapshots", *snapshots(f"u{n}", 0.0))
+    reader = house.reader(settings(), CAMPAIGNS, experiments={"effect": about})
+    found = reader.held_out().sort("contact_id")
+    assert found["contact_id"].to_list() == [f"u{n}" for n in range(6)]
+    counts = held_by == "effect" or action == "news"
+    assert found["treated"].to_list() == [not counts] * 2 + [True] * 4
 
 
 def test_without_people_features_or_actions_nothing_is_decided() -> None:
