@@ -41,6 +41,7 @@ STREAMS: list[Stream] = [
             ("action", TEXT),
             ("basis", TEXT),
             ("exposures", INT),
+            ("exposures_with_features", INT),  # with a snapshot before: what a model learns from
             ("responses", INT),
             ("response_rate", FLOAT),
             ("stops", INT),

@@ -194,6 +194,76 @@ def test_features_are_those_of_before_the_exposure(house: House) -> None:
     assert reader.exposures().sort("contact_id").equals(then)
 
 
+def newcomers(house: House, people: int, responding: int, leaving: int = 0) -> None:
+    """People who got the news in July and of whom no snapshot from before is known."""
+    sent, later = datetime(2026, 7, 1), datetime(2026, 7, 3)
+    mail = {"source": "mail_tool", "mailing_id": "news-1", "sent_at": sent}
+    click = {"touch_type": "email_click", "actor_class": "human", "occurred_at": later}
+    names = [{"contact_id": f"new{n}"} for n in range(people)]
+    house.add("marts.fct_emails", *(name | mail for name in names))
+    house.add("marts.fct_touchpoints", *(name | click for name in names[:responding]))
+    stop = {"unsubscribed_at": later}
+    house.add("marts.unsubscribes", *(name | stop for name in names[:leaving]))
+
+
+def test_exposures_of_whom_nothing_was_known_count_for_the_rate(house: House) -> None:
+    before = decide(house)
+    newcomers(house, 800, 700, 8)
+    after = decide(house)
+    old, new = (
+        {row["action"]: row for row in found.models.to_pylist()} for found in (before, after)
+    )
+    assert (old["news"]["exposures"], old["news"]["exposures_with_features"]) == (1200, 1200)
+    assert (new["news"]["exposures"], new["news"]["exposures_with_features"]) == (2000, 1200)
+    responses = old["news"]["responses"] + 700
+    assert (new["news"]["responses"], new["news"]["stops"]) == (responses, 8)
+    assert new["news"]["response_rate"] == pytest.approx((responses + 50 * 0.02) / 2050)
+    assert new["news"]["stop_rate"] == pytest.approx((8 + 50 * 0.001) / 2050)
+    # The model rests on the others, as before.
+    assert new["news"]["basis"] == "model" and new["news"]["auc"] == old["news"]["auc"]
+    p_response = [
+        pl.from_arrow(found.decisions).filter(pl.col("action") == "news")["p_response"].to_list()
+        for found in (before, after)
+    ]
+    assert p_response[0] == p_response[1]
+
+
+def test_what_too_few_features_are_known_of_goes_by_the_rate_of_all() -> None:
+    house = House()
+    past(house, "news-1", 200, {0.0: 0.5})
+    contact(house, "c0")
+    newcomers(house, 1000, 100)
+    news = {row["action"]: row for row in decide(house).models.to_pylist()}["news"]
+    assert (news["basis"], news["exposures"], news["exposures_with_features"]) == (
+        "rate",
+        1200,
+        200,
+    )
+    assert news["response_rate"] == pytest.approx((news["responses"] + 1) / 1250)
+    assert 180 < news["responses"] < 220
+
+
+def test_people_held_out_of_whom_nothing_was_known_count_in_the_effect(house: House) -> None:
+    at, later = datetime(2026, 7, 1), datetime(2026, 7, 2)
+    names = [{"contact_id": f"u{n}"} for n in range(2400)]
+    known = {"experiment": "campaign:news", "salt": "s", "assigned_at": at, "known_at": at}
+    arms = [{"variant": "sent"}, {"variant": "holdout"}]
+    house.add(
+        "lake.experiment_assignments",
+        *(name | known | arms[n % 2] for n, name in enumerate(names)),
+    )
+    click = {"touch_type": "email_click", "actor_class": "human", "occurred_at": later}
+    did = [n for n in range(2400) if n % 10 == 0 or (n % 10 == 1 and n < 1200)]
+    house.add("marts.fct_touchpoints", *(names[n] | click for n in did))
+    found = decide(house)
+    news = {row["action"]: row for row in found.models.to_pylist()}["news"]
+    assert (news["treated_people"], news["control_people"]) == (1200, 1200)
+    assert news["basis"] == "uplift" and news["qini"] is None
+    effect = (240 - 120) / 1250
+    rows = pl.from_arrow(found.decisions).filter(pl.col("action") == "news")
+    assert rows["p_response"].to_list() == pytest.approx([effect] * 6)
+
+
 ABOUT_NEWS = Experiment.model_validate(
     {
         **{"name": "Effect", "journey": "news_journey", "starts_on": "2026-06-01"},
@@ -324,4 +394,4 @@ def test_a_fit_is_named_by_what_decides(house: House) -> None:
     models = decide(house).models
     assert models.schema == STREAMS["action_models"].schema
     house.add("lake.action_models", *models.to_pylist())
-    assert "| news | model | 1200 |" in models_told(house.connection)
+    assert "| news | model | 1200 | 1200 |" in models_told(house.connection)
