@@ -194,6 +194,9 @@ def _choose(
     whether, which = choosing.draws(settings.seed, salt, present["contact_id"].to_list())
     choice = choosing.choose(values, allowed, settings.exploration, whether, which)
     row, option = np.nonzero(allowed)
+    own = [settings.actions[key] for key in learnt]
+    worth = np.array([0.0, *(action.value for action in own)])
+    costs = np.array([0.0, *(action.cost for action in own)])
     bases = np.array([None, *(found.basis for found in learnt.values())], object)
     told = _contributions(encoded, encoder, learnt, choice.taken)
     taken = choice.taken[row] == option
@@ -207,6 +210,9 @@ def _choose(
             "is_exploration": choice.explored[row],
             "propensity": choice.propensities[row, option],
             "expected_gain": values[row, option],
+            "response_part": p_response[row, option] * worth[option],
+            "cost_part": costs[option],
+            "stop_part": p_stop[row, option] * settings.stop_cost,
             "p_response": p_response[row, option],
             "p_stop": p_stop[row, option],
             "basis": pl.Series(bases[option].tolist(), dtype=pl.String),

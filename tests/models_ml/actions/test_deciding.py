@@ -83,6 +83,10 @@ def test_who_is_likely_to_respond_gets_it_and_others_nothing(house: House) -> No
     news = rows.filter(pl.col("action") == "news")
     assert news.select((gain - pl.col("expected_gain")).abs().max()).item() < 1e-9
     assert set(news["basis"]) == {"model"}
+    assert news["response_part"].to_list() == pytest.approx((10 * news["p_response"]).to_list())
+    assert set(rows.filter(pl.col("action") == "call")["cost_part"]) == {3.0}
+    parts = pl.col("response_part") - pl.col("cost_part") - pl.col("stop_part")
+    assert rows.select((parts - pl.col("expected_gain")).abs().max()).item() < 1e-9
     told = rows.filter(pl.col("contact_id") == "c1", "is_taken")["contributions"].item()
     assert told.startswith('{"clicks"')
     models = {row["action"]: row for row in found.models.to_pylist()}
