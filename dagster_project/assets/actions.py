@@ -142,7 +142,8 @@ def _decisions(manifest: Manifest) -> AssetsDefinition:
 def _recommendations(manifest: Manifest) -> AssetsDefinition:
     described = {
         LOGS: STREAMS[LOGS].description,
-        CONTENT: "What other weights of recommendations would have brought: one row per policy.",
+        CONTENT: "How often contacts met what other weights of recommendations would put first: "
+        "one row per policy.",
     }
 
     @multi_asset(
