@@ -178,6 +178,9 @@ async def _read(request: Request) -> bytes:
 def _body(data: bytes) -> dict[str, Any]:
     try:
         found = json.loads(data)
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Problem(400, "json", "a text of the body has half of a surrogate pair") from None
     except (ValueError, RecursionError):
         raise Problem(400, "json", "the body is no JSON") from None
     if not isinstance(found, dict):

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml
 from starlette.applications import Starlette
@@ -224,6 +225,9 @@ def test_given_features_are_scored(client: TestClient) -> None:
         ("churn", {"content": b"{"}, 400, "json"),
         ("churn", {"content": b"[" * 60_000}, 400, "json"),
         ("churn", {"json": [1]}, 400, "json"),
+        ("churn", {"content": rb'{"features": {"vertical": "\ud800"}}'}, 400, "json"),
+        ("churn", {"content": rb'{"account_id": "\ud800"}'}, 400, "json"),
+        ("churn", {"content": rb'{"\ud800": 1}'}, 400, "json"),
         ("churn", {"json": {}}, 422, "body"),
         ("churn", {"json": {"account_id": "a0001", "features": {}}}, 422, "body"),
         ("churn", {"json": {"account_id": ["a0001"]}}, 422, "body"),
@@ -258,8 +262,16 @@ def test_only_who_has_a_key_may_ask(client: TestClient) -> None:
 def test_the_document_is_of_the_routes(client: TestClient) -> None:
     document = openapi.document()
     (path,) = document["paths"].values()
-    answer = client.post("/v1/score/churn", json={"account_id": "a0001"}).json()
-    assert set(answer) == set(document["components"]["schemas"]["Score"]["required"])
+    schemas = document["components"]["schemas"]
+    told = jsonschema_rs.validator_for(schemas["Score"])
+    for asked in ({"account_id": "a0001"}, {"features": {"vertical": "new", "uses_30d": 1.5}}):
+        answer = client.post("/v1/score/churn", json=asked).json()
+        told.validate(answer)
+        assert set(answer) == set(schemas["Score"]["required"])
+        assert {type(one["value"]) for one in answer["contributions"]} >= {float}
+    for wrong in (client.get("/v1/score/churn"), client.post("/v1/score/churn", json={})):
+        jsonschema_rs.validator_for(schemas["Problem"]).validate(wrong.json())
+        assert str(wrong.status_code) in path["post"]["responses"]
     assert set(path["post"]["parameters"][0]["schema"]["enum"]) == set(PLANS)
 
 
