@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from models_ml.operations import choosing, openapi, records
 from models_ml.operations.retraining import retrain
 from models_ml.operations.scoring import Scored, score_all
-from models_ml.operations.serving import MAX_BODY_BYTES, Desk
+from models_ml.operations.serving import MAX_BODY_BYTES, RETRY_SECONDS, Desk, Problem
 from models_ml.operations.specs import PLANS
 from tests.conftest import MadeOnce
 from tests.models_ml.operations.worlds import AS_OF, CHURN_ONLY, KEYRING, World, world
@@ -257,6 +257,40 @@ def test_only_who_has_a_key_may_ask(client: TestClient) -> None:
     for given in ("Basic !", "Bearer secret", f"Basic {base64.b64encode(b'other:').decode()}"):
         answer = client.post("/v1/score/churn", headers={"authorization": given}, **body)
         assert answer.status_code == 401 and "www-authenticate" in answer.headers
+
+
+def test_a_failure_is_not_kept(trained: World) -> None:
+    seconds = [0.0]
+    desk = Desk(
+        trained.place.lake,
+        KEYRING,
+        CHURN_ONLY,
+        lambda: AS_OF,
+        lambda *_: None,
+        ["secret"],
+        clock=lambda: seconds[0],
+    )
+    folder = records.registry(trained.place.lake) / "churn"
+    (version,) = folder.iterdir()
+
+    def status() -> int:
+        try:
+            desk.answer(PLANS["churn"], {"features": {}})
+        except Problem as problem:
+            return problem.status
+        return 200
+
+    version.rename(version.with_suffix(".away"))
+    assert status() == 503
+    version.with_suffix(".away").rename(version)
+    seconds[0] = RETRY_SECONDS - 1.0
+    assert status() == 503
+    seconds[0] = RETRY_SECONDS
+    assert status() == 200
+    # What was loaded well is kept, whatever becomes of the file.
+    version.rename(version.with_suffix(".away"))
+    seconds[0] = 10 * RETRY_SECONDS
+    assert status() == 200
 
 
 def test_the_document_is_of_the_routes(client: TestClient) -> None:
