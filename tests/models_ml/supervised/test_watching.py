@@ -68,24 +68,6 @@ def test_what_cannot_be_scored_is_refused(
     assert refused.value.reason is reason
 
 
-def test_contacts_inherit_by_role(linear: Trained, churning: pl.DataFrame) -> None:
-    scores, _ = scoring.score(SPEC, linear.fitted, churning.head(2))
-    account, other = scores["subject_id"]
-    people = pl.DataFrame(
-        {
-            "contact_id": ["c1", "c2", "c3", "c4", "c5"],
-            "account_id": [account, account, account, "unknown", other],
-            "role": ["surgeon", "legal", None, "surgeon", "surgeon"],
-        }
-    )
-    found = scoring.inherited(scores, people, {"surgeon": 1.0, "legal": 0.5})
-    first, second = scores["score"]
-    assert dict(found.select("subject_id", "score").iter_rows()) == pytest.approx(
-        {"c1": first, "c2": first / 2, "c3": first, "c5": second}
-    )
-    assert found.columns == scores.columns
-
-
 @settings(max_examples=80, deadline=None)
 @given(COUNTS, st.integers(2, 9))
 def test_the_index_is_zero_in_proportion_and_never_below(counts: list[int], times: int) -> None:
