@@ -182,13 +182,13 @@
         select
             people.contact_id,
             people.account_id,
-            people.created_at,
+            people.there_since_at,
             contracts.snapshot_at
         from {{ ref('int_feature_people') }} as people
         inner join contracts
             on
                 people.account_id = contracts.account_id
-                and people.created_at <= contracts.snapshot_at
+                and people.there_since_at <= contracts.snapshot_at
 
     ),
 

@@ -15,10 +15,10 @@
             people.contact_id,
             people.account_id,
             people.vertical,
-            people.created_at,
+            people.there_since_at,
             moments.snapshot_at
         from {{ people }} as people
-        inner join moments on people.created_at <= moments.snapshot_at
+        inner join moments on people.there_since_at <= moments.snapshot_at
 
     ),
 
@@ -89,7 +89,7 @@
         company_states.employees,
         company_states.population,
         accounts.mrr_base as account_mrr_base,
-        {{ seconds_between('people.created_at', 'people.snapshot_at') }} / 86400e0 as age_days,
+        {{ seconds_between('people.there_since_at', 'people.snapshot_at') }} / 86400e0 as age_days,
         {% for name in [
             'touches_7d', 'touches_30d', 'touches_90d', 'touches_180d', 'touch_kinds_90d'
         ] -%}

@@ -9,7 +9,8 @@ profiled as (
 
     {% for name in [
         'lead_scores', 'lead_score_contributions', 'engagement_scores', 'buyer_stages',
-        'content_recommendations', 'send_times'
+        'content_recommendations', 'send_times', 'predictions', 'contact_feature_snapshots',
+        'next_best_actions', 'lookalikes'
     ] -%}
     select
         '{{ name }}' as mart,
@@ -21,6 +22,12 @@ profiled as (
         'customer_values' as mart,
         customer_id as contact_id
     from {{ ref('customer_values') }}
+    union all
+    select
+        'contact_features' as mart,
+        contact_id
+    from {{ ref('contact_features') }}
+    where coalesce(churn_score, p_engage_7d, p_convert_90d, learned_lead_score) is not null
     union all
     select
         'contact_personas' as mart,

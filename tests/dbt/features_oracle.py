@@ -77,6 +77,15 @@ def _signal(family: str, touch_type: str | None, person: str, *rest: Any) -> Sig
     return Signal(person.replace("u", "p"), family, touch_type, *rest)
 
 
+def there_since(streams: Streams, n: int) -> datetime:
+    """When anything was first known of a person by a name that is no device."""
+    told = [row["known_at"] for row in streams["crm_contacts"] if row["crm_id"] == f"p{n}"]
+    for stream in ("events", "product_usage", "surveys", "support_tickets"):
+        told += [row["known_at"] for row in streams[stream] if row["user_key"] == f"u{n}"]
+    told += [row["known_at"] for row in streams["meetings"] if row["email_key"] == f"e{n}"]
+    return min(told)
+
+
 def seen(all_signals: list[Signal], contact: str, moment: datetime) -> list[tuple[Signal, float]]:
     """The signals of 180 days that were known, with their age in days."""
     return [

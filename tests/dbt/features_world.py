@@ -108,7 +108,9 @@ def _contacts(rng: random.Random) -> list[Row]:
             "company_crm_id": f"c{n % COMPANIES}",
             "created_at": FIRST + timedelta(days=n),
         }
-        for version, known in enumerate([FIRST, *sorted(_moment(rng) for _ in range(2))]):
+        # The CRM hears of some only long after they were seen elsewhere.
+        heard = FIRST + timedelta(days=20 * (n % 4))
+        for version, known in enumerate(sorted([heard, _moment(rng), _moment(rng)])):
             changing = {"role": f"role {version}", "lifecycle_stage": f"stage {version}"}
             rows.append(base | changing | {"known_at": known})
     return rows

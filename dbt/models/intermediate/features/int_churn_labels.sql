@@ -1,7 +1,9 @@
--- By all that is known at as_of, unlike the features: who paid then, and is gone within 90 days. A
--- contract that follows within the gap of contract_spells goes on. Left out where the 90 days are
--- not over, and where deals that were told later say that there was no contract.
+-- By all that is known at as_of, unlike the features: who paid then, and is gone within 90 days.
+-- A contract that follows within the gap of contract_spells goes on. Left out where these days and
+-- the gap behind them are not over, since nobody knows yet who comes back, and where deals that
+-- were told later say that there was no contract.
 {% set horizon_days = 90 -%}
+{% set known_after_days = horizon_days + contract_gap_days() | int -%}
 with snapshots as (
 
     select
@@ -11,7 +13,7 @@ with snapshots as (
             as snapshot_on
     from {{ ref('int_account_feature_history') }} as history
     inner join {{ ref('stg_system__run_context') }} as run_context
-        on {{ days_later('history.snapshot_at', horizon_days) }} <= run_context.as_of
+        on {{ days_later('history.snapshot_at', known_after_days) }} <= run_context.as_of
 
 ),
 
