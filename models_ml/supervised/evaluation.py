@@ -33,6 +33,7 @@ METRICS = {
     "rows": pl.Int64,
     "positives": pl.Int64,
 }
+BASELINES = {"baseline_constant": "the mean", "baseline_age": "the age of the last activity"}
 #: Of fewer rows of a slice only the number is told.
 LEAST_ROWS = 30
 
@@ -63,14 +64,19 @@ def metrics(
 
 
 def beaten(found: pl.DataFrame) -> str | None:
-    """Which baseline beats the model by more than chance, of :func:`metrics`; None if none does."""
+    """Which baseline beats the model by more than chance, in ranking or in Brier score, of
+    :func:`metrics`; None if none does."""
     rows = {row["metric"]: row for row in found.filter(pl.col("slice") == ALL).to_dicts()}
-    auc, above = rows.get("auc"), rows.get("auc_above_age")
+    auc, above, brier = rows.get("auc"), rows.get("auc_above_age"), rows.get("brier")
     if auc and auc["high"] is not None and auc["high"] < 0.5:
         return f"ranks worse than chance: AUC {auc['value']:.4f}, at most {auc['high']:.4f}"
     if above and above["high"] is not None and above["high"] < 0:
         told = f"{above['value']:+.4f} ({above['low']:+.4f} to {above['high']:+.4f})"
         return f"ranks worse than the age of the last activity alone: AUC {told}"
+    for column, name in BASELINES.items():
+        if brier and brier["low"] is not None and brier["low"] > brier[column]:
+            told = f"{brier['value']:.4f}, at least {brier['low']:.4f}, against {brier[column]:.4f}"
+            return f"is further from the outcomes than {name} alone: Brier score {told}"
     return None
 
 
