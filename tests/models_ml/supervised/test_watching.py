@@ -47,6 +47,8 @@ def test_odd_rows_are_scored_and_told(
         (Kind.NEW_CATEGORY, "kind"),
         (Kind.NOT_FINITE, "uses"),
     }
+    (new,) = [one.detail for one in findings if one.kind is Kind.NEW_CATEGORY]
+    assert new == "has 2 values that the model does not know, in 2 rows"
     empty, _ = scoring.score(SPEC, fitted, odd.head(0))
     assert empty.height == 0 and empty.schema == scoring.SCORED
 
