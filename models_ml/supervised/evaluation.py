@@ -16,6 +16,7 @@ from scipy.stats import binomtest
 
 from models_ml.supervised import replicates
 from models_ml.supervised.candidates import labels
+from models_ml.supervised.columns import frequent
 from models_ml.supervised.spec import ModelSpec, TrainingSettings
 from models_ml.supervised.splitting import groups_of, numbers
 
@@ -81,11 +82,13 @@ def beaten(found: pl.DataFrame) -> str | None:
 
 
 def slices(spec: ModelSpec, frame: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
-    """All rows, then those of each value of each slice's column; null is ``unknown``."""
+    """All rows, then those of each value of each slice's column that enough groups have; null is
+    ``unknown``."""
     yield ALL, pl.Series([True]).new_from_index(0, frame.height)
+    groups = groups_of(spec, frame)
     for column in spec.slices:
         values = frame.get_column(column).cast(pl.String).fill_null("unknown")
-        for value in values.unique().sort().to_list():
+        for value in sorted(frequent(values, groups)):
             yield f"{column}={value}", values == value
 
 

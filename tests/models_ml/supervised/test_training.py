@@ -171,10 +171,19 @@ def test_the_texts_of_few_organisations_are_not_kept(churning: pl.DataFrame) -> 
         .when(pl.col("account_id").is_in(enough.implode()))
         .then(pl.lit("partner"))
         .otherwise("kind"),
-        vertical=pl.lit("medical"),
+    )
+    tested = split(SPEC, churning, QUICK).test["account_id"].unique().sort()
+    said = said.with_columns(
+        vertical=pl.when(pl.col("account_id").is_in(tested[:4].implode()))
+        .then(pl.lit("Jeanne's own"))
+        .when(pl.col("account_id").is_in(tested[4:9].implode()))
+        .then(pl.lit("schools"))
+        .otherwise("vertical")
     )
     trained = train(SPEC, said, QUICK, AS_OF)
     assert trained.fitted.columns.categories_ == [["clinic", "group", "partner", "town"]]
+    slices = set(trained.metrics["slice"])
+    assert slices == {"all", "vertical=medical", "vertical=public", "vertical=schools"}
     told = manifest.described(trained, "0" * 16, manifest.Provenance(AS_OF, "s", "c", AS_OF))
     assert "Jean" not in manifest.encoded(told).decode()
     one = said.with_columns(kind=pl.lit("Referred by Jean D."))
