@@ -72,6 +72,8 @@ def test_outcomes_of_the_test_side_change_no_model(churning: pl.DataFrame, linea
     ).drop("held")
     again = train(SPEC, turned.sort("account_id"), QUICK, AS_OF)
     assert np.array_equal(again.fitted.margin(churning), linear.fitted.margin(churning))
+    assert again.leakage.equals(linear.leakage)  # nor what is left out
+    assert again.reference.equals(linear.reference)
 
 
 REFUSED: dict[str, tuple[Change, Reason]] = {
