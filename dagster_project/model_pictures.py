@@ -89,14 +89,10 @@ def scorings(done: Iterable[Scored]) -> str:
             f"{one.stored:,}",
             "; ".join(
                 [
-                    *([one.detail] if one.detail else []),
+                    *(text for text in (one.detail, one.unseen) if text),
                     *(f"{version} refused: {why}" for version, why in one.refused),
                     *(f"{finding.subject} {finding.detail}" for finding in one.findings),
-                    *(
-                        f"{row['feature']} drifted, PSI {row['psi']:.2f}"
-                        for row in one.drift
-                        if row["is_drifted"]
-                    ),
+                    *(f"{row['feature']} drifted, PSI {row['psi']:.2f}" for row in one.drift),
                 ]
             ),
         )

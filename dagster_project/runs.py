@@ -35,7 +35,7 @@ class SelectionError(ValueError):
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """``faults`` holds one line for each failed step or check."""
+    """``faults`` says of each failed step, check or resource what went wrong."""
 
     succeeded: bool
     run_id: str
@@ -130,12 +130,14 @@ def _faults(result: object) -> list[str]:
     faults = []
     for event in result.all_events:  # type: ignore[attr-defined]
         if event.is_step_failure:
+            text = event.step_failure_data.user_failure_data
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            text = event.step_failure_data.user_failure_data
             message = text.description if text else (error.message if error else "failed")
             faults.append(f"{event.step_key}: {(message or 'failed').strip()}")
+        elif event.event_type_value == "RESOURCE_INIT_FAILURE":
+            faults.append(event.engine_event_data.error.message.strip())
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             check = event.asset_check_evaluation_data
             if not check.passed and check.severity.value == "ERROR":

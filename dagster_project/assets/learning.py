@@ -119,7 +119,7 @@ def _scoring(manifest: Manifest) -> AssetsDefinition:
             AssetCheckSpec(
                 CHAMPIONS,
                 asset=stream_key(SCORED[0]),
-                description="The files of every champion were loaded.",
+                description="Every champion was loaded and took today's features.",
             ),
         ],
     )
@@ -135,31 +135,30 @@ def _scoring(manifest: Manifest) -> AssetsDefinition:
             step.rows = sum(one.stored for one in done)
             for name in SCORED:
                 warehouse.show(connection, run.lake, name, run.as_of)
-        stands_in = {one.model: dict(one.refused) for one in done if one.refused}
-        for model, refused in stands_in.items():
-            run.tell(f"{model}: a version was refused and another one stands in: {refused}")
+        refused = {one.model: dict(one.refused) for one in done if one.refused}
+        for one in done:
+            if one.told:
+                run.tell(one.told)
         table = MetadataValue.md(model_pictures.scorings(done))
         for name in SCORED:
             counted = {"dagster/row_count": run.lake.rows(name)}
             yield MaterializeResult(
                 asset_key=stream_key(name), metadata={**counted, "scorings": table}
             )
-        drifted = {
-            one.model: [row["feature"] for row in one.drift if row["is_drifted"]] for one in done
-        }
+        drifted = {one.model: [row["feature"] for row in one.drift] for one in done if one.drift}
         yield AssetCheckResult(
             asset_key=stream_key(SCORED[1]),
             check_name=NO_DRIFT,
-            passed=not any(drifted.values()),
+            passed=not drifted,
             severity=AssetCheckSeverity.WARN,
-            metadata={"drifted": MetadataValue.json({m: f for m, f in drifted.items() if f})},
+            metadata={"drifted": MetadataValue.json(drifted)},
         )
         yield AssetCheckResult(
             asset_key=stream_key(SCORED[0]),
             check_name=CHAMPIONS,
-            passed=not stands_in,
+            passed=not refused,
             severity=AssetCheckSeverity.WARN,
-            metadata={"refused": MetadataValue.json(stands_in)},
+            metadata={"refused": MetadataValue.json(refused)},
         )
 
     return score_subjects

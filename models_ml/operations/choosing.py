@@ -35,7 +35,7 @@ def promote(
     reason: str | None,
 ) -> Decision:
     """Make a version champion, whatever its figures. Raises :class:`Refused` where its files are
-    not what was stored, or where it is champion already."""
+    not what was stored, where it is champion already, or where decisions lie after ``as_of``."""
     return _decide(lake, keyring, model, version, as_of, actor, reason, goes_back=False)
 
 
@@ -72,6 +72,8 @@ def _decide(
     reason: str | None,
     goes_back: bool,
 ) -> Decision:
+    if unseen := records.unseen(lake, model, as_of):
+        raise Refused(unseen)
     known = records.decisions(lake, as_of)
     why = reason or WITHOUT_REASON
     try:

@@ -45,7 +45,7 @@ def code_version() -> str:
 
 
 def decisions(lake: Lake, as_of: datetime) -> list[Decision]:
-    """What was decided by ``as_of``, oldest first."""
+    """What was decided by ``as_of``, in the order it was decided in."""
     rows = [row for row in lake.read(DECISIONS).to_pylist() if row["known_at"] <= as_of]
     return [
         Decision(
@@ -62,6 +62,19 @@ def decisions(lake: Lake, as_of: datetime) -> list[Decision]:
         )
         for row in sorted(rows, key=lambda row: row["sequence"])
     ]
+
+
+def unseen(lake: Lake, model: str, as_of: datetime) -> str | None:
+    """A sentence where a model was decided about after ``as_of``, so that the clock has gone back;
+    None where it was not."""
+    rows = lake.read(DECISIONS, ["model", "known_at"]).to_pylist()
+    later = [row["known_at"] for row in rows if row["model"] == model and row["known_at"] > as_of]
+    if not later:
+        return None
+    told, at = f"1 decision about {model} lies", "at"
+    if len(later) > 1:
+        told, at = f"{len(later)} decisions about {model} lie", "the latest at"
+    return f"{told} after as_of {iso(as_of)}, {at} {iso(max(later))}"
 
 
 def decide(lake: Lake, decision: Decision) -> None:
@@ -152,6 +165,24 @@ def keep_metrics(
     known = {"as_of": as_of, "snapshot_id": snapshot_id, "known_at": as_of}
     known["sequence"] = len(lake.entries(METRICS)) + 1
     lake.commit(METRICS, batch, _table(METRICS, [{**row, **known} for row in rows]), meta)
+
+
+def drifted(lake: Lake, model: str, as_of: datetime) -> list[Row]:
+    """The features (and the score) that have drifted by a model's latest scoring that was measured
+    by ``as_of``: ``feature`` and ``psi``."""
+    names = ["model", "metric_window", "slice", "metric", "value", "detail", "known_at", "sequence"]
+    rows = pl.DataFrame(pl.from_arrow(lake.read(METRICS, names))).filter(
+        pl.col("model") == model,
+        pl.col("metric_window") == "scoring",
+        pl.col("known_at") <= as_of,
+    )
+    last = rows.filter(
+        pl.col("sequence") == rows["sequence"].max(),
+        pl.col("metric") == "psi",
+        pl.col("detail") == "drifted",
+    )
+    feature = pl.col("slice").str.strip_prefix("feature=").alias("feature")
+    return last.select(feature, pl.col("value").alias("psi")).to_dicts()
 
 
 # ---- scores ----------------------------------------------------------------------------------

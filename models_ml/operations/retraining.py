@@ -22,7 +22,7 @@ from models_ml.registry.manifest import Provenance
 from models_ml.registry.store import NotLoaded
 from models_ml.supervised import evaluation
 from models_ml.supervised.comparing import Comparison, compare
-from models_ml.supervised.faults import Refused
+from models_ml.supervised.faults import Reason, Refused
 from models_ml.supervised.spec import ModelSpec, TrainingSettings
 from models_ml.supervised.training import Trained, train
 from workspace.definitions.models import Models
@@ -76,14 +76,16 @@ def _retrain(
     clock: Callable[[], datetime],
     plan: Plan,
 ) -> Retrained:
+    if unseen := records.unseen(place.lake, plan.name, place.as_of):
+        return Retrained(plan.name, refused=f"{Reason.CLOCK_JUMPED}: {unseen}")
     spec = plan.spec(frames.columns(connection, plan))
     frame = frames.labelled(connection, plan)
     try:
         trained = train(spec, frame, settings(place.definitions), place.as_of)
-    except Refused as error:
+        provenance = Provenance(place.as_of, place.snapshot_id, records.code_version(), clock())
+        version = store.save(records.registry(place.lake), trained, provenance, place.keyring)
+    except (NotLoaded, Refused) as error:
         return Retrained(plan.name, refused=str(error))
-    provenance = Provenance(place.as_of, place.snapshot_id, records.code_version(), clock())
-    version = store.save(records.registry(place.lake), trained, provenance, place.keyring)
     records.keep_version(place.lake, trained, version, place.as_of, place.snapshot_id)
     decision = _decide(place, spec, trained, version, frame)
     records.decide(place.lake, decision)

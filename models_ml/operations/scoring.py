@@ -8,8 +8,8 @@ row without a probability says that a subject is no longer scored. Asked again a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import polars as pl
@@ -20,7 +20,7 @@ from models_ml.operations.specs import PLANS, Plan
 from models_ml.registry import decisions as deciding
 from models_ml.registry import manifest, store
 from models_ml.registry.decisions import Decision
-from models_ml.registry.store import Loaded, Usable
+from models_ml.registry.store import Loaded, NotLoaded
 from models_ml.supervised.drift import drift
 from models_ml.supervised.faults import Finding, Refused
 from models_ml.supervised.scoring import score
@@ -28,29 +28,55 @@ from models_ml.supervised.spec import SNAPSHOT
 from workspace.clock import iso
 
 Row = records.Row
+NOBODY = "no version was promoted by as_of ('marketing models train' does)"
+#: A version that was passed over, and why: ``fault: detail``.
+Passed = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Scored:
     """What one model's scoring came to. Without ``version`` nothing was scored, and ``detail`` says
-    why. ``refused`` has the versions whose files were not loaded, with the reason; ``drift`` is
-    empty where it was measured already that day."""
+    why. ``refused`` has the versions that could not be loaded, or not score today's features, with
+    the reason; ``drift`` what was last found to have drifted (`records.drifted`); ``unseen`` says
+    that decisions lie after ``as_of`` (`records.unseen`)."""
 
     model: str
     version: str | None = None
-    is_fallback: bool = False
-    refused: tuple[tuple[str, str], ...] = ()
+    refused: tuple[Passed, ...] = ()
     subjects: int = 0
     stored: int = 0
     detail: str = ""
     drift: list[Row] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    unseen: str | None = None
+
+    @property
+    def is_fallback(self) -> bool:
+        return self.version is not None and bool(self.refused)
+
+    @property
+    def told(self) -> str | None:
+        """A sentence where the champion did not score, or decisions lie after ``as_of``; None where
+        all is well, or there is no champion."""
+        said = [self.unseen] if self.unseen else []
+        if self.refused:
+            passed = "; ".join(f"{version} {why}" for version, why in self.refused)
+            if self.version is None:
+                told = "no version can score, and the scores in force stay"
+            else:
+                told = f"{self.version} stands in for the champion"
+            said.append(f"{told} ({passed})")
+        return f"{self.model}: {'; '.join(said)}" if said else None
 
 
 def score_all(connection: duckdb.DuckDBPyConnection, place: Place) -> list[Scored]:
     """Score by every model that is switched on and has a champion."""
     known = records.decisions(place.lake, place.as_of)
-    return [_score(connection, place, PLANS[name], known) for name in place.definitions.enabled]
+    done = []
+    for name in place.definitions.enabled:
+        unseen = records.unseen(place.lake, name, place.as_of)
+        done.append(replace(_score(connection, place, PLANS[name], known), unseen=unseen))
+    return done
 
 
 def _score(
@@ -58,24 +84,40 @@ def _score(
 ) -> Scored:
     candidates = deciding.succession(known, plan.name)
     if not candidates:
-        return Scored(plan.name, detail="no version was promoted; 'marketing models train' does")
+        return Scored(plan.name, detail=NOBODY)
     root = records.registry(place.lake)
-    found = store.usable(root, plan.name, candidates, place.keyring)
-    refused = tuple((version, f"{fault}: {detail}") for version, fault, detail in found.refused)
-    if found.loaded is None:
-        return Scored(plan.name, refused=refused, detail="no version could be loaded")
-    version = found.loaded.version
     number = sum(one.model == plan.name for one in known)
-    batch = f"{iso(place.as_of)}:{place.snapshot_id}:{plan.name}:{version}:{number}"
-    shared = {"version": version, "is_fallback": found.is_fallback, "refused": refused}
+    stamp = f"{iso(place.as_of)}:{place.snapshot_id}:{plan.name}"
+    refused: list[Passed] = []
+    for version in candidates:
+        try:
+            loaded = store.load(root, plan.name, version, place.keyring)
+            batch = f"{stamp}:{version}:{number}"
+            return _score_by(connection, place, plan, loaded, batch, tuple(refused))
+        except (NotLoaded, Refused) as error:
+            refused.append((version, str(error)))
+    batch = f"{stamp}:{number}"
+    _watch(place, plan, candidates[0], refused, batch, lambda: [_subjects(0)])
+    return Scored(plan.name, refused=tuple(refused), detail="no version can score")
+
+
+def _score_by(
+    connection: duckdb.DuckDBPyConnection,
+    place: Place,
+    plan: Plan,
+    loaded: Loaded,
+    batch: str,
+    refused: tuple[Passed, ...],
+) -> Scored:
+    """Raises :class:`Refused` where the version cannot score today's features; nothing is stored
+    then."""
+    version = loaded.version
     if place.lake.has(records.PREDICTIONS, batch):
-        return Scored(plan.name, **shared, detail="scored before")  # type: ignore[arg-type]
+        before = records.drifted(place.lake, plan.name, place.as_of)
+        return Scored(plan.name, version, refused, detail="scored before", drift=before)
     frame = frames.current(connection, plan)
-    try:
-        changes, findings = _changes(connection, place, plan, found.loaded, frame)
-        drifted = _watch(place, plan, found, frame, batch)
-    except Refused as error:
-        return Scored(plan.name, refused=refused, detail=str(error))
+    changes, findings = _changes(connection, place, plan, loaded, frame)
+    _watch(place, plan, version, refused, batch, lambda: _measured(loaded, frame))
     common = {
         "model": plan.name,
         "version": version,
@@ -88,10 +130,11 @@ def _score(
     records.keep_scores(place.lake, batch, changes, common)
     return Scored(
         plan.name,
-        **shared,  # type: ignore[arg-type]
+        version,
+        refused,
         subjects=len(frame),
         stored=len(changes),
-        drift=drifted,
+        drift=records.drifted(place.lake, plan.name, place.as_of),
         findings=findings,
     )
 
@@ -145,44 +188,50 @@ def _in_force(connection: duckdb.DuckDBPyConnection, place: Place, plan: Plan) -
     ).pl()
 
 
-# ---- drift, once a day -----------------------------------------------------------------------
+# ---- what is measured, once a day ------------------------------------------------------------
 
 
-def _watch(place: Place, plan: Plan, found: Usable, frame: pl.DataFrame, batch: str) -> list[Row]:
-    """Store how many were scored and how far they drifted: on the first scoring of a day (UTC), and
-    where another version scores or another one was refused."""
-    loaded = found.loaded
-    assert loaded is not None
-    refused = sorted((version, str(fault)) for version, fault, _ in found.refused)
-    state = [f"{place.as_of:%Y-%m-%d}", loaded.version, *map(list, refused)]
+def _watch(
+    place: Place,
+    plan: Plan,
+    version: str,
+    refused: Sequence[Passed],
+    batch: str,
+    measured: Callable[[], Iterable[Row]],
+) -> None:
+    """Store what was passed over and what is ``measured`` of the version: on the first scoring of a
+    day (UTC), and where another version scores or another one was refused."""
+    faults = sorted([passed, why.partition(": ")[0]] for passed, why in refused)
+    state = [f"{place.as_of:%Y-%m-%d}", version, *faults]
     entries = place.lake.entries(records.METRICS)
     before = [e.meta["state"] for e in entries if e.meta.get("scoring") == plan.name]
     if before and before[-1] == state:
-        return []
+        return
     of = {"model": plan.name, "metric_window": "scoring"}
-    own = {**of, "version": loaded.version}
     rows = [
-        {**of, "version": version, "slice": "all", "metric": "refused", "value": 1.0}
-        | {"detail": f"{fault}: {detail}"}
-        for version, fault, detail in found.refused
+        {**of, "version": passed, "slice": "all", "metric": "refused", "value": 1.0, "detail": why}
+        for passed, why in refused
     ]
-    rows.append({**own, "slice": "all", "metric": "subjects", "value": float(len(frame))})
-    for part in frame.group_by("vertical").len().sort("vertical").to_dicts():
-        place_of = {"slice": f"vertical={part['vertical']}", "metric": "subjects"}
-        rows.append({**own, **place_of, "value": float(part["len"]), "rows": part["len"]})
-    drifted = _drift(loaded, frame) if len(frame) else []
-    for row in drifted:
-        for metric in ("psi", "missing_share", "new_share"):
-            found_of = {"slice": f"feature={row['feature']}", "metric": metric}
-            told = "drifted" if metric == "psi" and row["is_drifted"] else None
-            value = {"value": row[metric], "rows": row["rows"], "detail": told}
-            rows.append({**own, **found_of, **value})
+    rows += [{**of, "version": version, **row} for row in measured()]
     meta = {"scoring": plan.name, "state": state}
     key = f"scoring:{len(entries) + 1}:{batch}"
     records.keep_metrics(place.lake, key, rows, place.as_of, place.snapshot_id, meta)
-    return drifted
 
 
-def _drift(loaded: Loaded, frame: pl.DataFrame) -> list[Row]:
+def _subjects(rows: int, of: str = "all") -> Row:
+    return {"slice": of, "metric": "subjects", "value": float(rows), "rows": rows}
+
+
+def _measured(loaded: Loaded, frame: pl.DataFrame) -> Iterator[Row]:
+    """How many are scored, of which vertical, and how far they drifted."""
+    yield _subjects(len(frame))
+    for part in frame.group_by("vertical").len().sort("vertical").to_dicts():
+        yield _subjects(part["len"], f"vertical={part['vertical']}")
+    if not len(frame):
+        return
     reference = manifest.frame(loaded.manifest, "reference")
-    return drift(loaded.fitted, reference, frame).to_dicts()
+    for row in drift(loaded.fitted, reference, frame).to_dicts():
+        for metric in ("psi", "missing_share", "new_share"):
+            found_of = {"slice": f"feature={row['feature']}", "metric": metric}
+            told = "drifted" if metric == "psi" and row["is_drifted"] else None
+            yield {**found_of, "value": row[metric], "rows": row["rows"], "detail": told}

@@ -100,7 +100,8 @@ class Desk:
         usable = self._usable(plan)
         loaded = usable.loaded
         if loaded is None:
-            told = usable.told or f"{plan.name} has no champion"
+            unseen = records.unseen(self._lake, plan.name, self._present())
+            told = usable.told or unseen or f"{plan.name} has no champion"
             raise Problem(503, "no_model", told)
         frame, subject = self._frame(plan, loaded, given)
         try:
@@ -108,7 +109,9 @@ class Desk:
                 loaded.spec, loaded.fitted, frame, self._definitions.scoring.contributions
             )
         except Refused as error:
-            raise Problem(422, "features", str(error)) from None
+            # Published features that the version does not take are no fault of who asks.
+            fault = (422, "features") if subject is None else (503, "no_model")
+            raise Problem(*fault, str(error)) from None
         row = scored.row(0, named=True)
         at = frame[SNAPSHOT][0] if SNAPSHOT in frame.columns else None
         return {

@@ -1,7 +1,7 @@
 """Which version speaks: a fold of decisions that are only ever added.
 
-Pure functions over rows; whoever calls stores them. Rows of other models are ignored, and their
-order is that of ``decided_at`` (of equal times, as given).
+Pure functions over rows, in the order they were decided in; whoever calls stores them. Rows of
+other models are ignored. ``decided_at`` gives no order: a clock may go back.
 """
 
 from __future__ import annotations
@@ -133,5 +133,4 @@ def roll_back(
 
 
 def _of(decisions: Sequence[Decision], model: str) -> list[Decision]:
-    own = [decision for decision in decisions if decision.model == model]
-    return sorted(own, key=lambda decision: decision.decided_at)
+    return [decision for decision in decisions if decision.model == model]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from models_ml.supervised.columns import LEAST_GROUPS, MOST_CATEGORIES, frequent
+from models_ml.supervised.columns import LEAST_GROUPS, MOST_CATEGORIES, Columns, frequent
 from models_ml.supervised.faults import Finding, Kind, Reason, Refused
 from models_ml.supervised.fitted import Fitted
 from models_ml.supervised.spec import LABEL, SNAPSHOT, ModelSpec
@@ -47,9 +47,9 @@ def has_columns(frame: pl.DataFrame, names: Iterable[str]) -> None:
         raise Refused(Reason.MISSING_COLUMN, f"there is no {', '.join(missing)}")
 
 
-def has_features(spec: ModelSpec, frame: pl.DataFrame) -> None:
+def has_features(spec: ModelSpec | Columns, frame: pl.DataFrame) -> None:
     """Refuse a frame without one of the features, or with a text where a number belongs."""
-    has_columns(frame, spec.features)
+    has_columns(frame, (*spec.numeric, *spec.categorical))
     for name in spec.numeric:
         kind = frame.get_column(name).dtype
         if not (kind.is_numeric() or kind in (pl.Boolean, pl.Null)):

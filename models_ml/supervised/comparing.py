@@ -40,10 +40,11 @@ def compare(
 
     The challenger is worse where its AUC's interval lies below the champion's, where the AUC is
     lower by more than ``settings.worse_by``, or where the Brier score's interval lies above.
-    Raises :class:`Refused` where ``frame`` lacks a feature of the champion's.
+    Raises :class:`Refused` where ``frame`` lacks a feature of the champion's, or has
+    a text where it was a number.
     """
     for fitted in (champion, challenger):
-        checks.has_columns(frame, fitted.features)
+        checks.has_features(fitted.columns, frame)
     snapshots = frame.get_column(SNAPSHOT).unique().sort().to_list()
     test = windows(spec, snapshots, settings)["test"]
     rows = frame.filter(pl.col(SNAPSHOT).is_in(test) & (sides(spec, frame, settings) == "test"))

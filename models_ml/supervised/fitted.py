@@ -97,6 +97,8 @@ class Fitted(BaseEstimator):
         """The probabilities of margins."""
         if self.isotonic is None:
             return expit(margin)
+        if not len(margin):  # which scikit-learn refuses
+            return margin
         return self.isotonic.predict(margin)
 
 

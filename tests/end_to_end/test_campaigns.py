@@ -43,6 +43,7 @@ def marketing(folder: Path) -> Path:
     made = shutil.copytree(PROJECT / "marketing", folder)
     for path in (made / "campaigns").iterdir():
         path.unlink()
+    (made / "actions.yml").unlink()  # they name campaigns
     (made / "campaigns" / "spring.yml").write_text(CAMPAIGN)
     (made / "segments" / "everybody.yml").write_text(SEGMENT)
     journey = made / "journeys" / f"{CART}.yml"

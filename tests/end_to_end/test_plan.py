@@ -70,6 +70,7 @@ def test_a_plan_of_segments_and_journeys(finished: Finished, tmp_path: Path, fil
     for folder in ("journeys", "campaigns", "experiments"):  # what names the journey goes with it
         for path in (files / folder).glob("medical_welcome*.yml"):
             path.unlink()
+    (files / "actions.yml").unlink()
     key = sorted((files / "segments").glob("*.yml"))[0].stem
     edit(files / "segments" / f"{key}.yml", "name: ", "name: Other ")
     found = json.loads(planned(workspace, "--json").output)

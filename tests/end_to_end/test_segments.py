@@ -27,7 +27,8 @@ def marketing_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "marketing"
     # They name segments, or one another.
     others = shutil.ignore_patterns(
-        *("segments", "journeys", "templates", "campaigns", "experiments", "audiences.yml")
+        *("segments", "journeys", "templates", "campaigns", "experiments"),
+        *("audiences.yml", "actions.yml"),
     )
     shutil.copytree(PROJECT / "marketing", folder, ignore=others)
     (folder / "segments").mkdir()

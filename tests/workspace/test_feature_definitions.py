@@ -22,7 +22,11 @@ def load(folder: Path, text: str | None) -> list[tuple[str, str, object]]:
 def test_it_becomes_rows(tmp_path: Path) -> None:
     text = "months: 6\nevents: {tickets: [Help Asked, Help Asked], trainings: [Course Done]}\n"
     assert load(tmp_path, text) == [
-        ("feature_settings", "feature_settings", {"months": 6, "training_contacts": 20_000}),
+        (
+            "feature_settings",
+            "feature_settings",
+            {"months": 6, "training_contacts": 20_000, "uses": "events"},
+        ),
         ("feature_events", "Help Asked", {"family": "tickets"}),
         ("feature_events", "Course Done", {"family": "trainings"}),
     ]
@@ -30,7 +34,7 @@ def test_it_becomes_rows(tmp_path: Path) -> None:
 
 def test_a_missing_file_means_the_defaults(tmp_path: Path) -> None:
     ((_, _, settings),) = load(tmp_path, None)
-    assert settings == {"months": 24, "training_contacts": 20_000}
+    assert settings == {"months": 24, "training_contacts": 20_000, "uses": "events"}
 
 
 @pytest.mark.parametrize(

@@ -4,52 +4,29 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
 import yaml
-from starlette.applications import Starlette
-from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from models_ml.operations import choosing, openapi, records
 from models_ml.operations.retraining import retrain
-from models_ml.operations.scoring import Scored, score_all
 from models_ml.operations.serving import MAX_BODY_BYTES, RETRY_SECONDS, Desk, Problem
 from models_ml.operations.specs import PLANS
-from tests.conftest import MadeOnce
-from tests.models_ml.operations.worlds import AS_OF, CHURN_ONLY, KEYRING, World, world
+from tests.models_ml.operations.worlds import (
+    AS_OF,
+    CHURN_ONLY,
+    KEYRING,
+    TRAINED_AT,
+    World,
+    scored,
+    world,
+)
 from workspace.paths import PROJECT
-
-TRAINED_AT = datetime(2026, 10, 2)
-
-
-@pytest.fixture(scope="session")
-def trained_lake(made_once: MadeOnce) -> Path:
-    """A lake in which churn was trained once, which nobody may change."""
-
-    def fill(folder: Path) -> None:
-        found = world(folder)
-        (done,) = retrain(found.connection, found.place, lambda: TRAINED_AT)
-        assert done.decision is not None and done.decision.champion == done.version
-
-    return made_once("trained_lake", fill)
-
-
-@pytest.fixture
-def trained(trained_lake: Path, tmp_path: Path) -> World:
-    shutil.copytree(trained_lake / "lake", tmp_path / "lake")
-    return world(tmp_path)
-
-
-def scored(found: World) -> Scored:
-    (one,) = score_all(found.connection, found.place)
-    return one
 
 
 def in_force(found: World) -> dict[str, float]:
@@ -180,23 +157,6 @@ def test_too_little_is_told_and_nothing_is_stored(tmp_path: Path) -> None:
 
 
 # ---- one by one ------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def client(trained: World) -> Iterator[TestClient]:
-    def ask(model: str, subject: str, ident: str) -> Any:
-        found = trained.connection.execute(
-            "select * from marts.account_feature_snapshots where snapshot_at = $1 "
-            "and account_id = $2 and mrr_base > 0",
-            [AS_OF, ident],
-        ).to_arrow_table()
-        return found if found.num_rows else None
-
-    desk = Desk(trained.place.lake, KEYRING, CHURN_ONLY, lambda: AS_OF, ask, ["secret"])
-    routes = [Route("/v1/score/{model}", desk.score, methods=["GET", "POST"])]
-    with TestClient(Starlette(routes=routes)) as opened:
-        opened.auth = ("secret", "")
-        yield opened
 
 
 def test_one_by_one_is_as_the_batch(trained: World, client: TestClient) -> None:

@@ -10,12 +10,15 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from models_ml.operations.retraining import Place
+from models_ml.operations import choosing
+from models_ml.operations.retraining import Place, retrain
+from models_ml.operations.scoring import Scored, score_all
 from workspace.definitions.models import Models
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 
 AS_OF = datetime(2026, 10, 1)
+TRAINED_AT = datetime(2026, 10, 2)
 MONTHS = [datetime(2025, month, 1) for month in range(1, 13)] + [
     datetime(2026, month, 1) for month in range(1, 7)
 ]
@@ -78,3 +81,19 @@ def world(folder: Path, accounts: int = 300, seed: int = 1, keyring: Keyring = K
     connection.execute("create table intermediate.int_churn_labels as from labels")
     lake = Lake(folder / "lake")
     return World(connection, Place(lake, keyring, CHURN_ONLY, AS_OF, "snapshot"))
+
+
+def scored(found: World) -> Scored:
+    (one,) = score_all(found.connection, found.place)
+    return one
+
+
+def second_version(found: World) -> str:
+    """Train again, without some of the outcomes, and make that the champion."""
+    found.connection.execute("delete from intermediate.int_churn_labels where account_id < 'a0020'")
+    (done,) = retrain(found.connection, found.place, lambda: TRAINED_AT)
+    assert done.version is not None
+    place = found.place
+    if choosing.champion(place.lake, "churn", place.as_of) != done.version:
+        choosing.promote(place.lake, KEYRING, "churn", done.version, place.as_of, "test", None)
+    return done.version

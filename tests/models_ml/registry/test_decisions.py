@@ -86,9 +86,11 @@ def test_rolling_back_and_on() -> None:
         deciding.promote(rows, "churn", "v2", at, "ada", "…")
 
 
-def test_the_order_of_rows_does_not_matter() -> None:
-    rows = history(("v1", None), ("v2", BETTER), ("v3", WORSE))
-    assert deciding.succession(rows[::-1], "churn") == deciding.succession(rows, "churn")
+def test_what_was_decided_last_counts_whatever_the_clock_said() -> None:
+    rows = history(("v1", None), ("v2", BETTER))
+    early = deciding.promote(rows, "churn", "v3", START - timedelta(days=9), "ada", "clock back")
+    assert deciding.champion([*rows, early], "churn") == "v3"
+    assert deciding.succession([*rows, early], "churn") == ["v3", "v2", "v1"]
 
 
 STEPS = st.lists(

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.isotonic import IsotonicRegression
 
 from models_ml.supervised import candidates, comparing, drift, scoring
 from models_ml.supervised.faults import Kind, Reason, Refused
@@ -31,6 +32,10 @@ def test_scores_stand_in_the_order_given(linear: Trained, churning: pl.DataFrame
         assert alone.row(0) == found.row(n)
 
 
+def curve() -> IsotonicRegression:
+    return IsotonicRegression(out_of_bounds="clip").fit([-3.0, 0.0, 3.0], [0.1, 0.3, 0.9])
+
+
 @pytest.mark.parametrize("kind", ["linear", "trees"])
 def test_odd_rows_are_scored_and_told(
     kind: str, churning: pl.DataFrame, request: pytest.FixtureRequest
@@ -49,8 +54,10 @@ def test_odd_rows_are_scored_and_told(
     }
     (new,) = [one.detail for one in findings if one.kind is Kind.NEW_CATEGORY]
     assert new == "has 2 values that the model does not know, in 2 rows"
-    empty, _ = scoring.score(SPEC, fitted, odd.head(0))
-    assert empty.height == 0 and empty.schema == scoring.SCORED
+    curved = candidates.Fitted(fitted.pipeline, fitted.scale, fitted.shift, curve())
+    for one in (fitted, curved):
+        empty, _ = scoring.score(SPEC, one, odd.head(0))
+        assert empty.height == 0 and empty.schema == scoring.SCORED
 
 
 @pytest.mark.parametrize(

@@ -60,13 +60,15 @@ tested as (
 
 ),
 
+-- By their number: two of them may have one time, or the clock have gone back.
 scorings as (
 
     select
         model,
-        max_by(version, measured_at) as version,
-        max_by(cast(value as bigint), measured_at) as subjects,
-        max(measured_at) as scored_at
+        max_by(version, measurement_number) as version,
+        max_by(cast(value as bigint), measurement_number) as subjects,
+        max_by(measured_at, measurement_number) as scored_at,
+        max(measurement_number) as measurement_number
     from metrics
     where metric_window = 'scoring' and slice = 'all' and metric = 'subjects'
     group by model
@@ -81,7 +83,9 @@ refusals as (
         max(metrics.detail) as detail
     from metrics
     inner join scorings
-        on metrics.model = scorings.model and metrics.measured_at = scorings.scored_at
+        on
+            metrics.model = scorings.model
+            and metrics.measurement_number = scorings.measurement_number
     where metrics.metric_window = 'scoring' and metrics.metric = 'refused'
     group by metrics.model, metrics.version
 

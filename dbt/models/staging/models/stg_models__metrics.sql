@@ -11,7 +11,8 @@ select
     baseline_constant,
     rows as measured_rows,
     detail,
-    as_of as measured_at
+    as_of as measured_at,
+    sequence as measurement_number
 from {{ source('lake', 'model_metrics') }}
 qualify
     row_number() over (
