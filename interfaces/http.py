@@ -32,7 +32,7 @@ def serve(chosen: Settings, host: str, port: int, workers: int) -> None:
     import uvicorn
 
     shared = settings.shared_metrics() if workers > 1 else nullcontext()
-    with shared, settings.exported(MARKETING_WORKSPACE=str(chosen.paths.root)):
+    with shared, settings.serving(chosen.paths.root, host):
         uvicorn.run(
             "interfaces.http:create_app",
             factory=True,

@@ -62,6 +62,25 @@ def test_write_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "secret" not in str(caught.value)
 
 
+def test_a_known_score_key_is_for_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.score_keys(Environment.DEV) == {}
+    for host in ("127.0.0.1", "::1", "localhost"):
+        with settings.exported(MARKETING_SERVE_HOST=host):
+            assert settings.score_keys(Environment.DEV) == {"dev": "dev"}
+    for host in ("0.0.0.0", "::", "192.0.2.1", "example.com", ""):
+        with settings.exported(MARKETING_SERVE_HOST=host):
+            assert settings.score_keys(Environment.DEV) == {}
+    monkeypatch.setenv("MARKETING_WRITE_KEYS", "web:a")
+    with settings.exported(MARKETING_SERVE_HOST="127.0.0.1"):
+        assert settings.score_keys(Environment.DEV) == {}
+        assert settings.score_keys(Environment.PROD) == {}
+        monkeypatch.setenv("MARKETING_SCORE_KEYS", "crm:b")
+        assert settings.score_keys(Environment.PROD) == {"crm": "b"}
+    monkeypatch.setenv("MARKETING_SCORE_KEYS", "crm:a")
+    with pytest.raises(SettingsError, match="has a write key"):
+        settings.score_keys(Environment.DEV)
+
+
 def test_origins_by_source(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.cors_origins() == {}
     given = "web:https://a.example,web:https://b.example:8443,app:https://c.example"
