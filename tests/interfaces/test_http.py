@@ -35,6 +35,8 @@ def test_scores_are_given_for_a_known_key_on_this_machine_alone(
         url = served.url + "/v1/score/churn"
         found = requests.post(url, json={"features": {}}, auth=("dev", ""), timeout=20)
         assert found.status_code == answer
+        pages = requests.get(served.url + "/control-room/", auth=("dev", ""), timeout=20)
+        assert pages.status_code == (404 if answer == 503 else 401)  # no run made them yet
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -54,6 +56,7 @@ def test_serving_until_told_to_stop(tmp_path: Path, workers: int) -> None:
         assert known.status_code == 401  # who set write keys must set these too
         refused = requests.post(url, json=body, auth=("score-key", ""), timeout=20)
         assert (refused.status_code, refused.json()["type"]) == (503, "/problems/no_model")
+        assert requests.get(served.url + "/control-room/", timeout=5).status_code == 401
         kill(process, signal.SIGTERM)
         assert process.returncode in (0, -signal.SIGTERM)
     # A clean end leaves nothing for others to seal.
