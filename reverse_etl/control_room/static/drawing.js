@@ -29,7 +29,11 @@ const Drawing = (() => {
     const column = view.column(name);
     const title = { title: { text: plain(column.label), standoff: 6 } };
     if (column.kind === "ratio") return { ...title, tickformat: ".0%" };
-    if (Formats.isText(column.kind)) return { ...title, type: "category" };
+    if (Formats.isText(column.kind)) {
+      // In the order of the rows, and not of the traces that they are in.
+      const categoryarray = [...new Set(view.rows.map((row) => drawn(view, row, name)))];
+      return { ...title, type: "category", categoryorder: "array", categoryarray };
+    }
     // Plotly shows a single day in milliseconds.
     const isDay = column.kind === "date" || column.kind === "month";
     if (isDay && new Set(view.rows.map((row) => view.value(row, name))).size === 1) return { ...title, type: "category" };
