@@ -11,7 +11,11 @@ with nodes as (
         nodes.kind,
         nodes.way,
         case nodes.kind
-            when 'wait' then case nodes.way when 'event' then 'wait for event' when 'until' then 'wait until' else 'wait' end
+            when 'wait' then 'wait' || case nodes.way
+                when 'event' then ' for event'
+                when 'until' then ' until'
+                else ''
+            end
             else concat_ws(' ', nodes.way, nodes.channel)
         end as does,
         nodes.arrived,

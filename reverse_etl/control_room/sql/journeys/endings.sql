@@ -9,4 +9,4 @@ from marts.journey_executions as executions
 inner join marts.journeys as journeys on executions.journey = journeys.journey
 where executions.status != 'active'
 group by journeys.vertical, journeys.journey_name, executions.ended_by
-order by sum(count(*)) over (partition by journeys.journey_name) desc, journeys.journey_name, enrolments desc
+order by any_value(journeys.entered) desc, journeys.journey_name, enrolments desc

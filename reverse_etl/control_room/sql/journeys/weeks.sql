@@ -13,7 +13,11 @@ with moments as (
 ),
 
 weeks as (
-    select journey, what, cast(date_trunc('week', happened_at) as date) as week, count(*) as enrolments
+    select
+        journey,
+        what,
+        cast(date_trunc('week', happened_at) as date) as week,
+        count(*) as enrolments
     from moments
     group by all
 )
