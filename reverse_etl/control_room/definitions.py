@@ -51,8 +51,8 @@ class Drawing(Strict):
 
     ``tiles`` shows a card a row; ``lines`` and ``bars`` have one trace a value of ``series``;
     ``heatmap`` colours ``value`` over ``x`` and ``y``; ``flow`` draws ``value`` from ``x`` to
-    ``y``; ``graph`` draws boxes with ``value`` on the arrow from ``x`` to ``y``, where ``notes`` tell
-    of ``y``; ``calibration`` is lines beside the diagonal.
+    ``y``; ``graph`` draws boxes with ``value`` on the arrow from ``x`` to ``y``, and ``notes`` in
+    the box of ``y``; ``calibration`` is lines beside the diagonal.
     """
 
     kind: Literal["tiles", "lines", "bars", "heatmap", "flow", "graph", "calibration"]

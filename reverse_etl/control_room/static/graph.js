@@ -70,6 +70,14 @@ const Graph = (() => {
       }
     });
     const most = Math.max(...layers.map((layer) => layer.reduce((sum, one) => sum + weight(one.key), 0)));
+    // A way back to the layer above would lie on the way down.
+    edges.forEach(([from, to], number) => {
+      if (!back.has(number) || passed[number].length) return;
+      const [begin, end] = [at.get(from), at.get(to)];
+      const key = `${from}\n${to}\nback`;
+      at.set(key, { x: Math.min(0.97, Math.max(begin.x, end.x) + 0.15), y: (begin.y + end.y) / 2 });
+      passed[number] = [key];
+    });
     return { at, passed, height: layers.length * LAYER, width: most * BOX };
   }
 
@@ -125,8 +133,9 @@ const Graph = (() => {
         xref: "x", yref: "y", axref: "x", ayref: "y", text: "", showarrow: true, arrowhead: 2, arrowcolor: line.color, arrowwidth: 1.2,
       });
       const outcome = label && view.value(row, label) !== null ? ` ${view.text(row, label)}` : "";
+      const along = begin === target ? 1 : 0.5;
       annotations.push({
-        x: points[0].x + (points[1].x - points[0].x) * 0.5, y: points[0].y + (points[1].y - points[0].y) * 0.5,
+        x: points[0].x + (points[1].x - points[0].x) * along, y: points[0].y + (points[1].y - points[0].y) * along,
         text: plain(`${view.text(row, value)}${outcome}`), showarrow: false, font: { size: 11 }, bgcolor: colour("--ground"), borderpad: 1,
       });
     });
