@@ -1,8 +1,12 @@
 -- Which roles an account type requires shows in those that some account of it still lacks.
 with lacking as (
-    select distinct account_type, role
+    select distinct
+        account_type,
+        role
     from (
-        select account_type, trim(unnest(string_split(missing_roles, ','))) as role
+        select
+            account_type,
+            trim(unnest(string_split(missing_roles, ','))) as role
         from marts.account_coverage
     )
     where role != ''

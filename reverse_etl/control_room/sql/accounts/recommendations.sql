@@ -13,13 +13,17 @@ with actions as (
 ),
 
 highest as (
-    select accounts.vertical, accounts.name, actions.*
+    select
+        accounts.vertical,
+        accounts.name,
+        actions.*
     from actions
     inner join marts.dim_accounts as accounts on actions.account_id = accounts.account_id
     -- The practice of one person bears that person's name.
     where accounts.account_type != 'solo_practice'
     qualify row_number() over (
-        partition by accounts.vertical order by actions.expected_gain desc, accounts.name, actions.action_name
+        partition by accounts.vertical
+        order by actions.expected_gain desc, accounts.name, actions.action_name
     ) <= 50
 ),
 

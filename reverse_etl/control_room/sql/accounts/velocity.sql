@@ -36,7 +36,15 @@ periods as (
     where baseline_from_on is not null
 )
 
-select vertical, step, period, from_on, to_on, contacts, median_days, p75_days
+select
+    vertical,
+    step,
+    period,
+    from_on,
+    to_on,
+    contacts,
+    median_days,
+    p75_days
 from periods
 where contacts >= 10
 order by vertical != 'company', vertical, from_rank, to_rank, period desc

@@ -14,17 +14,29 @@ with items as (
 ),
 
 measures as (
-    select 'did more than view' as measure, *, acting_contacts as did, contacts as of_those
+    select
+        'did more than view' as measure,
+        *,
+        acting_contacts as did,
+        contacts as of_those
     from items
 
     union all
 
-    select 'sent a form' as measure, *, contacts_with_form as did, contacts as of_those
+    select
+        'sent a form' as measure,
+        *,
+        contacts_with_form as did,
+        contacts as of_those
     from items
 
     union all
 
-    select 'had a meeting' as measure, *, contacts_with_meeting as did, observed_contacts as of_those
+    select
+        'had a meeting' as measure,
+        *,
+        contacts_with_meeting as did,
+        observed_contacts as of_those
     from items
 )
 

@@ -18,14 +18,14 @@ with months as (
 kinds as (
     unpivot months
     on
-        touches,
-        views,
-        clicks,
-        downloads,
-        registrations,
-        attendances,
-        plays_and_reads,
-        machine_touches
+    touches,
+    views,
+    clicks,
+    downloads,
+    registrations,
+    attendances,
+    plays_and_reads,
+    machine_touches
     into name kind value counted
 )
 

@@ -8,17 +8,29 @@ with items as (
 ),
 
 measures as (
-    select 'did more than view' as measure, *, acting_contacts as did, contacts as met
+    select
+        'did more than view' as measure,
+        *,
+        acting_contacts as did,
+        contacts as met
     from items
 
     union all
 
-    select 'sent a form' as measure, *, contacts_with_form as did, contacts as met
+    select
+        'sent a form' as measure,
+        *,
+        contacts_with_form as did,
+        contacts as met
     from items
 
     union all
 
-    select 'had a meeting' as measure, *, contacts_with_meeting as did, observed_contacts as met
+    select
+        'had a meeting' as measure,
+        *,
+        contacts_with_meeting as did,
+        observed_contacts as met
     from items
 ),
 
@@ -52,7 +64,15 @@ distances as (
     from bounds
 )
 
-select vertical, measure, side, title, content_type, share, usual, met
+select
+    vertical,
+    measure,
+    side,
+    title,
+    content_type,
+    share,
+    usual,
+    met
 from distances
 where side is not null
 qualify row_number() over (partition by measure, vertical, side order by distance desc, title) <= 10

@@ -14,21 +14,39 @@ with totals as (
 ),
 
 measures as (
-    select 'did more than view' as measure, *, acted as did, met as of_those
+    select
+        'did more than view' as measure,
+        *,
+        acted as did,
+        met as of_those
     from totals
 
     union all
 
-    select 'sent a form' as measure, *, with_form as did, met as of_those
+    select
+        'sent a form' as measure,
+        *,
+        with_form as did,
+        met as of_those
     from totals
 
     union all
 
-    select 'had a meeting' as measure, *, with_meeting as did, observed as of_those
+    select
+        'had a meeting' as measure,
+        *,
+        with_meeting as did,
+        observed as of_those
     from totals
 )
 
-select measure, content_type, vertical, did / of_those as share, of_those, items
+select
+    measure,
+    content_type,
+    vertical,
+    did / of_those as share,
+    of_those,
+    items
 from measures
 where of_those >= 30
 order by

@@ -14,7 +14,11 @@ with entries as (
         and occurred_at > (select max(occurred_at) from marts.delivery_logs) - interval 42 days
 )
 
-select told, day, event_type, count(*) as entries
+select
+    told,
+    day,
+    event_type,
+    count(*) as entries
 from entries
 group by told, day, event_type
 order by

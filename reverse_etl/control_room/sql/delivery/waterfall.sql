@@ -1,10 +1,18 @@
 with sources as (
-    select 'campaign' as source_kind, campaign as source_key, campaign_name as name, vertical
+    select
+        'campaign' as source_kind,
+        campaign as source_key,
+        campaign_name as name,
+        vertical
     from marts.campaigns
 
     union all
 
-    select 'journey' as source_kind, journey as source_key, journey_name as name, vertical
+    select
+        'journey' as source_kind,
+        journey as source_key,
+        journey_name as name,
+        vertical
     from marts.journeys
 ),
 
@@ -41,14 +49,26 @@ parts as (
     union all
 
     select
-        vertical, source, intended, position, stage, 'go on' as what, remaining as messages
+        vertical,
+        source,
+        intended,
+        position,
+        stage,
+        'go on' as what,
+        remaining as messages
     from stages
     where messages > 0 and remaining > 0
 
     union all
 
     select
-        vertical, source, intended, position, stage, 'wait here' as what, deferred as messages
+        vertical,
+        source,
+        intended,
+        position,
+        stage,
+        'wait here' as what,
+        deferred as messages
     from stages
     where deferred > 0
 

@@ -11,11 +11,12 @@ with nodes as (
         nodes.kind,
         nodes.way,
         case nodes.kind
-            when 'wait' then 'wait' || case nodes.way
-                when 'event' then ' for event'
-                when 'until' then ' until'
-                else ''
-            end
+            when 'wait'
+                then 'wait' || case nodes.way
+                    when 'event' then ' for event'
+                    when 'until' then ' until'
+                    else ''
+                end
             else concat_ws(' ', nodes.way, nodes.channel)
         end as does,
         nodes.arrived,
@@ -49,28 +50,43 @@ ways as (
 ),
 
 steps as (
-    select steps.journey, steps.node, steps.next_node, steps.kind
+    select
+        steps.journey,
+        steps.node,
+        steps.next_node,
+        steps.kind
     from marts.journey_steps as steps
     inner join marts.journeys as journeys
         on steps.journey = journeys.journey and steps.version = journeys.version
 ),
 
 passed as (
-    select journey, node, next_node, count(*) as enrolments
+    select
+        journey,
+        node,
+        next_node,
+        count(*) as enrolments
     from steps
     where next_node is not null
     group by all
 ),
 
 ended as (
-    select journey, node, count(*) as enrolments
+    select
+        journey,
+        node,
+        count(*) as enrolments
     from steps
     where next_node is null and kind != 'exit'
     group by all
 ),
 
 edges as (
-    select journey, 'trigger' as node, trigger_kind as way_out, node as next_node
+    select
+        journey,
+        'trigger' as node,
+        trigger_kind as way_out,
+        node as next_node
     from nodes
     where position = 1
 

@@ -1,5 +1,8 @@
 with moments as (
-    select journey, 'entered' as what, entered_at as happened_at
+    select
+        journey,
+        'entered' as what,
+        entered_at as happened_at
     from marts.journey_executions
 
     union all
@@ -22,7 +25,12 @@ weeks as (
     group by all
 )
 
-select journeys.vertical, journeys.journey_name, weeks.week, weeks.what, weeks.enrolments
+select
+    journeys.vertical,
+    journeys.journey_name,
+    weeks.week,
+    weeks.what,
+    weeks.enrolments
 from weeks
 inner join marts.journeys as journeys on weeks.journey = journeys.journey
 where weeks.week > (select max(week) from weeks) - 7 * 26
