@@ -26,7 +26,7 @@ from workspace.paths import Paths
 
 PLOTLY = "plotly.min.js"
 FIRST = "index.html"
-STATIC = ("room.css", "room.js", "drawing.js", "formats.js")
+STATIC = ("room.css", "room.js", "graph.js", "drawing.js", "formats.js")
 #: More rows than anybody reads would make a page slow to open.
 MOST_ROWS = 3_000
 

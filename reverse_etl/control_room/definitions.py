@@ -51,10 +51,11 @@ class Drawing(Strict):
 
     ``tiles`` shows a card a row; ``lines`` and ``bars`` have one trace a value of ``series``;
     ``heatmap`` colours ``value`` over ``x`` and ``y``; ``flow`` draws ``value`` from ``x`` to
-    ``y``; ``calibration`` is lines beside the diagonal.
+    ``y``; ``graph`` draws boxes with ``value`` on the arrow from ``x`` to ``y``, and ``notes`` in
+    the box of ``y``; ``calibration`` is lines beside the diagonal.
     """
 
-    kind: Literal["tiles", "lines", "bars", "heatmap", "flow", "calibration"]
+    kind: Literal["tiles", "lines", "bars", "heatmap", "flow", "graph", "calibration"]
     x: str | None = None
     y: str | None = None
     series: str | None = None
@@ -75,7 +76,7 @@ class Drawing(Strict):
     @model_validator(mode="after")
     def _complete(self) -> Drawing:
         needed = {"tiles": ("label", "value"), "heatmap": ("x", "y", "value")}
-        needed["flow"] = needed["heatmap"]
+        needed["flow"] = needed["graph"] = needed["heatmap"]
         for name in needed.get(self.kind, ("x", "y")):
             if getattr(self, name) is None:
                 raise ValueError(f"{self.kind} need {name}")

@@ -29,7 +29,14 @@ const Drawing = (() => {
     const column = view.column(name);
     const title = { title: { text: plain(column.label), standoff: 6 } };
     if (column.kind === "ratio") return { ...title, tickformat: ".0%" };
-    if (Formats.isText(column.kind)) return { ...title, type: "category" };
+    if (Formats.isText(column.kind)) {
+      // In the order of the rows, and not of the traces that they are in.
+      const categoryarray = [...new Set(view.rows.map((row) => drawn(view, row, name)))];
+      return { ...title, type: "category", categoryorder: "array", categoryarray };
+    }
+    // Plotly shows a single day in milliseconds.
+    const isDay = column.kind === "date" || column.kind === "month";
+    if (isDay && new Set(view.rows.map((row) => view.value(row, name))).size === 1) return { ...title, type: "category" };
     return title;
   }
 
@@ -151,10 +158,12 @@ const Drawing = (() => {
     return { data, layout: { height: Math.max(320, names.length * 30) } };
   }
 
-  const KINDS = { lines, bars, heatmap, flow, calibration };
+  const graph = (view, element) => Graph.make(view, element.clientWidth, { colour, plain });
+
+  const KINDS = { lines, bars, heatmap, flow, graph, calibration };
 
   function draw(element, view) {
-    const made = KINDS[view.draw.kind](view);
+    const made = KINDS[view.draw.kind](view, element);
     const base = layout(view);
     const given = { ...base, ...made.layout };
     for (const name of ["xaxis", "yaxis"]) given[name] = { ...base[name], ...(made.layout[name] ?? {}) };

@@ -80,7 +80,9 @@
   }
 
   function table(view) {
-    const shown = view.columns.filter((column) => column.name !== "unit");
+    // What is chosen above the table needs no column in it.
+    const said = view.options.length > 1 ? view.figure.choose : null;
+    const shown = view.columns.filter((column) => column.name !== "unit" && column.name !== said);
     const cell = (row, column) => {
       const kind = Formats.isText(column.kind) ? "text" : "digits";
       const mood = column.kind === "status" ? ` ${Formats.mood(view.value(row, column.name))}` : "";
