@@ -1,0 +1,22 @@
+with states as (
+    select
+        replace(purpose, '_', ' ') || if(channel = 'all', '', ' by ' || channel) as wish,
+        state,
+        count(*) as subjects,
+        count(*) filter (has_conflict) as conflicts
+    from marts.consent_states
+    group by all
+)
+
+select wish, state, subjects, conflicts
+from states
+order by
+    sum(subjects) over (partition by wish) desc,
+    wish,
+    list_position(
+        [
+            'granted', 'pending', 'unproven', 'expired', 'suppressed', 'withdrawn', 'objection',
+            'unknown'
+        ],
+        state
+    )
