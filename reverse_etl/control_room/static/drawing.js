@@ -28,7 +28,8 @@ const Drawing = (() => {
   function axis(view, name) {
     const column = view.column(name);
     const title = { title: { text: plain(column.label), standoff: 6 } };
-    if (column.kind === "ratio") return { ...title, tickformat: ".0%" };
+    const units = column.kind === "unit" ? new Set(view.rows.map((row) => view.value(row, "unit"))) : new Set([column.kind]);
+    if (units.size === 1 && units.has("ratio")) return { ...title, tickformat: ".3~%" };
     if (Formats.isText(column.kind)) return { ...title, type: "category" };
     return title;
   }
@@ -158,6 +159,9 @@ const Drawing = (() => {
     const base = layout(view);
     const given = { ...base, ...made.layout };
     for (const name of ["xaxis", "yaxis"]) given[name] = { ...base[name], ...(made.layout[name] ?? {}) };
+    // Where a legend has a line for each of its names, it takes the room of the drawing.
+    const isNarrow = element.clientWidth < 500;
+    if (given.showlegend && isNarrow) given.height = (given.height ?? 320) + 19 * made.data.length;
     return Plotly.react(element, made.data, given, { displaylogo: false, responsive: true, displayModeBar: false });
   }
 
