@@ -64,12 +64,14 @@ const Drawing = (() => {
 
   function spread(view, rows, axisName) {
     if (!view.draw.low) return {};
-    const of = (row, name) => drawn(view, row, name);
-    const centre = (row) => of(row, axisName);
+    const between = (row, from, to) => {
+      const [start, end] = [drawn(view, row, from), drawn(view, row, to)];
+      return start === null || end === null ? undefined : end - start;
+    };
     return {
       type: "data", symmetric: false, thickness: 1, width: 3,
-      array: rows.map((row) => (of(row, view.draw.high) ?? centre(row)) - centre(row)),
-      arrayminus: rows.map((row) => centre(row) - (of(row, view.draw.low) ?? centre(row))),
+      array: rows.map((row) => between(row, axisName, view.draw.high)),
+      arrayminus: rows.map((row) => between(row, view.draw.low, axisName)),
     };
   }
 
@@ -104,7 +106,7 @@ const Drawing = (() => {
       type: "bar", orientation: horizontal ? "h" : "v",
       x: rows.map((row) => drawn(view, row, first)), y: rows.map((row) => drawn(view, row, second)),
       hovertext: rows.map((row) => hover(view, row)), hovertemplate: "%{hovertext}<extra></extra>",
-      ...(view.draw.low ? { [horizontal ? "error_x" : "error_y"]: spread(view, rows, y) } : {}),
+      ...(view.draw.low ? { [horizontal ? "error_x" : "error_y"]: { ...spread(view, rows, y), color: colour("--text") } } : {}),
     }));
     const names = new Set(view.rows.map((row) => view.value(row, x)));
     const made = {
