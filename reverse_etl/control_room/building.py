@@ -30,7 +30,7 @@ STATIC = ("room.css", "room.js", "drawing.js", "formats.js")
 #: More rows than anybody reads would make a page slow to open.
 MOST_ROWS = 3_000
 
-_CURRENCIES = """
+CURRENCIES = """
 select currency, is_base, base_per_unit from marts.dim_currencies order by not is_base, currency
 """
 
@@ -113,7 +113,7 @@ def _about(connection: duckdb.DuckDBPyConnection | None, paths: Paths) -> dict[s
         "version": facts["version"],
         "currencies": [
             {"code": code, "rate": rate, "is_base": is_base}
-            for code, is_base, rate in connection.execute(_CURRENCIES).fetchall()
+            for code, is_base, rate in connection.execute(CURRENCIES).fetchall()
         ],
     }
 

@@ -4,7 +4,11 @@ with spread as (
         coalesce(vertical, 'unassigned') as vertical,
         count(*) as subjects,
         quantile_disc(
-            probability, list_transform(range(21), lambda place: place / 20)
+            probability,
+            [
+                0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7,
+                0.75, 0.8, 0.85, 0.9, 0.95, 1
+            ]
         ) as probabilities
     from marts.predictions
     group by all
@@ -13,7 +17,7 @@ with spread as (
 select
     model,
     vertical,
-    unnest(list_transform(range(21), lambda place: place / 20)) as share,
+    unnest(range(21)) / 20 as share,
     unnest(probabilities) as probability,
     subjects
 from spread
