@@ -9,4 +9,5 @@ select
     cast(min(since_at) as date) as oldest
 from marts.consent_conflicts
 group by to_act, wish, granting_authority, deciding_authority, reason
-order by to_act = 'nobody', cases desc, to_act, wish, reason
+order by to_act = 'nobody', cases desc, to_act, wish, reason,
+    granting_authority, deciding_authority

@@ -1,6 +1,7 @@
 with states as (
     select
-        replace(purpose, '_', ' ') || if(channel = 'all', '', ' by ' || channel) as wish,
+        purpose,
+        channel,
         state,
         count(*) as subjects,
         count(*) filter (has_conflict) as conflicts
@@ -8,10 +9,14 @@ with states as (
     group by all
 )
 
-select wish, state, subjects, conflicts
+select
+    replace(purpose, '_', ' ') || if(channel = 'all', '', ' by ' || channel) as wish,
+    state,
+    subjects,
+    conflicts
 from states
 order by
-    sum(subjects) over (partition by wish) desc,
+    sum(subjects) over (partition by purpose, channel) desc,
     wish,
     list_position(
         [

@@ -1,24 +1,35 @@
-with spread as (
+with shares as (
+    select unnest(range(21)) / 20 as share
+),
+
+-- Rounded, so that millions of scores become few.
+scores as (
     select
         model,
         coalesce(vertical, 'unassigned') as vertical,
-        count(*) as subjects,
-        quantile_disc(
-            probability,
-            [
-                0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7,
-                0.75, 0.8, 0.85, 0.9, 0.95, 1
-            ]
-        ) as probabilities
+        round(probability, 4) as probability,
+        count(*) as subjects
     from marts.predictions
     group by all
+),
+
+ranked as (
+    select
+        model,
+        vertical,
+        probability,
+        sum(subjects) over (partition by model, vertical order by probability) as up_to,
+        sum(subjects) over (partition by model, vertical) as subjects
+    from scores
 )
 
 select
-    model,
-    vertical,
-    unnest(range(21)) / 20 as share,
-    unnest(probabilities) as probability,
-    subjects
-from spread
-order by model, vertical, share
+    ranked.model,
+    ranked.vertical,
+    shares.share,
+    min(ranked.probability) as probability,
+    any_value(ranked.subjects) as subjects
+from ranked
+inner join shares on ranked.up_to >= shares.share * ranked.subjects
+group by 1, 2, 3
+order by 1, 2, 3

@@ -19,7 +19,10 @@ with measures as (
 ),
 
 largest as (
-    select model, feature, row_number() over (partition by model order by psi desc) as place
+    select
+        model,
+        feature,
+        row_number() over (partition by model order by psi desc, feature) as place
     from measures
     qualify measured_at = max(measured_at) over (partition by model)
 )
