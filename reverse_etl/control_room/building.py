@@ -30,7 +30,7 @@ STATIC = ("room.css", "room.js", "graph.js", "drawing.js", "formats.js")
 #: More rows than anybody reads would make a page slow to open.
 MOST_ROWS = 3_000
 
-_CURRENCIES = """
+CURRENCIES = """
 select currency, is_base, base_per_unit from marts.dim_currencies order by not is_base, currency
 """
 
@@ -109,7 +109,7 @@ def _about(connection: duckdb.DuckDBPyConnection | None, paths: Paths) -> dict[s
         return {"as_of": None, "version": None, "currencies": []}
     facts = json.loads((paths.published / CURRENT / VERSION_FILE).read_bytes())
     try:
-        currencies = connection.execute(_CURRENCIES).fetchall()
+        currencies = connection.execute(CURRENCIES).fetchall()
     except duckdb.Error as error:
         raise _fault("currencies", error) from error
     return {

@@ -28,7 +28,8 @@ const Drawing = (() => {
   function axis(view, name) {
     const column = view.column(name);
     const title = { title: { text: plain(column.label), standoff: 6 } };
-    if (column.kind === "ratio") return { ...title, tickformat: ".0%" };
+    const units = column.kind === "unit" ? new Set(view.rows.map((row) => view.value(row, "unit"))) : new Set([column.kind]);
+    if (units.size === 1 && units.has("ratio")) return { ...title, tickformat: ".3~%" };
     if (Formats.isText(column.kind)) {
       // In the order of the rows, and not of the traces that they are in.
       const categoryarray = [...new Set(view.rows.map((row) => drawn(view, row, name)))];
@@ -70,12 +71,14 @@ const Drawing = (() => {
 
   function spread(view, rows, axisName) {
     if (!view.draw.low) return {};
-    const of = (row, name) => drawn(view, row, name);
-    const centre = (row) => of(row, axisName);
+    const between = (row, from, to) => {
+      const [start, end] = [drawn(view, row, from), drawn(view, row, to)];
+      return start === null || end === null ? undefined : end - start;
+    };
     return {
       type: "data", symmetric: false, thickness: 1, width: 3,
-      array: rows.map((row) => (of(row, view.draw.high) ?? centre(row)) - centre(row)),
-      arrayminus: rows.map((row) => centre(row) - (of(row, view.draw.low) ?? centre(row))),
+      array: rows.map((row) => between(row, axisName, view.draw.high)),
+      arrayminus: rows.map((row) => between(row, view.draw.low, axisName)),
     };
   }
 
@@ -110,7 +113,7 @@ const Drawing = (() => {
       type: "bar", orientation: horizontal ? "h" : "v",
       x: rows.map((row) => drawn(view, row, first)), y: rows.map((row) => drawn(view, row, second)),
       hovertext: rows.map((row) => hover(view, row)), hovertemplate: "%{hovertext}<extra></extra>",
-      ...(view.draw.low ? { [horizontal ? "error_x" : "error_y"]: spread(view, rows, y) } : {}),
+      ...(view.draw.low ? { [horizontal ? "error_x" : "error_y"]: { ...spread(view, rows, y), color: colour("--text") } } : {}),
     }));
     const names = new Set(view.rows.map((row) => view.value(row, x)));
     const made = {
@@ -167,6 +170,9 @@ const Drawing = (() => {
     const base = layout(view);
     const given = { ...base, ...made.layout };
     for (const name of ["xaxis", "yaxis"]) given[name] = { ...base[name], ...(made.layout[name] ?? {}) };
+    // Where a legend has a line for each of its names, it takes the room of the drawing.
+    const isNarrow = element.clientWidth < 500;
+    if (given.showlegend && isNarrow) given.height = (given.height ?? 320) + 19 * made.data.length;
     return Plotly.react(element, made.data, given, { displaylogo: false, responsive: true, displayModeBar: false });
   }
 

@@ -1,0 +1,27 @@
+with states as (
+    select
+        purpose,
+        channel,
+        state,
+        count(*) as subjects,
+        count(*) filter (has_conflict) as conflicts
+    from marts.consent_states
+    group by all
+)
+
+select
+    replace(purpose, '_', ' ') || if(channel = 'all', '', ' by ' || channel) as wish,
+    state,
+    subjects,
+    conflicts
+from states
+order by
+    sum(subjects) over (partition by purpose, channel) desc,
+    wish,
+    list_position(
+        [
+            'granted', 'pending', 'unproven', 'expired', 'suppressed', 'withdrawn', 'objection',
+            'unknown'
+        ],
+        state
+    )
