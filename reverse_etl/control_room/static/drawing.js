@@ -28,7 +28,8 @@ const Drawing = (() => {
   function axis(view, name) {
     const column = view.column(name);
     const title = { title: { text: plain(column.label), standoff: 6 } };
-    if (column.kind === "ratio") return { ...title, tickformat: ".0%" };
+    const unit = column.kind === "unit" ? view.value(view.rows[0], "unit") : column.kind;
+    if (unit === "ratio") return { ...title, tickformat: ".0%" };
     if (Formats.isText(column.kind)) return { ...title, type: "category" };
     return title;
   }
@@ -131,7 +132,7 @@ const Drawing = (() => {
       showscale: false, xgap: 1, ygap: 1,
     }];
     const height = Math.max(320, down.length * 28 + 120);
-    return { data, layout: { height, xaxis: { type: "category", title: "" }, yaxis: { type: "category", autorange: "reversed" } } };
+    return { data, layout: { height, xaxis: { type: "category", title: "", showgrid: false }, yaxis: { type: "category", autorange: "reversed", showgrid: false } } };
   }
 
   function flow(view) {

@@ -4,7 +4,9 @@ const Formats = (() => {
   const NONE = "–";
   const WORDS = {
     met: ["✓ met", "good"], passed: ["✓ passed", "good"], healthy: ["✓ healthy", "good"],
+    reached: ["✓ reached", "good"], better: ["✓ better", "good"],
     missed: ["✗ missed", "bad"], failed: ["✗ failed", "bad"], broken: ["✗ broken", "bad"],
+    worse: ["✗ worse", "bad"], stale: ["✗ stale", "bad"], held: ["✗ held", "bad"],
   };
   const UNITS = { days: "day", hours: "hour", months: "month", minutes: "minute", milliseconds: "millisecond" };
 

@@ -1,6 +1,7 @@
 "use strict";
 // Fills the figures from the page's data, and again whenever a filter is changed. Filters choose
-// among rows and never add them up: a number shown is a number that the figure's SQL gives.
+// among rows and never add them up: a number shown is a number that the figure's SQL gives. A row
+// without a business is about all of them, and is there whichever is chosen.
 (() => {
   const content = JSON.parse(document.getElementById("content-data").textContent);
   const filters = document.querySelector("form.filters");
@@ -68,7 +69,7 @@
     const from = since(filters.period.value);
     let rows = figure.rows.filter(
       (row) =>
-        (!filters.vertical.value || !places.has("vertical") || value(row, "vertical") === filters.vertical.value) &&
+        (!filters.vertical.value || !places.has("vertical") || [filters.vertical.value, null].includes(value(row, "vertical"))) &&
         (!from || !figure.period || (value(row, figure.period) ?? "") >= from),
     );
     const options = figure.choose ? [...new Set(rows.map((row) => value(row, figure.choose)))] : [];
@@ -129,7 +130,10 @@
   function chooser(view) {
     const place = view.column(view.figure.choose);
     const field = element("select", { name: view.figure.key });
-    for (const option of view.options) field.append(new Option(option ?? "–", option ?? "", false, option === chosen[view.figure.key]));
+    for (const option of view.options) {
+      const text = titled(view.formats.format(place.kind, option));
+      field.append(new Option(text, option ?? "", false, option === chosen[view.figure.key]));
+    }
     field.addEventListener("change", () => {
       chosen[view.figure.key] = view.options[field.selectedIndex];
       fill(view.figure);
