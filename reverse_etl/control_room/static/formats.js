@@ -24,9 +24,9 @@ const Formats = (() => {
     const number = (value) => written(value, { maximumFractionDigits: digits(value) });
     const money = (value) => {
       const amount = value / (currency ? currency.rate : 1);
-      const maximumFractionDigits = Math.abs(amount) >= 1000 ? 0 : 2;
+      const cents = Math.abs(amount) >= 1000 || Number.isInteger(amount) ? 0 : 2;
       const options = currency ? { style: "currency", currency: currency.code } : {};
-      return written(amount, { ...options, minimumFractionDigits: 0, maximumFractionDigits });
+      return written(amount, { ...options, minimumFractionDigits: cents, maximumFractionDigits: cents });
     };
     const ratio = (value) =>
       written(value, { style: "percent", maximumFractionDigits: Math.abs(value) < 0.1 ? 2 : 1 });

@@ -154,7 +154,8 @@
     place.replaceChildren();
     section.classList.toggle("wide", figure.columns.length > 6 || figure.draw?.kind === "tiles");
     if (!figure.rows.length) {
-      place.append(element("p", { className: "missing" }, ["Nothing here yet. It is filled by ", element("code", { text: figure.missing }), "."]));
+      const [command, ...when] = figure.missing.split(/(?=,)/);
+      place.append(element("p", { className: "missing" }, ["Nothing here yet. It is filled by ", element("code", { text: command }), `${when.join("")}.`]));
       return;
     }
     if (view.options.length > 1) place.append(chooser(view));
