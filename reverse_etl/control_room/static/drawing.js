@@ -44,6 +44,23 @@ const Drawing = (() => {
     return Formats.isText(column.kind) ? plain(view.text(row, name)) : value;
   };
 
+  // Long names take several lines, fewer characters each where there is little room.
+  function wrapped(names, width) {
+    const most = width < 600 ? 18 : 40;
+    const broken = (name) => {
+      const lines = [""];
+      for (const word of String(name).split(" ")) {
+        const line = lines.at(-1);
+        if (line && line.length + word.length >= most) lines.push(word);
+        else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+      }
+      return lines.join("<br>");
+    };
+    const ticktext = names.map(broken);
+    const lines = Math.max(...ticktext.map((text) => text.split("<br>").length));
+    return { axis: { tickmode: "array", tickvals: names, ticktext }, height: Math.max(28, lines * 15 + 6) };
+  }
+
   function traces(view, make) {
     const groups = new Map();
     for (const row of view.rows) {
@@ -97,42 +114,52 @@ const Drawing = (() => {
     return made;
   }
 
-  function bars(view) {
+  function bars(view, width) {
     const { x, y, horizontal } = view.draw;
     const [first, second] = horizontal ? [y, x] : [x, y];
     const data = traces(view, (rows) => ({
       type: "bar", orientation: horizontal ? "h" : "v",
       x: rows.map((row) => drawn(view, row, first)), y: rows.map((row) => drawn(view, row, second)),
       hovertext: rows.map((row) => hover(view, row)), hovertemplate: "%{hovertext}<extra></extra>",
-      ...(view.draw.low ? { [horizontal ? "error_x" : "error_y"]: spread(view, rows, y) } : {}),
+      ...(view.draw.low ? { [horizontal ? "error_x" : "error_y"]: { ...spread(view, rows, y), color: colour("--text") } } : {}),
     }));
-    const names = new Set(view.rows.map((row) => view.value(row, x)));
+    const names = [...new Set(view.rows.map((row) => drawn(view, row, x)))];
     const made = {
       barmode: view.draw.stacked ? "relative" : "group", showlegend: data.length > 1,
       xaxis: axis(view, first), yaxis: axis(view, second),
     };
+    if (Formats.isText(view.column(x).kind)) Object.assign(made[horizontal ? "yaxis" : "xaxis"], { categoryorder: "array", categoryarray: names });
     if (horizontal) {
-      made.yaxis.autorange = "reversed";
-      made.height = Math.max(320, names.size * 26 * (view.draw.stacked ? 1 : Math.max(1, data.length * 0.6)) + 90);
+      const named = wrapped(names, width);
+      Object.assign(made.yaxis, { autorange: "reversed", title: "", ...named.axis });
+      made.height = Math.max(320, names.length * named.height * (view.draw.stacked ? 1 : Math.max(1, data.length * 0.6)) + 90);
     }
     return { data, layout: made };
   }
 
-  function heatmap(view) {
+  function heatmap(view, width) {
     const { x, y, value } = view.draw;
     const unique = (name) => [...new Set(view.rows.map((row) => view.text(row, name)))];
-    const [across, down] = [unique(x), unique(y)];
+    const down = unique(y);
+    // Where rows and columns are the same things, they are in the same order.
+    const found = unique(x);
+    const isSquare = found.length === down.length && found.every((name) => down.includes(name));
+    const across = isSquare ? down : found;
     const cells = new Map(view.rows.map((row) => [`${view.text(row, y)}\n${view.text(row, x)}`, row]));
     const each = (given) => down.map((one) => across.map((other) => given(cells.get(`${one}\n${other}`))));
     const data = [{
-      type: "heatmap", x: across.map(plain), y: down.map(plain), colorscale: "Cividis",
+      type: "heatmap", x: across.map(plain), y: down.map(plain),
+      colorscale: [[0, colour("--raised")], [1, colour("--tint")]],
       z: each((row) => (row ? drawn(view, row, value) : null)),
-      text: each((row) => (row ? plain(view.text(row, value)) : "")), texttemplate: "%{text}",
+      text: each((row) => (row ? plain(view.text(row, value)) : "")),
+      // Written where a cell has room for it.
+      texttemplate: (width - 140) / across.length < 34 ? "" : "%{text}", textfont: { color: colour("--text") },
       hovertext: each((row) => (row ? hover(view, row) : "")), hovertemplate: "%{hovertext}<extra></extra>",
       showscale: false, xgap: 1, ygap: 1,
     }];
-    const height = Math.max(320, down.length * 28 + 120);
-    return { data, layout: { height, xaxis: { type: "category", title: "", showgrid: false }, yaxis: { type: "category", autorange: "reversed", showgrid: false } } };
+    const named = wrapped(down.map(plain), width);
+    const height = Math.max(320, down.length * named.height + 120);
+    return { data, layout: { height, xaxis: { type: "category", title: "", showgrid: false }, yaxis: { type: "category", autorange: "reversed", showgrid: false, ...named.axis } } };
   }
 
   function flow(view) {
@@ -155,7 +182,7 @@ const Drawing = (() => {
   const KINDS = { lines, bars, heatmap, flow, calibration };
 
   function draw(element, view) {
-    const made = KINDS[view.draw.kind](view);
+    const made = KINDS[view.draw.kind](view, element.clientWidth);
     const base = layout(view);
     const given = { ...base, ...made.layout };
     for (const name of ["xaxis", "yaxis"]) given[name] = { ...base[name], ...(made.layout[name] ?? {}) };

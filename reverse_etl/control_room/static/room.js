@@ -81,7 +81,7 @@
   }
 
   function table(view) {
-    const shown = view.columns.filter((column) => column.name !== "unit");
+    const shown = view.columns.filter((column) => !["unit", view.figure.choose].includes(column.name));
     const cell = (row, column) => {
       const kind = Formats.isText(column.kind) ? "text" : "digits";
       const mood = column.kind === "status" ? ` ${Formats.mood(view.value(row, column.name))}` : "";
