@@ -147,18 +147,20 @@ const Drawing = (() => {
     const across = isSquare ? down : found;
     const cells = new Map(view.rows.map((row) => [`${view.text(row, y)}\n${view.text(row, x)}`, row]));
     const each = (given) => down.map((one) => across.map((other) => given(cells.get(`${one}\n${other}`))));
+    const named = wrapped(down.map(plain), width);
+    // Names below that do not fit in a line stand on end.
+    const [cell, longest] = [(width - 140) / across.length, Math.max(...across.map((name) => name.length)) * 7];
+    const height = Math.max(320, down.length * named.height + (cell < longest ? longest : 0) + 70);
     const data = [{
       type: "heatmap", x: across.map(plain), y: down.map(plain),
       colorscale: [[0, colour("--raised")], [1, colour("--tint")]],
       z: each((row) => (row ? drawn(view, row, value) : null)),
       text: each((row) => (row ? plain(view.text(row, value)) : "")),
       // Written where a cell has room for it.
-      texttemplate: (width - 140) / across.length < 34 ? "" : "%{text}", textfont: { color: colour("--text") },
+      texttemplate: cell < 34 ? "" : "%{text}", textfont: { color: colour("--text") },
       hovertext: each((row) => (row ? hover(view, row) : "")), hovertemplate: "%{hovertext}<extra></extra>",
       showscale: false, xgap: 1, ygap: 1,
     }];
-    const named = wrapped(down.map(plain), width);
-    const height = Math.max(320, down.length * named.height + 120);
     return { data, layout: { height, xaxis: { type: "category", title: "", showgrid: false }, yaxis: { type: "category", autorange: "reversed", showgrid: false, ...named.axis } } };
   }
 
