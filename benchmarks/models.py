@@ -64,6 +64,7 @@ def rows(count: int, seed: int) -> pl.DataFrame:
         columns[f"t{k}"] = np.array([f"text {n}" for n in range(6)])[values]
     logit += 0.6 * (columns["n0"] > 3) * (columns["n2"] > 3)
     columns[LABEL] = draw.random(count) < 1 / (1 + np.exp(-logit))
+    columns["contact_id"] = columns["account_id"] = np.arange(count).astype(str)
     return pl.DataFrame(columns)
 
 
@@ -93,7 +94,7 @@ def timed(label: str, work: Callable[[], Any], count: int) -> float:
 
 def libraries(fitted: pl.DataFrame, test: pl.DataFrame, threads: int) -> dict[str, Any]:
     """Both libraries at both depths; gives what was fitted at ours."""
-    columns = candidates.Columns(list(SPEC.numeric), list(SPEC.categorical)).fit(fitted)
+    columns = candidates.columns_of(SPEC, fitted)
     matrix, truth = columns.transform(fitted), candidates.labels(fitted)
     held = columns.transform(test), candidates.labels(test)
     print(f"{fitted.height:,} rows, {matrix.shape[1]} columns, {TREES} trees, {threads} threads")

@@ -312,6 +312,19 @@ def publish(
         _refuse(str(error))
 
 
+@app.command("control-room")
+def control_room(workspace: WorkspaceOption = None) -> None:
+    """Make the pages of the control room anew from what is published, and say where they are."""
+    from reverse_etl.control_room import building
+
+    try:
+        done = building.build(_settings(workspace).paths)
+    except building.PageError as error:
+        _refuse(str(error))
+    figures = f"{len(done.pages)} pages, {len(done.rows)} figures"
+    out.print(f"{done.folder / building.FIRST}  ({figures}, {done.seconds:.1f} s)", highlight=False)
+
+
 @app.command("bi-settings")
 def bi_settings(workspace: WorkspaceOption = None) -> None:
     """Print the SQL that locks a BI tool's connection (docs/bi-connections.md)."""

@@ -23,6 +23,7 @@ def check(chosen: Settings) -> None:
         raise settings.SettingsError(str(error)) from None
     _sources(chosen)
     settings.score_keys(chosen.environment)
+    settings.read_keys(chosen.environment)
     _webhooks()
 
 
@@ -31,7 +32,7 @@ def serve(chosen: Settings, host: str, port: int, workers: int) -> None:
     import uvicorn
 
     shared = settings.shared_metrics() if workers > 1 else nullcontext()
-    with shared, settings.exported(MARKETING_WORKSPACE=str(chosen.paths.root)):
+    with shared, settings.serving(chosen.paths.root, host):
         uvicorn.run(
             "interfaces.http:create_app",
             factory=True,
@@ -59,6 +60,7 @@ def create_app() -> ASGI:
     from ingestion.collector.app import Collector
     from ingestion.collector.webhooks import confirm
     from ingestion.consent.requests import Desk
+    from reverse_etl.control_room.serving import PATH, Rooms
     from reverse_etl.delivery import online
     from workspace.definitions.templates import load_senders
 
@@ -99,7 +101,9 @@ def create_app() -> ASGI:
     senders = load_senders(chosen.definitions).senders
     messages = online.Online(chosen.keyring, ledger, senders.values())
     scores, close_scores = _scores(chosen)
+    rooms = Rooms(chosen.paths.control_room, settings.read_keys(chosen.environment).values())
     routes = [
+        Route(f"{PATH}{{name:path}}", rooms.page),
         Route(f"{_SCORES}{{model}}", scores, methods=["GET", "POST", "PUT", "DELETE"]),
         Route(_OPENAPI, _openapi),
         Route("/metrics", metrics),

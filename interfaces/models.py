@@ -145,7 +145,8 @@ def commands(
                     done.after = decision.champion
             except (choosing.Refused, RunInProgress) as error:
                 refuse(str(error))
-        out.print(f"{model} {done.after} scores from the next run on", highlight=False)
+        told = "scores from the next run on, and over HTTP already"
+        out.print(f"{model} {done.after} {told}", highlight=False)
 
     @app.command()
     def promote(

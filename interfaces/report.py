@@ -170,6 +170,7 @@ def show_next_steps(console: Console, paths: Paths) -> None:
     console.print(
         f"\nOpen the marts:   duckdb -readonly '{paths.published / 'marketing.duckdb'}'"
         "\n                  select * from marts.kpi_monthly;"
+        f"\nSee the pages:    {paths.control_room / 'index.html'}   (in a browser)"
         "\nTrain models:     marketing models train       (every later run scores by them)"
         "\nSend what is due:  marketing demo --next-day   (to stand-ins on this machine)"
         "\nSee the lineage:  make dev   (then http://127.0.0.1:3000)",

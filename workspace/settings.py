@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 
 from workspace import clock, durable
@@ -25,6 +26,7 @@ from workspace.paths import PROJECT, Paths
 PEPPER_FILE = "pepper.key"
 #: prometheus_client's own name.
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_HOST = "MARKETING_SERVE_HOST"
 _WEBHOOK_VARIABLES = {
     "sendgrid": "MARKETING_SENDGRID_WEBHOOK_KEY",
     "ses": "MARKETING_SNS_TOPICS",
@@ -154,15 +156,35 @@ def write_keys(environment: Environment) -> dict[str, str]:
 def score_keys(environment: Environment) -> dict[str, str]:
     """Who may ask for scores, and their keys: ``MARKETING_SCORE_KEYS=crm:KEY,shop:KEY``.
 
-    Never a write key, which stands in web pages. Without any nobody may ask; a development
-    workspace takes the key ``dev``. Raises :class:`SettingsError`.
+    Never a write key, which stands in web pages. Without any nobody may ask; but a development
+    workspace without write keys takes the key ``dev`` where `marketing serve` listens to this
+    machine alone (:func:`serving`). Raises :class:`SettingsError`.
     """
-    keys = dict(_pairs("MARKETING_SCORE_KEYS"))
-    if not keys and environment is Environment.DEV:
-        return {"dev": "dev"}
+    return _asking("MARKETING_SCORE_KEYS", environment)
+
+
+def read_keys(environment: Environment) -> dict[str, str]:
+    """Who may see the control room over HTTP, and their keys: ``MARKETING_READ_KEYS=wall:KEY``.
+
+    By the rules of :func:`score_keys`.
+    """
+    return _asking("MARKETING_READ_KEYS", environment)
+
+
+def _asking(variable: str, environment: Environment) -> dict[str, str]:
+    keys = dict(_pairs(variable))
+    if not keys and environment is Environment.DEV and not os.environ.get("MARKETING_WRITE_KEYS"):
+        return {"dev": "dev"} if _is_here(os.environ.get(_HOST, "")) else {}
     if set(keys.values()) & set(write_keys(environment).values()):
-        raise SettingsError("MARKETING_SCORE_KEYS has a write key, which anybody may know")
+        raise SettingsError(f"{variable} has a write key, which anybody may know")
     return keys
+
+
+@contextmanager
+def serving(workspace: Path, host: str) -> Iterator[None]:
+    """For the block, what workers of `marketing serve` read: its workspace and where it listens."""
+    with exported(**{"MARKETING_WORKSPACE": str(workspace), _HOST: host}):
+        yield
 
 
 def link_secrets() -> tuple[tuple[int, bytes], ...]:
@@ -250,6 +272,14 @@ def cors_origins() -> dict[str, list[str]]:
     for source, origin in _pairs("MARKETING_CORS_ORIGINS"):
         origins.setdefault(source, []).append(origin)
     return origins
+
+
+def _is_here(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _pairs(variable: str) -> list[tuple[str, str]]:

@@ -112,13 +112,16 @@ def _decisions(manifest: Manifest) -> AssetsDefinition:
             if not stands:
                 from models_ml.actions.deciding import decide  # heavy
 
-                found = decide(reader, len(sets))
-                tables = {DECISIONS: found.decisions, MODELS: found.models}
+                # A run may have died after its models: their number is not given again.
+                number = max(len(sets), len(run.lake.entries(MODELS)))
+                found = decide(reader, number)
+                # Decisions last: where they are, their models are.
+                tables = {MODELS: found.models, DECISIONS: found.decisions}
                 for name, table in tables.items():
                     if run.is_past:
                         warehouse.store(connection, name, table)
                     elif table.num_rows:
-                        run.lake.commit(name, f"{batch}:{len(sets)}", table)
+                        run.lake.commit(name, f"{batch}:{number}", table)
                         warehouse.show(connection, run.lake, name, run.as_of)
                 step.rows = found.decisions.num_rows
             judged = policies.estimates(reader)
@@ -139,7 +142,8 @@ def _decisions(manifest: Manifest) -> AssetsDefinition:
 def _recommendations(manifest: Manifest) -> AssetsDefinition:
     described = {
         LOGS: STREAMS[LOGS].description,
-        CONTENT: "What other weights of recommendations would have brought: one row per policy.",
+        CONTENT: "How often contacts met what other weights of recommendations would put first: "
+        "one row per policy.",
     }
 
     @multi_asset(

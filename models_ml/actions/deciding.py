@@ -41,6 +41,8 @@ class Learnt:
     qini: Qini
     treated: int
     control: int
+    #: Exposures that a model can learn from.
+    with_features: int
 
     @property
     def basis(self) -> str:
@@ -118,28 +120,43 @@ def _learn(
     encoded = encoder.transform(exposures)
     responded = exposures["responded"].to_numpy().astype(bool)
     stopped = exposures["stopped"].to_numpy().astype(bool)
-    response = responses.fit(encoded, responded, enough, action.assumed_rate)
-    stop = responses.fit(encoded, stopped, enough, action.assumed_stop_rate)
+    known = exposures["has_features"].to_numpy().astype(bool)
+    response = responses.fit(encoded, responded, enough, action.assumed_rate, known)
+    stop = responses.fit(encoded, stopped, enough, action.assumed_stop_rate, known)
     judged = Auc(_CANNOT_SAY, _CANNOT_SAY, _CANNOT_SAY)
     if response.basis == "model":
-        folds = folds_of(exposures["contact_id"])
-        judged = auc(unseen(encoded, responded, folds, enough, action.assumed_rate), responded)
-    treated = assigned["treated"].to_numpy().astype(bool) if assigned.height else np.zeros(0, bool)
+        seen, did = encoded[known], responded[known]
+        folds = folds_of(exposures["contact_id"].filter(exposures["has_features"]))
+        judged = auc(unseen(seen, did, folds, enough, action.assumed_rate), did)
+    treated = assigned["treated"].to_numpy().astype(bool)
     control = int((~treated).sum())
-    effect, gained = None, Qini(_CANNOT_SAY, _CANNOT_SAY, _CANNOT_SAY, assigned.height)
+    effect, gained = None, Qini(_CANNOT_SAY, _CANNOT_SAY, _CANNOT_SAY, 0)
     if control >= least.control and treated.any():
-        people, did = encoder.transform(assigned), assigned["responded"].to_numpy().astype(bool)
-        effect = uplift.fit_two(people, did, treated, enough, action.assumed_rate)
-        folds = folds_of(assigned["contact_id"])
-        unseen_by = uplift.unseen_effect(people, did, treated, folds, enough, action.assumed_rate)
-        gained = uplift.qini(unseen_by, did, treated)
-    return Learnt(response, stop, effect, judged, gained, int(treated.sum()), control)
+        effect, gained = _effect(action, enough, encoder, assigned)
+    counts = int(treated.sum()), control, int(known.sum())
+    return Learnt(response, stop, effect, judged, gained, *counts)
+
+
+def _effect(
+    action: Action, enough: responses.Enough, encoder: Encoder, assigned: pl.DataFrame
+) -> tuple[Uplift, Qini]:
+    """What the action changes, and what that order of people is worth: of those with features."""
+    encoded = encoder.transform(assigned)
+    did, treated, known = (
+        assigned[name].to_numpy().astype(bool) for name in ("responded", "treated", "has_features")
+    )
+    found = uplift.fit_two(encoded, did, treated, enough, action.assumed_rate, known)
+    folds = folds_of(assigned["contact_id"].filter(assigned["has_features"]))
+    encoded, did, treated = encoded[known], did[known], treated[known]
+    unseen_by = uplift.unseen_effect(encoded, did, treated, folds, enough, action.assumed_rate)
+    return found, uplift.qini(unseen_by, did, treated)
 
 
 def _told(found: Learnt) -> dict[str, object]:
     told = {
         "basis": found.basis,
         "exposures": found.response.exposures,
+        "exposures_with_features": found.with_features,
         "responses": found.response.responses,
         "response_rate": found.response.rate,
         "stops": found.stop.responses,
@@ -177,6 +194,9 @@ def _choose(
     whether, which = choosing.draws(settings.seed, salt, present["contact_id"].to_list())
     choice = choosing.choose(values, allowed, settings.exploration, whether, which)
     row, option = np.nonzero(allowed)
+    own = [settings.actions[key] for key in learnt]
+    worth = np.array([0.0, *(action.value for action in own)])
+    costs = np.array([0.0, *(action.cost for action in own)])
     bases = np.array([None, *(found.basis for found in learnt.values())], object)
     told = _contributions(encoded, encoder, learnt, choice.taken)
     taken = choice.taken[row] == option
@@ -190,6 +210,9 @@ def _choose(
             "is_exploration": choice.explored[row],
             "propensity": choice.propensities[row, option],
             "expected_gain": values[row, option],
+            "response_part": p_response[row, option] * worth[option],
+            "cost_part": costs[option],
+            "stop_part": p_stop[row, option] * settings.stop_cost,
             "p_response": p_response[row, option],
             "p_stop": p_stop[row, option],
             "basis": pl.Series(bases[option].tolist(), dtype=pl.String),

@@ -1,9 +1,10 @@
-"""What other weights of content recommendations would have brought, and weights learnt from what
-was recommended.
+"""How often contacts met what other weights of content recommendations would have put first, and
+weights learnt from that.
 
 Logged is the first place of a sample of contacts: every item it could have been with the terms of
 its score, which one it was, and how likely that was. A recommendation is followed when the contact
-meets the item within the days.
+meets the item within the days, by whatever way: it need not have been sent, so no effect is
+measured.
 """
 
 from __future__ import annotations

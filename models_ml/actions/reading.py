@@ -83,9 +83,12 @@ _FOLLOWED = """
 """
 
 _FEATURES_THEN = f"""
-    select followed.*, snapshots.* exclude ({", ".join(NOT_FEATURES)})
+    select
+        followed.*,
+        snapshots.snapshot_at is not null as has_features,
+        snapshots.* exclude ({", ".join(NOT_FEATURES)})
     from nba_followed as followed
-    asof inner join {SNAPSHOTS} as snapshots
+    asof left join {SNAPSHOTS} as snapshots
         on followed.contact_id = snapshots.contact_id
         and followed.got_at >= snapshots.snapshot_at
     order by action, got_at, followed.contact_id
@@ -113,7 +116,8 @@ class Reader:
     def exposures(self) -> pl.DataFrame:
         """Who got what when, whether it was followed by a response or a stop within the action's
         days (all of them over), and what was known of the contact then; about ``most_exposures`` of
-        each action at most, drawn by a hash."""
+        each action at most, drawn by a hash. Of a contact without an earlier snapshot nothing was
+        known: ``has_features`` is false."""
         self._table(
             "nba_told",
             f"""
@@ -143,8 +147,9 @@ class Reader:
         return self._followed()
 
     def held_out(self) -> pl.DataFrame:
-        """People assigned to an action's campaign or to its hold-out, or by an experiment about it
-        that holds people out, as :meth:`exposures` has them, with ``treated``."""
+        """People assigned by an action's campaign that holds people out, or by an experiment about
+        it that does, as :meth:`exposures` has them, with ``treated``: whom none of them held out.
+        """
         self._table(
             "nba_told",
             f"""
@@ -152,7 +157,7 @@ class Reader:
                 actions.action,
                 coalesce(identities.contact_id, assigned.contact_id) as contact_id,
                 min(assigned.assigned_at) as got_at,
-                arg_min(assigned.variant, assigned.assigned_at) != '{HOLDOUT}' as treated
+                not bool_or(assigned.variant = '{HOLDOUT}') as treated
             from lake.experiment_assignments as assigned
             inner join nba_experiments as about on assigned.experiment = about.experiment
             inner join nba_actions as actions on about.action = actions.action
@@ -245,7 +250,8 @@ class Reader:
         """The actions, their mailings, touches and experiments, as tables of this connection."""
         rows, mailings, touches, held = [], [], [], []
         for key, action in self.actions.items():
-            journey = campaigns[action.campaign].journey if action.campaign else None
+            campaign = campaigns[action.campaign] if action.campaign else None
+            journey = campaign.journey if campaign else None
             rows.append(
                 {
                     "action": key,
@@ -262,7 +268,8 @@ class Reader:
                 }
             )
             sources = {("campaign", action.campaign), ("journey", journey)}
-            held += [(key, f"campaign:{action.campaign}")] if action.campaign else []
+            # Whom a campaign without a hold-out is sent to, there is nobody to compare with.
+            held += [(key, f"campaign:{action.campaign}")] if campaign and campaign.holdout else []
             held += [
                 (key, name)
                 for name, experiment in experiments.items()
@@ -294,11 +301,14 @@ def _texts(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> pa.Table:
 def models_told(connection: duckdb.DuckDBPyConnection) -> str:
     """The models of the last set of decisions, as a table in Markdown."""
     rows = connection.execute(
-        "select action, basis, exposures, responses, round(response_rate, 4), round(auc, 3), "
-        "control_people, round(qini, 5) from lake.action_models "
+        "select action, basis, exposures, exposures_with_features, responses, "
+        "round(response_rate, 4), round(auc, 3), control_people, round(qini, 5) "
+        "from lake.action_models "
         "where sequence = (select max(sequence) from lake.action_models) order by action"
     ).fetchall()
-    head = "| action | basis | exposures | responses | rate | AUC | held out | Qini |"
-    lines = [head, "|---" * 8 + "|"]
+    head = (
+        "| action | basis | exposures | with features | responses | rate | AUC | held out | Qini |"
+    )
+    lines = [head, "|---" * 9 + "|"]
     lines += ["| " + " | ".join("" if v is None else str(v) for v in row) + " |" for row in rows]
     return "\n".join(lines)

@@ -135,12 +135,23 @@ class Response:
         return found
 
 
-def fit(encoded: Floats, responded: Flags, enough: Enough, assumed: float) -> Response:
-    """Of one action's exposures: encoded features (rows, columns) and who responded (rows,)."""
+def fit(
+    encoded: Floats,
+    responded: Flags,
+    enough: Enough,
+    assumed: float,
+    known: Flags | None = None,
+) -> Response:
+    """Of one action's exposures: encoded features (rows, columns) and who responded (rows,).
+
+    Rows that are not ``known`` have no features: they count for the rate, and no model sees them.
+    """
     exposures, responses = len(responded), int(responded.sum())
     rate = (responses + enough.prior * assumed) / (exposures + enough.prior)
-    fewest = min(responses, exposures - responses)
-    if not encoded.shape[1] or exposures < enough.exposures or fewest < enough.responses:
+    if known is not None:
+        encoded, responded = encoded[known], responded[known]
+    fewest = min(int(responded.sum()), int((~responded).sum()))
+    if not encoded.shape[1] or len(encoded) < enough.exposures or fewest < enough.responses:
         basis: Basis = "rate" if exposures else "assumed"
         return Response(basis, exposures, responses, rate)
     # Few columns: Newton's steps are few, and threads would wait for one another.

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from workspace.definitions.actions import Actions
 
 #: Raised by whoever changes what the same facts and settings decide.
-VERSION = 1
+VERSION = 2
 _EPOCH = date(1970, 1, 1)
 
 

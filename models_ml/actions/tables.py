@@ -28,7 +28,7 @@ LOOKALIKES = pa.schema(
         ("seed_members", pa.int64()),
     ]
 )
-#: What other weights of recommendations would have brought.
+#: How often contacts met what other weights of recommendations would put first.
 CONTENT_POLICIES = pa.schema(
     [
         ("policy", pa.string()),

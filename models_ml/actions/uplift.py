@@ -52,10 +52,24 @@ class Qini:
 
 
 def fit_two(
-    encoded: Floats, responded: Flags, treated: Flags, enough: Enough, assumed: float
+    encoded: Floats,
+    responded: Flags,
+    treated: Flags,
+    enough: Enough,
+    assumed: float,
+    known: Flags | None = None,
 ) -> Uplift:
-    """Of people assigned at random to the action (``treated``) or to nothing."""
-    arms = [fit(encoded[arm], responded[arm], enough, assumed) for arm in (treated, ~treated)]
+    """Of people assigned at random to the action (``treated``) or to nothing.
+
+    Who is not ``known`` has no features and counts for the rates alone, where no arm has a model.
+    """
+    seen = np.ones(len(responded), bool) if known is None else known
+    arms = [
+        fit(encoded[arm], responded[arm], enough, assumed, seen[arm]) for arm in (treated, ~treated)
+    ]
+    if any(arm.model for arm in arms) and not seen.all():
+        # A rate of all beside a model of some would compare people who differ.
+        return fit_two(encoded[seen], responded[seen], treated[seen], enough, assumed)
     return Uplift(arms[0], arms[1])
 
 

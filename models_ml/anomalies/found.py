@@ -11,8 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from models_ml.anomalies.alerts import Alert, Series, alerts, sentence
-from models_ml.anomalies.judging import WEEK
-from models_ml.anomalies.settings import Settings
+from models_ml.anomalies.settings import WEEK, Settings
 
 TABLE = "series_alerts"
 SCHEMA = pa.schema(
@@ -64,7 +63,7 @@ def _series(
 ) -> Iterator[Series]:
     """Each series as far back as is looked. Short ones, of which nothing can be said, are left
     out, and so are those in which nothing ever had the volume."""
-    since = last_on - timedelta(days=settings.weeks * WEEK + 2 * settings.report_days)
+    since = last_on - timedelta(days=settings.learnt_days + 2 * settings.report_days)
     rows = connection.execute(
         """
         select series.* exclude (series_source), sources.complete_until_on

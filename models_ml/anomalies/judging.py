@@ -1,8 +1,9 @@
 """How far the days of one series lie from what the weeks before them let expect.
 
-Expected is the median of the same weekday over the weeks before. How much days vary is told by all
-days of those weeks, each around its own weekday's median and by its root, since the eight days of
-one weekday alone say next to nothing of it; it is never less than a Poisson count varies.
+Expected is the median of the same weekday over the weeks before; as many further weeks stand in for
+those that are masked. How much days vary is told by all days of those weeks, each around its own
+weekday's median and by its root, since the eight days of one weekday alone say next to nothing of
+it; it is never less than a Poisson count varies.
 
 How likely a day is by chance is the larger of what its robust deviation and that of its root say,
 so that neither a long upper tail nor a symmetrical one is taken for a change.
@@ -16,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from models_ml.anomalies.settings import Settings
+from models_ml.anomalies.settings import WEEK, Settings
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-WEEK = 7
 #: The median absolute deviation of a normal distribution is this share of its standard deviation.
 NORMAL_MAD = 0.6745
 #: What is left of it around the median of so many values: of seven weekdays, drawn 60,000 times.
@@ -48,7 +48,7 @@ def counts(values: Floats, masked: Bools, days: int, settings: Settings) -> Judg
     Days that are ``masked`` are judged and nothing is learnt from them. ``expected`` is in the
     unit of the values, ``volume`` the larger of it and the value.
     """
-    windows, today = _windows(np.where(masked, np.nan, values), values, days, settings)
+    windows, today = _windows(values, masked, days, settings), _last(values, days)
     middle, known = _medians(windows, settings)
     root = np.sqrt(np.maximum(middle, 1.0))
     off = np.abs(windows - middle[:, None, :]) / root[:, None, :]
@@ -65,10 +65,12 @@ def rates(hits: Floats, trials: Floats, masked: Bools, days: int, settings: Sett
     The tail of the binomial distribution around the share of the same weekday's days together,
     with as many trials less as days vary more than it and as the share itself is uncertain.
     ``expected`` is a share, ``volume`` the trials, ``z`` what the tail is to a normal distribution.
+    More hits than trials are judged as if all of them were: ``value`` alone is above 1.
     """
-    kept = ~masked & (trials > 0)
-    k, k_today = _windows(np.where(kept, hits, np.nan), hits, days, settings)
-    n, n_today = _windows(np.where(kept, trials, np.nan), trials, days, settings)
+    told, hits = hits, np.minimum(hits, trials)
+    k = _windows(np.where(trials > 0, hits, np.nan), masked, days, settings)
+    n = _windows(np.where(trials > 0, trials, np.nan), masked, days, settings)
+    k_today, n_today = _last(hits, days), _last(trials, days)
     known = _known(n, settings)
     whole = np.nansum(n, axis=1)
     share = np.where(known > 0, (np.nansum(k, axis=1) + 0.5) / (whole + 1), np.nan)
@@ -83,20 +85,34 @@ def rates(hits: Floats, trials: Floats, masked: Bools, days: int, settings: Sett
     far = np.abs(deviation) / spread
     p = np.where(wide > 1, np.maximum(p, 2 * stats.t.sf(far, _freedom(known))), p)
     p = np.where(n_today > 0, p, np.nan)
-    value = np.divide(k_today, n_today, out=np.full_like(p, np.nan), where=n_today > 0)
+    value = np.divide(_last(told, days), n_today, out=np.full_like(p, np.nan), where=n_today > 0)
     z = np.sign(deviation) * stats.norm.isf(np.maximum(p, 1e-300) / 2)
     return Judged(value, usual, n_today, z, p)
 
 
-def _windows(
-    learnt: Floats, values: Floats, days: int, settings: Settings
-) -> tuple[Floats, Floats]:
-    """The weeks before each of the last days (days, weeks, 7), its own weekday first, and it."""
-    length = settings.weeks * WEEK
-    padded = np.concatenate([np.full(length + days, np.nan), learnt])
+def _windows(values: Floats, masked: Bools, days: int, settings: Settings) -> Floats:
+    """The weeks before each of the last days (days, weeks, 7), its own weekday first, NaN but for
+    the last ``settings.weeks`` of each weekday that are not masked."""
+    weekdays = np.arange(len(masked)) % WEEK
+    further = np.bincount(weekdays, weights=masked, minlength=WEEK).max(initial=0)
+    weeks = settings.weeks + int(further)
+    windows = _weeks_before(values, np.nan, days, weeks)
+    open_ = ~_weeks_before(masked, False, days, weeks)
+    since = open_[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return np.where(open_ & (since <= settings.weeks), windows, np.nan)
+
+
+def _weeks_before(values: NDArray, blank: float, days: int, weeks: int) -> NDArray:
+    """Views of ``values`` (days, weeks, 7); ``blank`` stands before the first of them."""
+    length = weeks * WEEK
+    padded = np.concatenate([np.full(length + days, blank, values.dtype), values])
     views = np.lib.stride_tricks.sliding_window_view(padded, length)[-days - 1 : -1]
-    own = np.concatenate([np.full(days, np.nan), values])[-days:]
-    return views.reshape(days, settings.weeks, WEEK), own
+    return views.reshape(days, weeks, WEEK)
+
+
+def _last(values: Floats, days: int) -> Floats:
+    """The last days, NaN before the first of the series."""
+    return np.concatenate([np.full(days, np.nan), values])[-days:]
 
 
 def _known(windows: Floats, settings: Settings) -> Floats:

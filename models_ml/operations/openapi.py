@@ -25,6 +25,7 @@ def _score() -> dict[str, Any]:
         "400": "The body is no JSON object.",
         "401": "No key, or an unknown one.",
         "404": "No such model, or it scores nobody of this id.",
+        "405": "Not asked by POST.",
         "413": "The body is too large.",
         "422": "The body or a feature is not what the model takes.",
         "503": "No version of the model can be used.",
@@ -82,7 +83,7 @@ def _answer() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "feature": {"type": "string"},
-            "value": {"type": ["string", "null"]},
+            "value": {"type": ["number", "string", "null"]},
             "contribution": {"type": "number", "description": "Logit; above 0 raises the score."},
         },
     }

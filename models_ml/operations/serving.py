@@ -13,6 +13,7 @@ import binascii
 import hmac
 import json
 import math
+import time
 from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,8 @@ from workspace.identifiers import Keyring
 from workspace.lake import Lake
 
 MAX_BODY_BYTES = 65_536
+#: After so long a version that was refused, or a champion that was missing, is looked for again.
+RETRY_SECONDS = 60
 #: Model, subject type and id -> the row of its features, or None.
 Ask = Callable[[str, str, str], pa.Table | None]
 _ONE_OF = ("contact_id", "account_id", "features")
@@ -59,7 +62,8 @@ class Problem(Exception):
 
 
 class Desk:
-    """Answers requests for scores. ``keys`` are those that may ask; without any nobody may."""
+    """Answers requests for scores. ``keys`` are those that may ask; without any nobody may.
+    ``clock`` counts seconds, from any moment."""
 
     def __init__(
         self,
@@ -69,11 +73,14 @@ class Desk:
         present: Callable[[], datetime],
         ask: Ask,
         keys: Collection[str],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lake, self._keyring, self._definitions = lake, keyring, definitions
         self._present, self._ask = present, ask
         self._keys = [key.encode() for key in keys]
-        self._known: tuple[int, dict[str, Usable]] = (-1, {})
+        self._clock = clock
+        #: By model: what scores, and when that is looked up again.
+        self._known: tuple[int, dict[str, tuple[Usable, float]]] = (-1, {})
 
     async def score(self, request: Request) -> Response:
         """The route: a POST with a JSON body."""
@@ -137,17 +144,20 @@ class Desk:
         return PLANS[model]
 
     def _usable(self, plan: Plan) -> Usable:
-        """The model that scores: looked up again when a decision was made."""
+        """The model that scores: looked up again when a decision was made, and after a while where
+        not all went well."""
         stamp = len(self._lake.entries(records.DECISIONS))
         if self._known[0] != stamp:
             self._known = (stamp, {})
         known = self._known[1]
-        if plan.name not in known:
+        found, until = known.get(plan.name, (None, 0.0))
+        if found is None or self._clock() >= until:
             decided = records.decisions(self._lake, self._present())
             line = deciding.succession(decided, plan.name)
-            root = records.registry(self._lake)
-            known[plan.name] = store.usable(root, plan.name, line, self._keyring)
-        return known[plan.name]
+            found = store.usable(records.registry(self._lake), plan.name, line, self._keyring)
+            is_whole = found.loaded is not None and not found.refused
+            known[plan.name] = found, math.inf if is_whole else self._clock() + RETRY_SECONDS
+        return found
 
     def _frame(
         self, plan: Plan, loaded: Loaded, given: dict[str, Any]
@@ -181,6 +191,9 @@ async def _read(request: Request) -> bytes:
 def _body(data: bytes) -> dict[str, Any]:
     try:
         found = json.loads(data)
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise Problem(400, "json", "a text of the body has half of a surrogate pair") from None
     except (ValueError, RecursionError):
         raise Problem(400, "json", "the body is no JSON") from None
     if not isinstance(found, dict):

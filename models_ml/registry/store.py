@@ -123,6 +123,7 @@ def load(root: Path, model: str, version: str, keyring: Keyring) -> Loaded:
     """Raises :class:`NotLoaded`. What was not yet loaded with this machine's libraries is loaded in
     a limited process first, which takes some seconds."""
     told, data = _verified(root, model, version, keyring)
+    spec = _spec(told)
     artefact.inspect(data)
     marker = _folder(root, model, version) / CHECKED
     wanted = _checked(data, keyring)
@@ -131,7 +132,7 @@ def load(root: Path, model: str, version: str, keyring: Keyring) -> Loaded:
         with suppress(OSError):  # a folder that is only read from is checked each time
             durable.write(marker, wanted.encode())
     fitted = artefact.loads(data)
-    return Loaded(model, version, ModelSpec.from_row(told["spec"]), fitted, told)
+    return Loaded(model, version, spec, fitted, told)
 
 
 def versions(root: Path, model: str) -> list[str]:
@@ -176,6 +177,14 @@ def _verified(
         if hashlib.sha256(contents[name]).hexdigest() != file["sha256"]:
             raise NotLoaded(Fault.TAMPERED, f"{name} is not what was stored")
     return told, contents[MODEL]
+
+
+def _spec(manifest: dict[str, Any]) -> ModelSpec:
+    try:
+        return ModelSpec.from_row(manifest["spec"])
+    except TypeError as error:
+        detail = f"{MANIFEST} has a specification that this code does not know: {error}"
+        raise NotLoaded(Fault.UNREADABLE, detail) from None
 
 
 def _read(path: Path, most: int) -> bytes:

@@ -21,6 +21,7 @@ from models_ml.supervised.columns import Columns
 from models_ml.supervised.fitted import Fitted
 from models_ml.supervised.hinges import Hinges
 from models_ml.supervised.spec import LABEL, ModelSpec, TrainingSettings
+from models_ml.supervised.splitting import groups_of
 from models_ml.supervised.trees import DEPTH
 
 Floats = NDArray[np.float64]
@@ -89,7 +90,7 @@ def refitted(
     chosen: Tried, spec: ModelSpec, rows: pl.DataFrame, settings: TrainingSettings
 ) -> Fitted:
     """What was chosen, fitted to more rows of the same groups; it keeps its calibration."""
-    columns = Columns(list(spec.numeric), list(spec.categorical)).fit(rows)
+    columns = columns_of(spec, rows)
     matrix, truth = columns.transform(rows), labels(rows)
     steps: list[tuple[str, Any]] = [("columns", columns)]
     if chosen.kind == "linear":
@@ -102,6 +103,12 @@ def refitted(
     pipeline = Pipeline([*steps, ("estimator", model.fit(matrix, truth))])
     old = chosen.fitted
     return Fitted(pipeline, old.scale, old.shift, old.isotonic)
+
+
+def columns_of(spec: ModelSpec, rows: pl.DataFrame) -> Columns:
+    """The specification's features, fitted to rows."""
+    columns = Columns(list(spec.numeric), list(spec.categorical))
+    return columns.fit(rows, groups=groups_of(spec, rows))
 
 
 def age_only(spec: ModelSpec, train: pl.DataFrame, calibration: pl.DataFrame) -> Fitted:
@@ -148,7 +155,7 @@ def _curve(margins: Floats, truth: Flags) -> IsotonicRegression:
 def _linear(
     spec: ModelSpec, train: pl.DataFrame, validation: pl.DataFrame, settings: TrainingSettings
 ) -> Iterator[tuple[dict[str, Any], Pipeline]]:
-    columns = Columns(list(spec.numeric), list(spec.categorical)).fit(train)
+    columns = columns_of(spec, train)
     hinges = Hinges(len(spec.numeric))
     matrix = hinges.fit_transform(columns.transform(train))
     truth = labels(train)
@@ -161,7 +168,7 @@ def _linear(
 def _trees(
     spec: ModelSpec, train: pl.DataFrame, validation: pl.DataFrame, settings: TrainingSettings
 ) -> Iterator[tuple[dict[str, Any], Pipeline]]:
-    columns = Columns(list(spec.numeric), list(spec.categorical)).fit(train)
+    columns = columns_of(spec, train)
     matrix, held = columns.transform(train), columns.transform(validation)
     for rate, leaf in TREES:
         parameters = {"learning_rate": rate, "least_leaf": leaf, "trees": MOST_TREES}

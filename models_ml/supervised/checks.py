@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from models_ml.supervised.columns import LEAST_ROWS, MOST_CATEGORIES, Columns
+from models_ml.supervised.columns import LEAST_GROUPS, MOST_CATEGORIES, Columns, frequent
 from models_ml.supervised.faults import Finding, Kind, Reason, Refused
 from models_ml.supervised.fitted import Fitted
 from models_ml.supervised.spec import LABEL, SNAPSHOT, ModelSpec
+from models_ml.supervised.splitting import groups_of
 
 
 def labelled(spec: ModelSpec, frame: pl.DataFrame, as_of: datetime) -> None:
@@ -63,23 +64,29 @@ def usable(spec: ModelSpec, frame: pl.DataFrame) -> tuple[ModelSpec, list[Findin
     """The specification without features that say nothing in ``frame``, and what was found."""
     found = [*not_finite(spec, frame)]
     dropped: set[str] = set()
+    groups = groups_of(spec, frame)
     for name in spec.features:
         column = _finite(frame.get_column(name))
         if column.null_count() == frame.height:
             found.append(Finding(Kind.EMPTY, name, "is unknown in every training row; left out"))
             dropped.add(name)
         elif column.n_unique() == 1:
-            value = column.drop_nulls()[0]
+            value = column.drop_nulls()[0] if name in spec.numeric else "the same"
             found.append(
                 Finding(Kind.CONSTANT, name, f"is {value} in every training row; left out")
             )
             dropped.add(name)
         elif name in spec.categorical:
-            counts = column.drop_nulls().cast(pl.String).value_counts(name="n")
-            common = counts.filter(pl.col("n") >= LEAST_ROWS).height
-            if counts.height > MOST_CATEGORIES:
-                detail = f"has {counts.height:,} values; the {min(common, MOST_CATEGORIES)} most "
-                found.append(Finding(Kind.MANY_CATEGORIES, name, detail + "frequent are told"))
+            known = frequent(column, groups)
+            different = column.drop_nulls().n_unique()
+            if not known:
+                detail = f"has {different:,} values, none of {LEAST_GROUPS} groups; left out"
+                found.append(Finding(Kind.MANY_CATEGORIES, name, detail))
+                dropped.add(name)
+            elif different > MOST_CATEGORIES:
+                told = len(known) - (None in known)
+                detail = f"has {different:,} values; the {told} most frequent are told"
+                found.append(Finding(Kind.MANY_CATEGORIES, name, detail))
     return spec.without(dropped), found
 
 
@@ -106,8 +113,9 @@ def scored(spec: ModelSpec, fitted: Fitted, frame: pl.DataFrame) -> list[Finding
         column = frame.get_column(name).cast(pl.String).drop_nulls()
         new = column.filter(~column.is_in([value for value in values if value is not None]))
         if len(new):
-            some = ", ".join(repr(value) for value in new.unique().sort().head(3).to_list())
-            detail = f"has values the model does not know in {len(new):,} rows: {some}"
+            # How many, and not which: a text may be about a person, and findings are kept.
+            many = f"{new.n_unique():,} values"
+            detail = f"has {many} that the model does not know, in {len(new):,} rows"
             found.append(Finding(Kind.NEW_CATEGORY, name, detail))
     return found
 

@@ -15,8 +15,9 @@ Floats = NDArray[np.float64]
 NEW, MISSING = -1, -2
 #: A text of more values keeps its most frequent ones; the rest is as if never seen.
 MOST_CATEGORIES = 30
-#: Of fewer rows nothing can be learned about a value.
-LEAST_ROWS = 5
+#: A text of fewer groups (organisations) is as if never seen: it may be about one person, and what
+#: is kept of it would stay after that person's erasure.
+LEAST_GROUPS = 5
 
 
 class Columns(TransformerMixin, BaseEstimator):
@@ -32,15 +33,12 @@ class Columns(TransformerMixin, BaseEstimator):
         self.numeric = numeric
         self.categorical = categorical
 
-    def fit(self, X: pl.DataFrame, y: Any = None) -> Columns:
+    def fit(self, X: pl.DataFrame, y: Any = None, *, groups: pl.Series) -> Columns:
+        """``groups`` names each row's group."""
         self.categories_: list[list[str | None]] = []
         owners = list(range(len(self.numeric)))
         for number, name in enumerate(self.categorical, len(self.numeric)):
-            counts = X.get_column(name).cast(pl.String).value_counts(name="n")
-            frequent = counts.filter(pl.col("n") >= LEAST_ROWS).sort(
-                ["n", name], descending=[True, False], nulls_last=True
-            )
-            values = frequent.get_column(name).head(MOST_CATEGORIES).to_list()
+            values = frequent(X.get_column(name), groups)
             self.categories_.append(sorted(values, key=lambda value: (value is None, value or "")))
             owners += [number] * len(values)
         self.owners_ = np.array(owners, dtype=np.int64)
@@ -69,6 +67,17 @@ class Columns(TransformerMixin, BaseEstimator):
             found = codes(X.get_column(name), self.categories_[number])
             matrix[:, len(self.numeric) + number] = found
         return matrix
+
+
+def frequent(column: pl.Series, groups: pl.Series) -> list[str | None]:
+    """The texts, and null, that :data:`LEAST_GROUPS` have: at most :data:`MOST_CATEGORIES` of them,
+    those of most rows first."""
+    rows = pl.DataFrame({"value": column.cast(pl.String), "group": groups})
+    counts = rows.group_by("value").agg(pl.len().alias("n"), pl.col("group").n_unique())
+    told = counts.filter(pl.col("group") >= LEAST_GROUPS).sort(
+        ["n", "value"], descending=[True, False], nulls_last=True
+    )
+    return told.get_column("value").head(MOST_CATEGORIES).to_list()
 
 
 def numbers(column: pl.Series) -> Floats:

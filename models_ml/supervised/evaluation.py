@@ -16,6 +16,7 @@ from scipy.stats import binomtest
 
 from models_ml.supervised import replicates
 from models_ml.supervised.candidates import labels
+from models_ml.supervised.columns import frequent
 from models_ml.supervised.spec import ModelSpec, TrainingSettings
 from models_ml.supervised.splitting import groups_of, numbers
 
@@ -33,6 +34,7 @@ METRICS = {
     "rows": pl.Int64,
     "positives": pl.Int64,
 }
+BASELINES = {"baseline_constant": "the mean", "baseline_age": "the age of the last activity"}
 #: Of fewer rows of a slice only the number is told.
 LEAST_ROWS = 30
 
@@ -63,23 +65,30 @@ def metrics(
 
 
 def beaten(found: pl.DataFrame) -> str | None:
-    """Which baseline beats the model by more than chance, of :func:`metrics`; None if none does."""
+    """Which baseline beats the model by more than chance, in ranking or in Brier score, of
+    :func:`metrics`; None if none does."""
     rows = {row["metric"]: row for row in found.filter(pl.col("slice") == ALL).to_dicts()}
-    auc, above = rows.get("auc"), rows.get("auc_above_age")
+    auc, above, brier = rows.get("auc"), rows.get("auc_above_age"), rows.get("brier")
     if auc and auc["high"] is not None and auc["high"] < 0.5:
         return f"ranks worse than chance: AUC {auc['value']:.4f}, at most {auc['high']:.4f}"
     if above and above["high"] is not None and above["high"] < 0:
         told = f"{above['value']:+.4f} ({above['low']:+.4f} to {above['high']:+.4f})"
         return f"ranks worse than the age of the last activity alone: AUC {told}"
+    for column, name in BASELINES.items():
+        if brier and brier["low"] is not None and brier["low"] > brier[column]:
+            told = f"{brier['value']:.4f}, at least {brier['low']:.4f}, against {brier[column]:.4f}"
+            return f"is further from the outcomes than {name} alone: Brier score {told}"
     return None
 
 
 def slices(spec: ModelSpec, frame: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
-    """All rows, then those of each value of each slice's column; null is ``unknown``."""
+    """All rows, then those of each value of each slice's column that enough groups have; null is
+    ``unknown``."""
     yield ALL, pl.Series([True]).new_from_index(0, frame.height)
+    groups = groups_of(spec, frame)
     for column in spec.slices:
         values = frame.get_column(column).cast(pl.String).fill_null("unknown")
-        for value in values.unique().sort().to_list():
+        for value in sorted(frequent(values, groups)):
             yield f"{column}={value}", values == value
 
 

@@ -82,10 +82,11 @@ class Fitted(BaseEstimator):
 
     def contributions(self, frame: pl.DataFrame) -> Floats:
         """What each feature adds to the average margin: (rows, features)."""
-        found = np.empty((frame.height, len(self.features)))
+        found = np.zeros((frame.height, len(self.features)))
         for first, part in parts(frame):
             own = self.additive.contributions(self.columns.transform(part))
-            found[first : first + part.height] = own * self.scale
+            # Last texts that have no column, as all their values are rare, add nothing.
+            found[first : first + part.height, : own.shape[1]] = own * self.scale
         return found
 
     def probability(self, frame: pl.DataFrame) -> Floats:

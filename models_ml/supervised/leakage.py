@@ -1,9 +1,9 @@
 """Features that know the outcome: too good alone, and no longer so when they are a snapshot old.
 
-What a feature is worth alone is the AUC, on rows nobody was trained on, of the outcome's share in
-its tenth (or for its text, or where it is unknown) in the training window. A feature that carries
-what happens after the snapshot loses that when each row takes its subject's value of the snapshot
-before; one that tells of a lasting state keeps most of it.
+What a feature is worth alone is the AUC, on the rows that choose between candidates, of the
+outcome's share in its tenth (or for its text, or where it is unknown) in the training window. A
+feature that carries what happens after the snapshot loses that when each row takes its subject's
+value of the snapshot before; one that tells of a lasting state keeps most of it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def examined(
 ) -> tuple[pl.DataFrame, list[Finding]]:
     """One row per feature: ``auc`` alone, ``lagged_auc`` (null where no row has a snapshot before)
     and ``is_leak``; and a finding for each leak."""
-    held = pl.concat([parts.validation, parts.test])
+    held = parts.validation
     before = previous(spec, frame, held)
     is_lagged = before.get_column("_has").to_numpy()
     truth = labels(held)

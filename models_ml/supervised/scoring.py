@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import polars as pl
 
 from models_ml.supervised import checks, explaining
@@ -38,24 +36,3 @@ def score(
         "contributions": told if told is not None else [None] * frame.height,
     }
     return pl.DataFrame(columns, schema=SCORED), findings
-
-
-def inherited(
-    scores: pl.DataFrame, contacts: pl.DataFrame, weights: Mapping[str, float]
-) -> pl.DataFrame:
-    """Contacts' scores by their account's: the columns of :func:`score`, one row per contact whose
-    account has one. ``contacts`` has ``contact_id``, ``account_id`` and ``role``. A contact of a
-    role without a weight, or without a role, inherits all of it (weight 1)."""
-    weight = pl.col("role").replace_strict(dict(weights), default=1.0, return_dtype=pl.Float64)
-    found = contacts.join(
-        scores.rename({"subject_id": "account_id"}),
-        on="account_id",
-        how="inner",
-        maintain_order="left",
-    )
-    return found.with_columns(weight=weight if weights else pl.lit(1.0)).select(
-        pl.col("contact_id").alias("subject_id"),
-        pl.col("probability") * pl.col("weight"),
-        pl.col("score") * pl.col("weight"),
-        "contributions",
-    )

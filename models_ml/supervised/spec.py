@@ -8,7 +8,7 @@ Booleans or texts of few values; null is unknown. For training also ``is_positiv
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 #: Whether the outcome came within the horizon after the snapshot.
@@ -22,8 +22,7 @@ class ModelSpec:
     """A model's name, subject, features and the window its outcome lies in.
 
     ``age`` is the feature that the simple baseline knows: days since the last activity.
-    ``group`` names the column whose values are never on both sides of a split. ``role_weights``
-    say how much of an account's score a contact of each role inherits (0 to 1).
+    ``group`` names the column whose values are never on both sides of a split.
     """
 
     name: str
@@ -36,7 +35,6 @@ class ModelSpec:
     age: str
     group: str = "account_id"
     slices: tuple[str, ...] = ("vertical",)
-    role_weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def subject_id(self) -> str:
@@ -60,7 +58,7 @@ class ModelSpec:
 
     def as_row(self) -> dict[str, Any]:
         """As it stands in a manifest; :meth:`from_row` reads it."""
-        return asdict(self) | {"role_weights": dict(self.role_weights)}
+        return asdict(self)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> ModelSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from workspace.clock import iso
 from workspace.paths import Paths
 
 PLOTLY = "plotly.min.js"
+FIRST = "index.html"
 STATIC = ("room.css", "room.js", "drawing.js", "formats.js")
 #: More rows than anybody reads would make a page slow to open.
 MOST_ROWS = 3_000
@@ -74,8 +76,13 @@ def build(paths: Paths) -> Built:
     return Built(folder, tuple(definitions.pages()), rows, size, time.perf_counter() - began)
 
 
+def names() -> set[str]:
+    """Every file that :func:`build` makes."""
+    return {PLOTLY, *STATIC, *map(_file, definitions.pages())}
+
+
 def _file(key: str) -> str:
-    return "index.html" if key == next(iter(definitions.pages())) else f"{key}.html"
+    return FIRST if key == next(iter(definitions.pages())) else f"{key}.html"
 
 
 def _static() -> dict[str, bytes]:
@@ -151,7 +158,7 @@ def _plain(value: Any) -> Any:
         return iso(value)
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 

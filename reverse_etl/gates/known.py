@@ -59,7 +59,7 @@ def facts(
 
     What was sent is read from the lake: `workspace.ledger.messages.export` goes before.
     ``incomplete`` is a relation as `Facts` says, empty where not given; ``marts.send_times`` is
-    read where ``caps`` asks for the hours. ``addresses`` has ``contact_id`` and ``email`` in plain
+    read where a message asks for its hour. ``addresses`` has ``contact_id`` and ``email`` in plain
     text (:data:`ADDRESSES`): without it, what a domain refused since the run is only known of the
     contacts of its organisation.
     """
@@ -100,7 +100,7 @@ def facts(
         pauses="known_pauses",
         incomplete=incomplete or empty(FACT_COLUMNS["incomplete"]),
         sent="known_sent",
-        send_times=SEND_TIMES if caps.send_time.choose else empty(FACT_COLUMNS["send_times"]),
+        send_times=SEND_TIMES,
     )
 
 

@@ -32,7 +32,7 @@ _OF_MESSAGES: tuple[tuple[Store, str, str, str], ...] = (
     ("ledger", "message_payloads", "message_id", "messages"),
 )
 #: Columns of published tables that may name a person, besides all that end with ``_key``.
-_PERSON_COLUMNS = ("contact_id", "member_id")
+_PERSON_COLUMNS = ("contact_id", "member_id", "customer_id")
 _ASSOCIATED = (
     "list_has_any(json_extract_string(associations, '$.contacts.results[*].id'), "
     "(select coalesce(list(value), []) from own_values where kind = 'crm_contact'))"
@@ -278,7 +278,9 @@ _CATEGORIES = (
     ("predictions", "scores"),
     ("next_best_actions", "scores"),
     ("send_times", "scores"),
-    ("contact_features", "scores"),
+    ("lookalikes", "scores"),
+    ("customer_values", "scores"),
+    ("contact_feature", "scores"),
     ("contact_events_daily", "behaviour"),
     ("segment", "decisions"),
     ("journey", "decisions"),

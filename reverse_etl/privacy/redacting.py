@@ -31,6 +31,9 @@ _KEY = re.compile(rf"[0-9a-f]{{{KEY_LENGTH}}}")
 _LETTERS = r"[^\W\d_]"
 #: Columns with a key or a name of something that is no person.
 _NO_PERSON = ("company_key", "source_key", "event_key", "dedup_key", "account_key", "cap_key")
+#: Columns of a published table that name another person than the row is about, besides all that end
+#: with ``_key``.
+_OTHERS = ("nearest_member_id",)
 _EMPLOYEES = {
     ("ledger", "audit_chain"): ("actor", "reason"),
     ("marts", "audit_logs"): ("actor", "reason"),
@@ -99,7 +102,8 @@ class Redactor:
         return own or self.keyring.key(kind, value) in self.subject.keys
 
     def _said(self, column: str, value: str) -> Any:
-        if column.endswith("_key") and column not in _NO_PERSON and _KEY.fullmatch(value):
+        names = column in _OTHERS or (column.endswith("_key") and column not in _NO_PERSON)
+        if names and _KEY.fullmatch(value):
             return value if value in self.subject.keys else SOMEBODY
         if value[:1] in ("{", "["):
             try:

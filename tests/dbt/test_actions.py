@@ -34,12 +34,15 @@ MARTS = (
 def option(contact: str, action: str, **given: Any) -> dict[str, Any]:
     """A row of the stream; what it is expected to gain follows from the probabilities."""
     p_response, p_stop = given.pop("p", 0.0), given.pop("stop", 0.0)
-    gain = 0.0 if action == "nothing" else p_response * 100 - 5 - 20 * p_stop
+    cost = 0.0 if action == "nothing" else 5.0
+    parts = {"response_part": p_response * 100, "cost_part": cost, "stop_part": 20 * p_stop}
+    gain = parts["response_part"] - parts["cost_part"] - parts["stop_part"]
     row = {
         **{"contact_id": contact, "action": action, "vertical": "medical", "propensity": 0.5},
         **{"sequence": 1, "decided_at": AS_OF, "round_on": AS_OF.date(), "known_at": AS_OF},
         **{"is_taken": False, "is_best": False, "is_exploration": False, "is_automated": False},
         **{"p_response": p_response, "p_stop": p_stop, "expected_gain": gain, "basis": "model"},
+        **parts,
     }
     return {**row, **given}
 
@@ -94,8 +97,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, target: Path) -> Lakehouse:
     return fill(found)
 
 
-def parameters(enabled: bool) -> list[dict[str, Any]]:
-    actions = Actions.model_validate({**ACTIONS, "enabled": enabled})
+def parameters(enabled: bool, **changed: Any) -> list[dict[str, Any]]:
+    actions = Actions.model_validate({**ACTIONS, "enabled": enabled, **changed})
     return table({"actions": list(actions.rows())}, datetime(2000, 1, 1)).to_pylist()
 
 
@@ -149,6 +152,17 @@ def test_the_last_set_stands_where_it_may_still_be_done(house: Lakehouse) -> Non
     )
     assert parts[0][:4] == pytest.approx((12.0, 5.0, 2.0, 5.0))
     assert parts[0][4] == datetime(2026, 10, 8)
+
+
+def test_amounts_of_a_decision_are_those_of_then(house: Lakehouse, tmp_path: Path) -> None:
+    """Whatever actions.yml says by now: an edit must not stop a run that shows the past."""
+    asked = "select * from marts.next_best_actions order by contact_id"
+    other = house.copied(tmp_path)
+    dearer = {"news": {**NEWS, "value": 300, "cost": 1}, "call": CALL}
+    other.put("lake.parameters", parameters(False, stop_cost=50, actions=dearer))
+    other.run("stg_marketing__actions", "stg_marketing__action_settings", "int_action_options")
+    other.build("next_best_actions", "campaign_suggestions", tests="cautious")
+    assert other.rows(asked) == house.rows(asked)
 
 
 def test_suggestions_sum_whom_they_gain_with(house: Lakehouse) -> None:

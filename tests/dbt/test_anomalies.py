@@ -17,6 +17,7 @@ from workspace import warehouse
 
 Row = dict[str, Any]
 TODAY = worlds.AS_OF.date()
+LAST = TODAY - timedelta(days=1)
 READ = ("int_mail_days", "int_daily_series", "int_series_sources")
 FACTS = ("fct_ad_spend_daily", "fct_emails", "fct_sessions", "fct_orders", "fct_events")
 
@@ -40,7 +41,9 @@ def built(house: Lakehouse) -> list[Row]:
     return rows.to_pylist()
 
 
-def ads(campaign: str, clicks: Callable[[date], int], last_on: date, **more: Any) -> list[Row]:
+def ads(
+    campaign: str, clicks: Callable[[date], int], last_on: date, days: int = 100, **more: Any
+) -> list[Row]:
     platform = campaign.split("/")[0]
     return [
         {
@@ -52,7 +55,7 @@ def ads(campaign: str, clicks: Callable[[date], int], last_on: date, **more: Any
             "vertical": "medical",
             **more,
         }
-        for day in (last_on - timedelta(days=n) for n in range(100))
+        for day in (last_on - timedelta(days=n) for n in range(days))
     ]
 
 
@@ -76,7 +79,7 @@ def weekly(day: date) -> int:
 
 
 def test_a_planted_drop_is_told_in_a_sentence(house: Lakehouse) -> None:
-    broken = TODAY - timedelta(days=1)
+    broken = LAST
     rows = ads("google_ads/1/a", weekly, broken)
     rows += ads("google_ads/1/b", lambda day: 20 if day == broken else weekly(day), broken)
     reported(house, rows, {"google_ads": worlds.AS_OF})
@@ -99,6 +102,20 @@ def test_a_planted_drop_is_told_in_a_sentence(house: Lakehouse) -> None:
     ]
 
 
+def test_after_a_season_the_weeks_before_it_are_read(house: Lakehouse) -> None:
+    """In mid-September, after three months of which nothing is learnt."""
+    with duckdb.connect(str(house.path)) as connection:
+        connection.execute(
+            "create or replace view staging.stg_marketing__anomaly_seasons as "
+            "select 'medical' as vertical, unnest([6, 7, 8]) as season_month"
+        )
+    broken = date(2026, 9, 15)
+    rows = ads("google_ads/1/a", lambda day: 20 if day == broken else weekly(day), LAST, days=200)
+    reported(house, rows, {"google_ads": worlds.AS_OF})
+    told = [(row["measured_on"], row["metric"], row["expected"]) for row in built(house)]
+    assert told == [(broken, "ad_clicks", 300), (broken, "impressions", 12_000)]
+
+
 def house_alerts(house: Lakehouse) -> Any:
     with duckdb.connect(str(house.path)) as connection:
         return connection.execute(f"from lake.{found.TABLE}").to_arrow_table()
@@ -107,7 +124,7 @@ def house_alerts(house: Lakehouse) -> Any:
 def test_a_platform_that_is_late_has_no_drop(house: Lakehouse) -> None:
     """One told of its last two days, the other did not: it counts as nothing, and is no drop."""
     before = TODAY - timedelta(days=3)
-    rows = ads("google_ads/1/a", weekly, TODAY - timedelta(days=1))
+    rows = ads("google_ads/1/a", weekly, LAST)
     rows += ads("meta_ads/2/b", weekly, before)
     until = {"google_ads": worlds.AS_OF, "meta_ads": worlds.AS_OF}
     reported(house, rows, until)
@@ -115,9 +132,9 @@ def test_a_platform_that_is_late_has_no_drop(house: Lakehouse) -> None:
     sources = dict(
         house.rows("select series_source, complete_until_on from intermediate.int_series_sources")
     )
-    assert sources == {"ads/google_ads": TODAY - timedelta(days=1), "ads/meta_ads": before}
+    assert sources == {"ads/google_ads": LAST, "ads/meta_ads": before}
     # Another campaign of the platform goes on: this one has ended.
-    reported(house, rows + ads("meta_ads/2/c", weekly, TODAY - timedelta(days=1)), until)
+    reported(house, rows + ads("meta_ads/2/c", weekly, LAST), until)
     told = {(row["subject"], row["measured_on"], row["lasts_days"]) for row in built(house)}
     assert told == {("meta_ads/2/b", TODAY - timedelta(days=2), 2)}
 

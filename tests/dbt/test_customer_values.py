@@ -140,6 +140,9 @@ def test_estimates_are_those_of_the_library(house: Lakehouse) -> None:
 
 
 def test_contracts_are_worth_what_churn_leaves_of_them(house: Lakehouse) -> None:
+    """Of the last month that is over: the running one has lost only part of what it will."""
+    this_month = TODAY.replace(day=1)
+    last_month = (this_month - timedelta(days=1)).replace(day=1)
     contracts = [
         {"deal_id": "1", "customer_id": "clinic", "mrr_base": 100, "starts_on": TODAY},
         {"deal_id": "2", "customer_id": "clinic", "mrr_base": 50, "starts_on": START},
@@ -161,7 +164,7 @@ def test_contracts_are_worth_what_churn_leaves_of_them(house: Lakehouse) -> None
                 "gross_margin": 0.8,
                 "logo_churn_for_ltv": churn,
             }
-            for month, churn in ((START, 0.5), (TODAY.replace(day=1), 0.01))
+            for month, churn in ((START, 0.5), (last_month, 0.01), (this_month, 0.9))
         ],
     )
     built(house, [], int_contracts=contracts)

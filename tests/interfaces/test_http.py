@@ -25,6 +25,20 @@ from workspace.tokens import Token
 AT = datetime(2026, 3, 3)
 
 
+@pytest.mark.parametrize(("host", "answer"), [("127.0.0.1", 503), ("0.0.0.0", 401)])
+def test_scores_are_given_for_a_known_key_on_this_machine_alone(
+    tmp_path: Path, host: str, answer: int
+) -> None:
+    keyless = {"MARKETING_WRITE_KEYS": "", "MARKETING_SCORE_KEYS": ""}
+    with as_process(tmp_path / "w", 2, host, keyless) as (served, _):
+        assert served.post("/v1/track", {"userId": "u", "event": "E"}, "dev").status_code == 200
+        url = served.url + "/v1/score/churn"
+        found = requests.post(url, json={"features": {}}, auth=("dev", ""), timeout=20)
+        assert found.status_code == answer
+        pages = requests.get(served.url + "/control-room/", auth=("dev", ""), timeout=20)
+        assert pages.status_code == (404 if answer == 503 else 401)  # no run made them yet
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_serving_until_told_to_stop(tmp_path: Path, workers: int) -> None:
     with as_process(tmp_path / "a workspace", workers) as (served, process):
@@ -38,8 +52,11 @@ def test_serving_until_told_to_stop(tmp_path: Path, workers: int) -> None:
         assert list(document["paths"]) == ["/v1/score/{model}"]
         url, body = served.url + "/v1/score/churn", {"features": {}}
         assert requests.post(url, json=body, timeout=20).status_code == 401
-        refused = requests.post(url, json=body, auth=("dev", ""), timeout=20)
+        known = requests.post(url, json=body, auth=("dev", ""), timeout=20)
+        assert known.status_code == 401  # who set write keys must set these too
+        refused = requests.post(url, json=body, auth=("score-key", ""), timeout=20)
         assert (refused.status_code, refused.json()["type"]) == (503, "/problems/no_model")
+        assert requests.get(served.url + "/control-room/", timeout=5).status_code == 401
         kill(process, signal.SIGTERM)
         assert process.returncode in (0, -signal.SIGTERM)
     # A clean end leaves nothing for others to seal.

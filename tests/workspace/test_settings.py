@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,34 @@ def test_write_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(SettingsError) as caught:
             settings.write_keys(Environment.DEV)
         assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "keys_of"),
+    [
+        ("MARKETING_SCORE_KEYS", settings.score_keys),
+        ("MARKETING_READ_KEYS", settings.read_keys),
+    ],
+)
+def test_a_known_key_is_for_this_machine_alone(
+    monkeypatch: pytest.MonkeyPatch, variable: str, keys_of: Callable[[Environment], dict[str, str]]
+) -> None:
+    assert keys_of(Environment.DEV) == {}
+    for host in ("127.0.0.1", "::1", "localhost"):
+        with settings.exported(MARKETING_SERVE_HOST=host):
+            assert keys_of(Environment.DEV) == {"dev": "dev"}
+    for host in ("0.0.0.0", "::", "192.0.2.1", "example.com", ""):
+        with settings.exported(MARKETING_SERVE_HOST=host):
+            assert keys_of(Environment.DEV) == {}
+    monkeypatch.setenv("MARKETING_WRITE_KEYS", "web:a")
+    with settings.exported(MARKETING_SERVE_HOST="127.0.0.1"):
+        assert keys_of(Environment.DEV) == {}
+        assert keys_of(Environment.PROD) == {}
+        monkeypatch.setenv(variable, "crm:b")
+        assert keys_of(Environment.PROD) == {"crm": "b"}
+    monkeypatch.setenv(variable, "crm:a")
+    with pytest.raises(SettingsError, match="has a write key"):
+        keys_of(Environment.DEV)
 
 
 def test_origins_by_source(monkeypatch: pytest.MonkeyPatch) -> None:

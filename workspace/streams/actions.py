@@ -21,7 +21,10 @@ STREAMS: list[Stream] = [
             ("is_exploration", BOOL),
             ("is_automated", BOOL),  # segments could ask for it
             ("propensity", FLOAT),
-            ("expected_gain", FLOAT),
+            ("expected_gain", FLOAT),  # response_part - cost_part - stop_part, by amounts of then
+            ("response_part", FLOAT),
+            ("cost_part", FLOAT),
+            ("stop_part", FLOAT),
             ("p_response", FLOAT),
             ("p_stop", FLOAT),
             ("basis", TEXT),  # model | rate | assumed | uplift
@@ -41,6 +44,7 @@ STREAMS: list[Stream] = [
             ("action", TEXT),
             ("basis", TEXT),
             ("exposures", INT),
+            ("exposures_with_features", INT),  # with a snapshot before: what a model learns from
             ("responses", INT),
             ("response_rate", FLOAT),
             ("stops", INT),

@@ -29,6 +29,10 @@ const Drawing = (() => {
     const column = view.column(name);
     const title = { title: { text: plain(column.label), standoff: 6 } };
     const unit = column.kind === "unit" ? view.value(view.rows[0], "unit") : column.kind;
+    if (unit === "month") {
+      const few = new Set(view.rows.map((row) => view.value(row, name))).size <= 6;
+      return { ...title, tickformat: "%b %Y", ...(few ? { dtick: "M1" } : {}) };
+    }
     if (unit === "ratio") return { ...title, tickformat: ".0%" };
     if (Formats.isText(column.kind)) return { ...title, type: "category" };
     return title;

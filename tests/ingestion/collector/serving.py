@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -35,6 +36,7 @@ SOURCES = [
 ]
 SETTINGS = {
     "MARKETING_WRITE_KEYS": "web:web-key,server:server-key",
+    "MARKETING_SCORE_KEYS": "crm:score-key",
     "MARKETING_POSTMARK_WEBHOOK_LOGIN": "user:password",
 }
 KEYRING = Keyring(b"a pepper for tests")
@@ -133,16 +135,21 @@ def in_thread(
 
 
 @contextmanager
-def as_process(folder: Path, workers: int = 1) -> Iterator[tuple[Served, subprocess.Popen[bytes]]]:
-    """`marketing serve` itself."""
+def as_process(
+    folder: Path,
+    workers: int = 1,
+    host: str = "127.0.0.1",
+    changed: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[tuple[Served, subprocess.Popen[bytes]]]:
+    """`marketing serve` itself; ``changed`` are settings."""
     port = free_port()
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "interfaces.cli", "serve", "--workspace", str(folder)),
-            *("--port", str(port), "--workers", str(workers)),
+            *("--host", host, "--port", str(port), "--workers", str(workers)),
         ],
         cwd=ROOT,
-        env=os.environ | SETTINGS,
+        env=os.environ | SETTINGS | dict(changed),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -47,8 +47,8 @@ _LAKE = ("message_states", "experiment_assignments", "action_decisions", "action
 class House:
     """One connection; :meth:`add` puts rows into a table, missing columns are NULL."""
 
-    def __init__(self) -> None:
-        self.connection = duckdb.connect()
+    def __init__(self, path: str = ":memory:") -> None:
+        self.connection = duckdb.connect(path)
         for schema in ("marts", "intermediate", "lake"):
             self.connection.execute(f"create schema {schema}")
         for name, columns in TABLES.items():

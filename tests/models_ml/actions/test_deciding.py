@@ -10,7 +10,7 @@ import pytest
 
 from models_ml.actions import deciding, policies, rounds
 from models_ml.actions.reading import models_told
-from tests.models_ml.actions.house import AS_OF, House, contact, past
+from tests.models_ml.actions.house import AS_OF, House, contact, past, snapshots
 from workspace.definitions.actions import Actions
 from workspace.definitions.campaigns import Campaign
 from workspace.definitions.caps import Holdout
@@ -43,8 +43,10 @@ OBJECTIVE = {
     "deadline": "2026-12-31",
 }
 CAMPAIGNS = {
-    key: Campaign.model_validate({"name": key, "objective": OBJECTIVE, "journey": journey})
-    for key, journey in {"news": "news_journey", "fair": "fair_journey"}.items()
+    key: Campaign.model_validate(
+        {"name": key, "objective": OBJECTIVE, "journey": f"{key}_journey", "holdout": share}
+    )
+    for key, share in {"news": 0.5, "fair": 0.0}.items()
 }
 
 
@@ -81,6 +83,10 @@ def test_who_is_likely_to_respond_gets_it_and_others_nothing(house: House) -> No
     news = rows.filter(pl.col("action") == "news")
     assert news.select((gain - pl.col("expected_gain")).abs().max()).item() < 1e-9
     assert set(news["basis"]) == {"model"}
+    assert news["response_part"].to_list() == pytest.approx((10 * news["p_response"]).to_list())
+    assert set(rows.filter(pl.col("action") == "call")["cost_part"]) == {3.0}
+    parts = pl.col("response_part") - pl.col("cost_part") - pl.col("stop_part")
+    assert rows.select((parts - pl.col("expected_gain")).abs().max()).item() < 1e-9
     told = rows.filter(pl.col("contact_id") == "c1", "is_taken")["contributions"].item()
     assert told.startswith('{"clicks"')
     models = {row["action"]: row for row in found.models.to_pylist()}
@@ -192,6 +198,76 @@ def test_features_are_those_of_before_the_exposure(house: House) -> None:
     assert reader.exposures().sort("contact_id").equals(then)
 
 
+def newcomers(house: House, people: int, responding: int, leaving: int = 0) -> None:
+    """People who got the news in July and of whom no snapshot from before is known."""
+    sent, later = datetime(2026, 7, 1), datetime(2026, 7, 3)
+    mail = {"source": "mail_tool", "mailing_id": "news-1", "sent_at": sent}
+    click = {"touch_type": "email_click", "actor_class": "human", "occurred_at": later}
+    names = [{"contact_id": f"new{n}"} for n in range(people)]
+    house.add("marts.fct_emails", *(name | mail for name in names))
+    house.add("marts.fct_touchpoints", *(name | click for name in names[:responding]))
+    stop = {"unsubscribed_at": later}
+    house.add("marts.unsubscribes", *(name | stop for name in names[:leaving]))
+
+
+def test_exposures_of_whom_nothing_was_known_count_for_the_rate(house: House) -> None:
+    before = decide(house)
+    newcomers(house, 800, 700, 8)
+    after = decide(house)
+    old, new = (
+        {row["action"]: row for row in found.models.to_pylist()} for found in (before, after)
+    )
+    assert (old["news"]["exposures"], old["news"]["exposures_with_features"]) == (1200, 1200)
+    assert (new["news"]["exposures"], new["news"]["exposures_with_features"]) == (2000, 1200)
+    responses = old["news"]["responses"] + 700
+    assert (new["news"]["responses"], new["news"]["stops"]) == (responses, 8)
+    assert new["news"]["response_rate"] == pytest.approx((responses + 50 * 0.02) / 2050)
+    assert new["news"]["stop_rate"] == pytest.approx((8 + 50 * 0.001) / 2050)
+    # The model rests on the others, as before.
+    assert new["news"]["basis"] == "model" and new["news"]["auc"] == old["news"]["auc"]
+    p_response = [
+        pl.from_arrow(found.decisions).filter(pl.col("action") == "news")["p_response"].to_list()
+        for found in (before, after)
+    ]
+    assert p_response[0] == p_response[1]
+
+
+def test_what_too_few_features_are_known_of_goes_by_the_rate_of_all() -> None:
+    house = House()
+    past(house, "news-1", 200, {0.0: 0.5})
+    contact(house, "c0")
+    newcomers(house, 1000, 100)
+    news = {row["action"]: row for row in decide(house).models.to_pylist()}["news"]
+    assert (news["basis"], news["exposures"], news["exposures_with_features"]) == (
+        "rate",
+        1200,
+        200,
+    )
+    assert news["response_rate"] == pytest.approx((news["responses"] + 1) / 1250)
+    assert 180 < news["responses"] < 220
+
+
+def test_people_held_out_of_whom_nothing_was_known_count_in_the_effect(house: House) -> None:
+    at, later = datetime(2026, 7, 1), datetime(2026, 7, 2)
+    names = [{"contact_id": f"u{n}"} for n in range(2400)]
+    known = {"experiment": "campaign:news", "salt": "s", "assigned_at": at, "known_at": at}
+    arms = [{"variant": "sent"}, {"variant": "holdout"}]
+    house.add(
+        "lake.experiment_assignments",
+        *(name | known | arms[n % 2] for n, name in enumerate(names)),
+    )
+    click = {"touch_type": "email_click", "actor_class": "human", "occurred_at": later}
+    did = [n for n in range(2400) if n % 10 == 0 or (n % 10 == 1 and n < 1200)]
+    house.add("marts.fct_touchpoints", *(names[n] | click for n in did))
+    found = decide(house)
+    news = {row["action"]: row for row in found.models.to_pylist()}["news"]
+    assert (news["treated_people"], news["control_people"]) == (1200, 1200)
+    assert news["basis"] == "uplift" and news["qini"] is None
+    effect = (240 - 120) / 1250
+    rows = pl.from_arrow(found.decisions).filter(pl.col("action") == "news")
+    assert rows["p_response"].to_list() == pytest.approx([effect] * 6)
+
+
 ABOUT_NEWS = Experiment.model_validate(
     {
         **{"name": "Effect", "journey": "news_journey", "starts_on": "2026-06-01"},
@@ -228,6 +304,32 @@ def test_people_held_out_make_it_an_uplift(house: House, experiment: str) -> Non
     few = settings(enough={"exposures": 300, "responses": 30, "control": 1201})
     again = {row["action"]: row for row in decide(house, few).models.to_pylist()}["news"]
     assert again["basis"] == "model" and again["qini"] is None
+
+
+@pytest.mark.parametrize("held_by", ["campaign:{}", "effect"])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("action", ["news", "fair"])
+def test_who_is_held_out_by_any_is_not_treated(action: str, turned: bool, held_by: str) -> None:
+    """Each person has a row of the campaign and one of the experiment, of the same moment; the
+    fair's campaign holds nobody out, so that it tells of nobody."""
+    house, at = House(), datetime(2026, 7, 1)
+    about = ABOUT_NEWS.model_copy(update={"journey": f"{action}_journey"})
+    for n in range(6):
+        rows = [
+            {
+                **{"experiment": name, "salt": "s", "contact_id": f"u{n}"},
+                **{"assigned_at": at, "known_at": at},
+                "variant": "holdout" if n < 2 and name == held_by.format(action) else "sent",
+            }
+            for name in ("effect", f"campaign:{action}")
+        ]
+        house.add("lake.experiment_assignments", *(reversed(rows) if turned else rows))
+        house.add("marts.contact_feature_snapshots", *snapshots(f"u{n}", 0.0))
+    reader = house.reader(settings(), CAMPAIGNS, experiments={"effect": about})
+    found = reader.held_out().sort("contact_id")
+    assert found["contact_id"].to_list() == [f"u{n}" for n in range(6)]
+    counts = held_by == "effect" or action == "news"
+    assert found["treated"].to_list() == [not counts] * 2 + [True] * 4
 
 
 def test_without_people_features_or_actions_nothing_is_decided() -> None:
@@ -296,4 +398,4 @@ def test_a_fit_is_named_by_what_decides(house: House) -> None:
     models = decide(house).models
     assert models.schema == STREAMS["action_models"].schema
     house.add("lake.action_models", *models.to_pylist())
-    assert "| news | model | 1200 |" in models_told(house.connection)
+    assert "| news | model | 1200 | 1200 |" in models_told(house.connection)

@@ -31,6 +31,26 @@ def test_the_two_models_find_whom_it_helps() -> None:
     assert np.abs(parts["helps"]).mean() > 3 * np.abs(parts["x"]).mean()
 
 
+def test_arms_are_compared_on_the_same_people() -> None:
+    """Where one arm alone has a model, the other's rate leaves out whose features nobody knows."""
+    encoded, responded, treated = people(4_000, 2)
+    responded |= ~treated  # who was held out all responds, so that nothing can be learnt of them
+    strangers = np.zeros((1_000, 3)), np.zeros(1_000, bool), np.arange(1_000) % 2 == 0
+    pairs = zip((encoded, responded, treated), strangers, strict=True)
+    whole = [np.concatenate(pair) for pair in pairs]
+    known = np.arange(5_000) < 4_000
+    found = uplift.fit_two(*whole, ENOUGH, 0.1, known)
+    assert (found.treated.basis, found.control.basis) == ("model", "rate")
+    assert (
+        found.control.rate == uplift.fit_two(encoded, responded, treated, ENOUGH, 0.1).control.rate
+    )
+    # With a model of neither, the rates are of all.
+    few = uplift.fit_two(*whole, Enough(10**6, 30, 50.0), 0.1, known)
+    assert (few.treated.exposures, few.control.exposures) == tuple(
+        int(arm.sum()) for arm in (whole[2], ~whole[2])
+    )
+
+
 def slow_area(effect, responded, treated) -> float:
     """The curve step by step, as its definition says."""
     order = sorted(range(len(effect)), key=lambda n: -effect[n])

@@ -151,6 +151,28 @@ def test_a_season_explains_rises_and_teaches_nothing() -> None:
     assert (alert.day, alert.direction) == (date(2026, 11, 12), "drop")
 
 
+@pytest.mark.parametrize("days_after", range(1, 32))
+def test_every_day_after_a_season_is_judged(days_after: int) -> None:
+    """November has five of two weekdays, and leaves three of the eight weeks before December."""
+    asked = Settings(seasons={"public": frozenset({11})})
+    last = date(2026, 11, 30) + timedelta(days=days_after)
+    values = np.tile(USUAL, 2)[: asked.learnt_days + 2]
+    values[-1] = 0
+    (alert,) = alerts([series(values, vertical="public", last_on=last)], last, asked)
+    assert (alert.day, alert.direction, alert.expected) == (last, "drop", values[-8])
+
+
+@pytest.mark.parametrize("months", [{11}, {1, 2}, {3, 6, 9}, {7, 8, 9, 10}])
+def test_as_many_days_are_read_as_may_be_learnt_from(months: set[int]) -> None:
+    """On any day of a year, eight of its weekday outside of the season are among them."""
+    asked = Settings(seasons={"public": frozenset(months)})
+    for n in range(366):
+        day = date(2026, 1, 1) + timedelta(days=n)
+        before = [day - timedelta(days=back) for back in range(7, asked.learnt_days + 1, 7)]
+        assert sum(not asked.in_season("public", its) for its in before) >= asked.weeks
+    assert Settings().learnt_days == 56
+
+
 def test_the_order_of_series_changes_nothing() -> None:
     everything = quiet(30, 5)
     everything[0].values[-1] = 0

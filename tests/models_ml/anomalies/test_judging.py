@@ -43,12 +43,16 @@ def test_the_spread_is_never_less_than_that_of_a_count() -> None:
     assert found.z[0] == pytest.approx(NORMAL_MAD * 35 / 10)
 
 
-def slow(values: list[float], day: int) -> tuple[float, float]:
-    """Expected and z of a day, one value after the other."""
+def slow(values: list[float], masked: list[bool], day: int) -> tuple[float, float]:
+    """Expected and z of a day, one value after the other: of each weekday the last eight that are
+    not masked, where they have a value."""
     weekdays: dict[int, list[float]] = {}
-    for n in range(max(day - 56, 0), day):
-        if not np.isnan(values[n]):
+    for n in range(day):
+        if not masked[n]:
             weekdays.setdefault((day - n) % 7, []).append(values[n])
+    weekdays = {
+        key: [value for value in its[-8:] if not np.isnan(value)] for key, its in weekdays.items()
+    }
     weekdays = {key: its for key, its in weekdays.items() if len(its) >= 4}
     if 0 not in weekdays:
         return float("nan"), float("nan")
@@ -63,16 +67,24 @@ def slow(values: list[float], day: int) -> tuple[float, float]:
 
 
 @given(
-    st.lists(
-        st.one_of(st.integers(0, 500).map(float), st.just(float("nan"))), min_size=1, max_size=100
-    ),
+    st.integers(0, 2**32),
+    st.integers(1, 150),
+    st.sampled_from([0.0, 0.1, 0.5]),
     st.integers(1, 20),
+    st.lists(st.tuples(st.integers(0, 149), st.integers(1, 40)), max_size=2),
 )
-def test_the_slow_way_agrees(values: list[float], days: int) -> None:
-    found = judged(values, days)
+def test_the_slow_way_agrees(
+    seed: int, length: int, missing: float, days: int, seasons: list[tuple[int, int]]
+) -> None:
+    """Seasons are so many days from one on."""
+    draw = np.random.default_rng(seed)
+    drawn = np.where(draw.random(length) < missing, np.nan, draw.integers(0, 500, length))
+    values = [float(value) for value in drawn]
+    masked = [any(0 <= n - first < length for first, length in seasons) for n in range(len(values))]
+    found = judged(values, days, np.array(masked))
     for n in range(days):
         day = len(values) - days + n
-        expected = slow(values, day) if day >= 0 else (float("nan"), float("nan"))
+        expected = slow(values, masked, day) if day >= 0 else (float("nan"), float("nan"))
         assert (found.expected[n], found.z[n]) == pytest.approx(expected, nan_ok=True)
 
 
@@ -82,6 +94,10 @@ def test_too_few_weeks_and_masked_days_say_nothing() -> None:
     masked = np.zeros(57, bool)
     masked[:56:7] = True
     assert np.isnan(judged([100.0] * 57, masked=masked).p[0])
+    # The weeks before stand in for those that are masked.
+    longer = np.r_[[100.0] * 56, [300.0] * 35, 100]
+    found = judged(longer, masked=longer > 100)
+    assert found.expected[0] == 100 and found.z[0] == 0
     # A masked day is judged itself.
     masked = np.arange(57) == 56
     assert np.isfinite(judged([100.0] * 57, masked=masked).p[0])
@@ -150,3 +166,22 @@ def test_days_without_trials_are_not_judged() -> None:
     assert np.isnan(rated(np.zeros(57), trials).p[0])
     never = rated(np.array([*[0] * 56, 6]), np.full(57, 100))
     assert never.p[0] < 1e-6  # a share that was 0 all along
+
+
+@pytest.mark.filterwarnings("error")
+def test_more_hits_than_trials_are_judged_as_all_of_them() -> None:
+    """Conversions without a click: told as what they are, and no reason for silence afterwards."""
+    trials = np.full(57, 100)
+    usual = rated(np.array([*[110, 90] * 28, 150]), trials)
+    clipped = rated(np.array([*[100, 90] * 28, 100]), trials)
+    assert usual.value[0] == 1.5 and clipped.value[0] == 1
+    assert (usual.expected[0], usual.z[0], usual.p[0]) == pytest.approx(
+        (clipped.expected[0], clipped.z[0], clipped.p[0])
+    )
+    assert usual.expected[0] <= 1 and 0.05 < usual.p[0] <= 1
+    # Once all, and most of the time: a day without any is found.
+    drop = rated(np.array([*[130] * 56, 0]), trials)
+    assert drop.p[0] < 1e-6 and drop.z[0] < 0
+    once = np.full(57, 5)
+    once[30] = 130
+    assert rated(np.array([*once[:56], 60]), trials).p[0] < 1e-6

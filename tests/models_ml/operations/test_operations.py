@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import yaml
 from starlette.testclient import TestClient
 
 from models_ml.operations import choosing, openapi, records
 from models_ml.operations.retraining import retrain
-from models_ml.operations.serving import MAX_BODY_BYTES
+from models_ml.operations.serving import MAX_BODY_BYTES, RETRY_SECONDS, Desk, Problem
 from models_ml.operations.specs import PLANS
 from tests.models_ml.operations.worlds import (
     AS_OF,
@@ -184,6 +185,9 @@ def test_given_features_are_scored(client: TestClient) -> None:
         ("churn", {"content": b"{"}, 400, "json"),
         ("churn", {"content": b"[" * 60_000}, 400, "json"),
         ("churn", {"json": [1]}, 400, "json"),
+        ("churn", {"content": rb'{"features": {"vertical": "\ud800"}}'}, 400, "json"),
+        ("churn", {"content": rb'{"account_id": "\ud800"}'}, 400, "json"),
+        ("churn", {"content": rb'{"\ud800": 1}'}, 400, "json"),
         ("churn", {"json": {}}, 422, "body"),
         ("churn", {"json": {"account_id": "a0001", "features": {}}}, 422, "body"),
         ("churn", {"json": {"account_id": ["a0001"]}}, 422, "body"),
@@ -215,11 +219,53 @@ def test_only_who_has_a_key_may_ask(client: TestClient) -> None:
         assert answer.status_code == 401 and "www-authenticate" in answer.headers
 
 
+def test_a_failure_is_not_kept(trained: World) -> None:
+    seconds = [0.0]
+    desk = Desk(
+        trained.place.lake,
+        KEYRING,
+        CHURN_ONLY,
+        lambda: AS_OF,
+        lambda *_: None,
+        ["secret"],
+        clock=lambda: seconds[0],
+    )
+    folder = records.registry(trained.place.lake) / "churn"
+    (version,) = folder.iterdir()
+
+    def status() -> int:
+        try:
+            desk.answer(PLANS["churn"], {"features": {}})
+        except Problem as problem:
+            return problem.status
+        return 200
+
+    version.rename(version.with_suffix(".away"))
+    assert status() == 503
+    version.with_suffix(".away").rename(version)
+    seconds[0] = RETRY_SECONDS - 1.0
+    assert status() == 503
+    seconds[0] = RETRY_SECONDS
+    assert status() == 200
+    # What was loaded well is kept, whatever becomes of the file.
+    version.rename(version.with_suffix(".away"))
+    seconds[0] = 10 * RETRY_SECONDS
+    assert status() == 200
+
+
 def test_the_document_is_of_the_routes(client: TestClient) -> None:
     document = openapi.document()
     (path,) = document["paths"].values()
-    answer = client.post("/v1/score/churn", json={"account_id": "a0001"}).json()
-    assert set(answer) == set(document["components"]["schemas"]["Score"]["required"])
+    schemas = document["components"]["schemas"]
+    told = jsonschema_rs.validator_for(schemas["Score"])
+    for asked in ({"account_id": "a0001"}, {"features": {"vertical": "new", "uses_30d": 1.5}}):
+        answer = client.post("/v1/score/churn", json=asked).json()
+        told.validate(answer)
+        assert set(answer) == set(schemas["Score"]["required"])
+        assert {type(one["value"]) for one in answer["contributions"]} >= {float}
+    for wrong in (client.get("/v1/score/churn"), client.post("/v1/score/churn", json={})):
+        jsonschema_rs.validator_for(schemas["Problem"]).validate(wrong.json())
+        assert str(wrong.status_code) in path["post"]["responses"]
     assert set(path["post"]["parameters"][0]["schema"]["enum"]) == set(PLANS)
 
 

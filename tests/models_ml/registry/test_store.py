@@ -161,6 +161,16 @@ def signed(root: Path, version: str, data: bytes) -> None:
     (folder / "manifest.sig").write_text(store._signature(text, KEYS))
 
 
+def test_a_specification_of_another_code_is_unreadable(root: Path, linear: Trained) -> None:
+    version = version_of(root, linear)
+    file = root / "churn" / version / "manifest.json"
+    told = json.loads(file.read_bytes())
+    told["spec"]["weights"] = {}
+    file.write_bytes(store.manifests.encoded(told))
+    signed(root, version, (file.parent / "model.skops").read_bytes())
+    assert fault_of(root, version) is Fault.UNREADABLE
+
+
 class Canary:
     def __reduce__(self):
         return (Path("/tmp/should-not-be").touch, ())

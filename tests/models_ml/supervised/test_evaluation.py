@@ -172,7 +172,7 @@ def test_a_model_that_a_baseline_beats_is_told() -> None:
         }
     ).with_columns(*[pl.lit(1.0).alias(name) for name in SPEC.features])
     good = np.clip(0.2 + 0.3 * truth + 0.1 * draw.normal(size=3000), 0.01, 0.99)
-    chance = draw.random(3000)
+    chance = np.clip(0.2 + 0.05 * draw.normal(size=3000), 0.01, 0.99)
     settings_ = replace(QUICK, replicates=60)
 
     def verdict(model: np.ndarray, age: np.ndarray) -> str | None:
@@ -183,3 +183,9 @@ def test_a_model_that_a_baseline_beats_is_told() -> None:
     assert verdict(chance, chance) is None
     assert "age of the last activity" in (verdict(chance, good) or "")
     assert "worse than chance" in (verdict(1 - good, chance) or "")
+    # It ranks as well as the good one, and says of everybody that the outcome is likely.
+    far = 0.5 + good / 2
+    assert "further from the outcomes than the mean alone" in (verdict(far, chance) or "")
+    sharp, dull = 1 / (1 + np.exp(14 - 40 * good)), 0.1 + good / 2
+    assert verdict(dull, chance) is None
+    assert "further from the outcomes than the age" in (verdict(dull, sharp) or "")

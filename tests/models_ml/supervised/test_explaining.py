@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from math import factorial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from models_ml.supervised import explaining
-from models_ml.supervised.candidates import _linear, labels
+from models_ml.supervised.candidates import _linear, _trees, labels
 from models_ml.supervised.fitted import Fitted
 from models_ml.supervised.spec import ModelSpec
 from models_ml.supervised.training import Trained
@@ -58,6 +60,17 @@ def shapley(model, row: np.ndarray, owners: np.ndarray, features: int) -> list[f
                 total += chance / factorial(features) * (worth[joined] - value)
         found.append(total)
     return found
+
+
+@pytest.mark.parametrize("make", [_linear, _trees])
+def test_a_text_of_rare_values_alone_adds_nothing(make: Any, churning: pl.DataFrame) -> None:
+    spec = replace(SPEC, categorical=("kind", "rare"))
+    rows = churning.with_columns(rare="account_id")
+    _, pipeline = next(make(spec, rows.head(3000), rows.tail(500), QUICK))
+    fitted = Fitted(pipeline)
+    told = fitted.contributions(rows)
+    assert told.shape == (rows.height, len(spec.features)) and not told[:, -1].any()
+    assert told.sum(axis=1) + fitted.average == pytest.approx(fitted.margin(rows))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -132,10 +145,14 @@ ODD = st.text(st.characters(codec="utf-8"), max_size=12)
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.none(), ODD), min_size=1, max_size=6), ODD)
 def test_any_text_is_told_as_json(values: list[str | None], name: str) -> None:
-    spec = ModelSpec("m", "M", "", "contact", (), ("c" + name,), 7, "age")
+    spec = ModelSpec("m", "M", "", "account", (), ("c" + name,), 7, "age")
     known = [values[n % len(values)] for n in range(60)]
     frame = pl.DataFrame(
-        {"c" + name: known, "is_positive": [n % 2 == 0 for n in range(60)]},
+        {
+            "c" + name: known,
+            "account_id": [f"a{n}" for n in range(60)],
+            "is_positive": [n % 2 == 0 for n in range(60)],
+        },
         schema_overrides={"c" + name: pl.String},
     )
     _, pipeline = next(_linear(spec, frame, frame, QUICK))

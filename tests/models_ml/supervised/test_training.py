@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from models_ml.registry import artefact
+from models_ml.registry import artefact, manifest
 from models_ml.supervised.faults import Kind, Reason, Refused
 from models_ml.supervised.splitting import split
 from models_ml.supervised.training import Trained, train
@@ -72,6 +72,8 @@ def test_outcomes_of_the_test_side_change_no_model(churning: pl.DataFrame, linea
     ).drop("held")
     again = train(SPEC, turned.sort("account_id"), QUICK, AS_OF)
     assert np.array_equal(again.fitted.margin(churning), linear.fitted.margin(churning))
+    assert again.leakage.equals(linear.leakage)  # nor what is left out
+    assert again.reference.equals(linear.reference)
 
 
 REFUSED: dict[str, tuple[Change, Reason]] = {
@@ -157,8 +159,38 @@ def test_odd_features_are_told_and_left_out_or_taken_as_unknown(churning: pl.Dat
         (Kind.NOT_FINITE, "noise"),
         (Kind.MANY_CATEGORIES, "kind"),
     }
-    assert not {"tickets", "nps"} & set(trained.fitted.features)
+    assert not {"tickets", "nps", "kind"} & set(trained.fitted.features)
     assert np.isfinite(trained.fitted.margin(odd)).all()
+
+
+def test_the_texts_of_few_organisations_are_not_kept(churning: pl.DataFrame) -> None:
+    rows = split(SPEC, churning, QUICK).train["account_id"].value_counts(name="n")
+    lasting = rows.filter(pl.col("n") > 4).sort("account_id")["account_id"]
+    few, enough = lasting[:4], lasting[4:9]
+    said = churning.with_columns(
+        kind=pl.when(pl.col("account_id").is_in(few.implode()))
+        .then(pl.lit("Referred by Jean D."))
+        .when(pl.col("account_id").is_in(enough.implode()))
+        .then(pl.lit("partner"))
+        .otherwise("kind"),
+    )
+    tested = split(SPEC, churning, QUICK).test["account_id"].unique().sort()
+    said = said.with_columns(
+        vertical=pl.when(pl.col("account_id").is_in(tested[:4].implode()))
+        .then(pl.lit("Jeanne's own"))
+        .when(pl.col("account_id").is_in(tested[4:9].implode()))
+        .then(pl.lit("schools"))
+        .otherwise("vertical")
+    )
+    trained = train(SPEC, said, QUICK, AS_OF)
+    assert trained.fitted.columns.categories_ == [["clinic", "group", "partner", "town"]]
+    slices = set(trained.metrics["slice"])
+    assert slices == {"all", "vertical=medical", "vertical=public", "vertical=schools"}
+    told = manifest.described(trained, "0" * 16, manifest.Provenance(AS_OF, "s", "c", AS_OF))
+    assert "Jean" not in manifest.encoded(told).decode()
+    one = said.with_columns(kind=pl.lit("Referred by Jean D."))
+    found = {one.kind: one.detail for one in train(SPEC, one, QUICK, AS_OF).findings}
+    assert found[Kind.CONSTANT] == "is the same in every training row; left out"
 
 
 def test_a_gap_between_snapshots_is_told(churning: pl.DataFrame) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
+import pytest
 
 from reverse_etl.gates import intents, known
 from reverse_etl.gates.deciding import decide, reachable_sql
@@ -309,10 +310,16 @@ def test_sent_messages_count_and_failed_ones_do_not(
     }
 
 
+@pytest.mark.parametrize(("choose", "said"), [(True, None), (False, "best")])
 def test_the_hour_of_the_mart_is_chosen(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, ledger: Ledger
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    ledger: Ledger,
+    choose: bool,
+    said: str | None,
 ) -> None:
-    """AS_OF is a Friday evening: the next hour that fits is of the weekend."""
+    """AS_OF is a Friday evening: the next hour that fits is of the weekend. Also where only the
+    messages ask for it."""
     add_people(connection, "ann", "bob")
     connection.executemany(
         "insert into marts.send_times values ($1, 'email', $2, $3, $4)",
@@ -322,9 +329,9 @@ def test_the_hour_of_the_mart_is_chosen(
             (key("bob"), "weekend", 12, True),
         ],
     )
-    send_time = CAPS.send_time.model_copy(update={"choose": True, "explore": 0.0})
+    send_time = CAPS.send_time.model_copy(update={"choose": choose, "explore": 0.0})
     caps = CAPS.model_copy(update={"send_time": send_time})
-    intend(lake, intent(1, key("ann")), intent(2, key("bob")))
+    intend(lake, intent(1, key("ann"), send_time=said), intent(2, key("bob"), send_time=said))
     table = intents.pending(connection, lake, caps, AS_OF)
     found = known.facts(connection, ledger, lake, caps, AS_OF)
     told = {

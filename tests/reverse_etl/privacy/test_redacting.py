@@ -76,6 +76,13 @@ def test_keys_of_others_go_also_where_no_catalogue_names_the_column() -> None:
     assert found["company_key"] == other, "an organisation's key is nobody's"
 
 
+def test_whom_one_resembles_is_not_told() -> None:
+    own, other = min(SUBJECT.keys), KEYRING.key("crm_contact", planted.OTHER_CRM)
+    found = rows({"nearest_member_id": other, "account_id": other, "distance": 0.2})
+    assert found == {"nearest_member_id": SOMEBODY, "account_id": other, "distance": 0.2}
+    assert rows({"nearest_member_id": own})["nearest_member_id"] == own
+
+
 def test_an_association_s_end_that_is_no_contact_stays() -> None:
     kinds = {"from_id": "crm_contact", "to_id": "crm_contact"}
     when = {end: (f"{end[:-3]}_type", ("contacts",)) for end in kinds}

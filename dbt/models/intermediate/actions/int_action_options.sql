@@ -28,12 +28,6 @@ contacts as (
 
     select * from {{ ref('dim_contacts') }}
 
-),
-
-settings as (
-
-    select * from {{ ref('stg_marketing__action_settings') }}
-
 )
 
 select
@@ -53,15 +47,14 @@ select
     decisions.expected_gain,
     decisions.p_response,
     decisions.p_stop,
-    decisions.p_response * coalesce(actions.response_value, 0e0) as response_part,
-    coalesce(actions.cost, 0e0) as cost_part,
-    decisions.p_stop * settings.stop_cost as stop_part,
+    decisions.response_part,
+    decisions.cost_part,
+    decisions.stop_part,
     decisions.basis,
     decisions.contributions,
     decisions.round_on,
     decisions.decided_at
 from decisions
-cross join settings
 inner join contacts on decisions.contact_id = contacts.contact_id
 left join objections on decisions.contact_id = objections.contact_id
 left join actions on decisions.action = actions.action

@@ -6,15 +6,28 @@ with contracts as (
 
 ),
 
+run_context as (
+
+    select * from {{ ref('stg_system__run_context') }}
+
+),
+
+-- Of months that are over: the running one has all its customers and few of those it will lose.
 economics as (
 
     select
-        vertical,
-        gross_margin,
-        logo_churn_for_ltv as monthly_churn
-    from {{ ref('unit_economics') }}
-    where metric_window = 'trailing_12m'
-    qualify row_number() over (partition by vertical order by month desc) = 1
+        unit_economics.vertical,
+        unit_economics.gross_margin,
+        unit_economics.logo_churn_for_ltv as monthly_churn
+    from {{ ref('unit_economics') }} as unit_economics
+    cross join run_context
+    where
+        unit_economics.metric_window = 'trailing_12m'
+        and unit_economics.month < run_context.as_of_month
+    qualify
+        row_number() over (
+            partition by unit_economics.vertical order by unit_economics.month desc
+        ) = 1
 
 ),
 
@@ -33,7 +46,7 @@ running as (
         -- A contract without a rate makes the sum unknown.
         case when count(*) = count(contracts.mrr_base) then sum(contracts.mrr_base) end as mrr_base
     from contracts
-    cross join {{ ref('stg_system__run_context') }} as run_context
+    cross join run_context
     left join {{ ref('int_profiling_objections') }} as objections
         on contracts.customer_id = objections.contact_id
     where

@@ -16,6 +16,7 @@ select
     actions.vertical,
     models.basis,
     models.exposures,
+    models.exposures_with_features,
     models.responses,
     models.response_rate,
     models.stops,

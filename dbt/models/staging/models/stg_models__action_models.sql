@@ -2,6 +2,7 @@ select
     action,
     basis,
     exposures,
+    exposures_with_features,
     responses,
     response_rate,
     stops,

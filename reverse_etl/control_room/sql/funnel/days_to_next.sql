@@ -1,4 +1,4 @@
-select vertical, stage_name, month, next_stage_entries, median_days_to_next
+select vertical, stage_name, month, entries, median_days_to_next
 from marts.funnel_stages
 where is_complete
     and median_days_to_next is not null

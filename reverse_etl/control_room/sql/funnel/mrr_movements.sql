@@ -2,7 +2,7 @@ select
     vertical,
     month,
     metric_name,
-    value * if(metric in ('contraction_mrr', 'churn_mrr'), -1, 1) as value
+    if(metric in ('contraction_mrr', 'churn_mrr'), 0 - value, value) as value
 from marts.kpi_monthly
 where metric in ('new_mrr', 'reactivation_mrr', 'expansion_mrr', 'contraction_mrr', 'churn_mrr')
     and metric_window = 'month'

@@ -11,5 +11,5 @@ select
 from marts.kpi_monthly
 where is_complete
 window figure as (partition by vertical, metric, metric_window order by month)
-qualify target_value is not null and month = max(month) over ()
-order by vertical, value is null, metric_name, metric_window
+qualify target_value is not null and status = 'measured' and month = max(month) over ()
+order by vertical, metric_name, metric_window

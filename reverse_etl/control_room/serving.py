@@ -1,0 +1,61 @@
+"""The pages over HTTP, to who has a key: ``GET /control-room/<file>``."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Collection
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+
+from reverse_etl.control_room import building
+
+PATH = "/control-room"
+#: Plotly sets styles on what it draws, and draws pictures from data.
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "cache-control": "private, no-cache",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Rooms:
+    """Answers with the files of ``folder``. ``keys`` open it; without any nobody is let in."""
+
+    def __init__(self, folder: Path, keys: Collection[str]) -> None:
+        self._folder = folder
+        self._keys = [key.encode() for key in keys]
+
+    async def page(self, request: Request) -> Response:
+        """The route. The key is the user name or the password, as browsers ask for both."""
+        if not self._may(request.headers.get("authorization", "")):
+            headers = {"www-authenticate": 'Basic realm="control room"'}
+            return PlainTextResponse("a key of MARKETING_READ_KEYS is needed\n", 401, headers)
+        name = request.path_params["name"]
+        if not name:
+            return RedirectResponse(f"{PATH}/", 307)
+        path = self._folder / (name[1:] or building.FIRST)
+        if name[0] != "/" or name[1:] not in {"", *building.names()} or not path.is_file():
+            told = "no such page; 'marketing control-room' makes them\n"
+            return PlainTextResponse(told, 404, _HEADERS)
+        return FileResponse(path, headers=_HEADERS)
+
+    def _may(self, header: str) -> bool:
+        scheme, _, given = header.partition(" ")
+        if scheme.lower() != "basic":
+            return False
+        try:
+            name, _, password = base64.b64decode(given, validate=True).partition(b":")
+        except (binascii.Error, ValueError):
+            return False
+        # Every key is compared, so that the time says nothing of which one is near.
+        return any(
+            [hmac.compare_digest(key, one) for key in self._keys for one in (name, password)]
+        )

@@ -1,0 +1,61 @@
+"""The pages over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from reverse_etl.control_room import building
+from reverse_etl.control_room.serving import PATH, Rooms
+from workspace.paths import Paths
+
+
+@pytest.fixture
+def client(paths: Paths) -> TestClient:
+    building.build(paths)
+    (paths.control_room / "notes.txt").write_text("not a page")
+    rooms = Rooms(paths.control_room, ["key one", "key two"])
+    routes = [Route(f"{PATH}{{name:path}}", rooms.page)]
+    return TestClient(Starlette(routes=routes), follow_redirects=False)
+
+
+@pytest.mark.parametrize("login", [("key two", ""), ("anne", "key one")])
+def test_a_key_opens(client: TestClient, login: tuple[str, str]) -> None:
+    found = client.get(f"{PATH}/", auth=login)
+    assert found.status_code == 200 and "Control room" in found.text
+    assert "script-src 'self'" in found.headers["content-security-policy"]
+    again = client.get(f"{PATH}/{building.PLOTLY}", auth=login)
+    assert again.status_code == 200 and "javascript" in again.headers["content-type"]
+    assert client.get(PATH, auth=login).headers["location"] == f"{PATH}/"
+
+
+@pytest.mark.parametrize(
+    "header", [None, "Basic", "Basic !", "Basic a2V5", "Bearer a2V5IG9uZQ==", "Basic é"]
+)
+def test_without_a_key_nothing_is_shown(client: TestClient, header: str | None) -> None:
+    headers = {} if header is None else {"authorization": header.encode()}
+    for name in ("/", "/nothing", ""):
+        found = client.get(f"{PATH}{name}", headers=headers)
+        assert found.status_code == 401 and "www-authenticate" in found.headers
+
+
+def test_nobody_is_let_in_without_keys(paths: Paths) -> None:
+    building.build(paths)
+    routes = [Route(f"{PATH}{{name:path}}", Rooms(paths.control_room, []).page)]
+    assert TestClient(Starlette(routes=routes)).get(f"{PATH}/", auth=("", "")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/notes.txt", "/../ledger.db", "/..%2fledger.db", "/%2e%2e/ledger.db", "ing", "//index.html"],
+)
+def test_nothing_else_is_served(client: TestClient, name: str) -> None:
+    assert client.get(f"{PATH}{name}", auth=("key one", "")).status_code == 404
+
+
+def test_before_the_first_run(paths: Paths) -> None:
+    routes = [Route(f"{PATH}{{name:path}}", Rooms(paths.control_room, ["k"]).page)]
+    found = TestClient(Starlette(routes=routes)).get(f"{PATH}/", auth=("k", ""))
+    assert found.status_code == 404 and "marketing control-room" in found.text
