@@ -81,7 +81,9 @@
   }
 
   function table(view) {
-    const shown = view.columns.filter((column) => !["unit", view.figure.choose].includes(column.name));
+    // What is chosen above the table is not repeated in each row.
+    const above = view.options.length > 1 ? view.figure.choose : null;
+    const shown = view.columns.filter((column) => !["unit", above].includes(column.name));
     const cell = (row, column) => {
       const kind = Formats.isText(column.kind) ? "text" : "digits";
       const mood = column.kind === "status" ? ` ${Formats.mood(view.value(row, column.name))}` : "";
@@ -90,7 +92,7 @@
     const heads = shown.map((column) =>
       element("th", { scope: "col", text: column.label, className: Formats.isText(column.kind) ? "" : "digits" }));
     const rows = view.rows.map((row) => element("tr", {}, shown.map((column) => cell(row, column))));
-    return element("div", { className: "table", tabIndex: 0, role: "region", "aria-label": view.figure.title }, [
+    return element("div", { className: "table", tabIndex: 0, role: "region", "aria-label": `${view.figure.title}, table` }, [
       element("table", {}, [
         element("caption", { text: view.figure.title }),
         element("thead", {}, [element("tr", {}, heads)]),
