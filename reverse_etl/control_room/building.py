@@ -108,12 +108,15 @@ def _about(connection: duckdb.DuckDBPyConnection | None, paths: Paths) -> dict[s
     if connection is None:
         return {"as_of": None, "version": None, "currencies": []}
     facts = json.loads((paths.published / CURRENT / VERSION_FILE).read_bytes())
+    try:
+        currencies = connection.execute(_CURRENCIES).fetchall()
+    except duckdb.Error as error:
+        raise _fault("currencies", error) from error
     return {
         "as_of": facts["as_of"],
         "version": facts["version"],
         "currencies": [
-            {"code": code, "rate": rate, "is_base": is_base}
-            for code, is_base, rate in connection.execute(_CURRENCIES).fetchall()
+            {"code": code, "rate": rate, "is_base": is_base} for code, is_base, rate in currencies
         ],
     }
 
@@ -140,7 +143,7 @@ def _answer(
     try:
         found = connection.execute(definitions.sql(page, figure.key))
     except duckdb.Error as error:
-        raise PageError(f"{page}/{figure.key}: {error}") from error
+        raise _fault(f"{page}/{figure.key}", error) from error
     given = [column[0] for column in found.description or ()]
     if set(given) != set(names):
         raise PageError(f"{page}/{figure.key}: its SQL gives {given}, its columns are {names}")
@@ -148,6 +151,13 @@ def _answer(
     rows = found.fetchall()
     shown = [[_plain(row[place]) for place in order] for row in rows[:MOST_ROWS]]
     return shape | {"rows": shown, "left_out": len(rows) - len(shown)}
+
+
+def _fault(what: str, error: duckdb.Error) -> PageError:
+    text = f"{what}: {error}"
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        text += "\nwas it published by an earlier release? 'marketing run' publishes anew"
+    return PageError(text)
 
 
 def _plain(value: Any) -> Any:

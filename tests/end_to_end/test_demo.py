@@ -17,6 +17,7 @@ import pytest
 from ingestion.sources import registry
 from reverse_etl.privacy.trail import trail
 from tests.conftest import PEPPER
+from tests.end_to_end import guides
 from workspace.identifiers import Keyring, normalise_email, normalise_phone
 from workspace.ledger import open_ledger
 from workspace.paths import PROJECT, Paths
@@ -105,6 +106,13 @@ def test_what_it_says(demo: Demo) -> None:
     assert "Dagster's and dbt's own" in demo.output
     lines = demo.output.splitlines()
     assert not [line for line in lines if line.startswith(("INFO", "WARNING", "DEBUG"))]
+
+
+@pytest.mark.parametrize("guide", sorted(guides.GUIDES.glob("*.md")), ids=lambda path: path.stem)
+def test_the_guides_show_what_is_answered(demo: Demo, guide: Path) -> None:
+    text = guide.read_text(encoding="utf-8")
+    published = Paths(demo.workspace).published / "marketing.duckdb"
+    assert guides.answered(text, published) == text, "python -m tests.end_to_end.guides WORKSPACE"
 
 
 def test_the_first_year_is_the_documents_year(demo: Demo) -> None:

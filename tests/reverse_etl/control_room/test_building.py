@@ -59,6 +59,7 @@ def test_more_rows_than_are_shown(monkeypatch: pytest.MonkeyPatch, paths: Paths)
     [
         ("select 1 as share", r"one/found: its SQL gives \['share'\]"),
         ("select nothing", "one/found: .*nothing"),
+        ("select * from marts.later", "(?s)one/found: .*'marketing run' publishes anew"),
     ],
 )
 def test_sql_that_does_not_fit(

@@ -1,0 +1,79 @@
+"""Every mart and column in one document, written from the YAML beside the models.
+
+`python -m reverse_etl.publish.dictionary` writes `docs/data-dictionary.md` anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workspace.paths import PROJECT
+
+MARTS = PROJECT / "dbt" / "models" / "marts"
+DOCUMENT = PROJECT / "docs" / "data-dictionary.md"
+_HEAD = """\
+# Data dictionary
+
+Each mart of the published version, by subject: what one row is, its key, and what each column holds.
+Written by `python -m reverse_etl.publish.dictionary` from `dbt/models/marts`; change the YAML there.
+The same texts stand in the published file: `select * from duckdb_columns()` has them as comments.
+Columns end in their unit; what ends in `_base` is in the base currency, `_at` is a time in UTC, `_on`
+a day ([names](naming.md)).
+"""
+
+
+def document(marts: Path = MARTS) -> str:
+    """The whole text, in Markdown."""
+    subjects: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(marts.rglob("*.yml")):
+        for model in _models(path):
+            subjects.setdefault(path.relative_to(marts).parts[0], []).append(model)
+    lines = [_HEAD]
+    for subject, models in subjects.items():
+        links = ", ".join(f"[{model['name']}](#{model['name']})" for model in models)
+        lines.append(f"- **{_titled(subject)}**: {links}")
+    for subject, models in subjects.items():
+        lines.append(f"\n## {_titled(subject)}")
+        for model in models:
+            lines += _table(model)
+    return "\n".join(lines) + "\n"
+
+
+def _models(path: Path) -> Iterator[dict[str, Any]]:
+    """The models that a file describes; one that only holds unit tests describes none."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    yield from sorted(content.get("models", []), key=lambda model: model["name"])
+
+
+def _table(model: dict[str, Any]) -> Iterator[str]:
+    yield f"\n### {model['name']}\n\n{_cell(model['description'])}"
+    if key := _key(model):
+        yield f"\nKey: {', '.join(f'`{name}`' for name in key)}."
+    columns = model.get("columns", [])
+    if columns:
+        yield "\n| column | holds |\n|---|---|"
+        for column in columns:
+            yield f"| `{column['name']}` | {_cell(column.get('description', ''))} |"
+
+
+def _key(model: dict[str, Any]) -> list[str]:
+    for test in model.get("data_tests", []):
+        if isinstance(test, dict) and "unique_key" in test:
+            return list(test["unique_key"]["arguments"]["columns"])
+    return []
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _titled(subject: str) -> str:
+    return {"crm": "CRM", "kpis": "KPIs"}.get(subject, subject.capitalize())
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")
