@@ -50,12 +50,12 @@ class Drawing(Strict):
     """What is drawn above a figure's table; each field names a column of its SQL.
 
     ``tiles`` shows a card a row; ``lines`` and ``bars`` have one trace a value of ``series``;
-    ``heatmap`` colours ``value`` over ``x`` and ``y``; ``flow`` draws ``value`` from ``x`` to
-    ``y``; ``graph`` draws boxes with ``value`` on the arrow from ``x`` to ``y``, and ``notes`` in
-    the box of ``y``; ``calibration`` is lines beside the diagonal.
+    ``heatmap`` colours ``value`` over ``x`` and ``y``; ``graph`` draws boxes with ``value`` on the
+    arrow from ``x`` to ``y``, and ``notes`` in the box of ``y``; ``calibration`` is lines beside
+    the diagonal.
     """
 
-    kind: Literal["tiles", "lines", "bars", "heatmap", "flow", "graph", "calibration"]
+    kind: Literal["tiles", "lines", "bars", "heatmap", "graph", "calibration"]
     x: str | None = None
     y: str | None = None
     series: str | None = None
@@ -76,7 +76,7 @@ class Drawing(Strict):
     @model_validator(mode="after")
     def _complete(self) -> Drawing:
         needed = {"tiles": ("label", "value"), "heatmap": ("x", "y", "value")}
-        needed["flow"] = needed["graph"] = needed["heatmap"]
+        needed["graph"] = needed["heatmap"]
         for name in needed.get(self.kind, ("x", "y")):
             if getattr(self, name) is None:
                 raise ValueError(f"{self.kind} need {name}")

@@ -28,16 +28,17 @@ const Drawing = (() => {
   function axis(view, name) {
     const column = view.column(name);
     const title = { title: { text: plain(column.label), standoff: 6 } };
-    const units = column.kind === "unit" ? new Set(view.rows.map((row) => view.value(row, "unit"))) : new Set([column.kind]);
+    const units = new Set(column.kind === "unit" ? view.rows.map((row) => view.value(row, "unit")) : [column.kind]);
     if (units.size === 1 && units.has("ratio")) return { ...title, tickformat: ".3~%" };
     if (Formats.isText(column.kind)) {
       // In the order of the rows, and not of the traces that they are in.
       const categoryarray = [...new Set(view.rows.map((row) => drawn(view, row, name)))];
       return { ...title, type: "category", categoryorder: "array", categoryarray };
     }
+    const times = new Set(view.rows.map((row) => view.value(row, name))).size;
+    if (column.kind === "month") return { ...title, tickformat: "%b %Y", ...(times <= 6 ? { dtick: "M1" } : {}) };
     // Plotly shows a single day in milliseconds.
-    const isDay = column.kind === "date" || column.kind === "month";
-    if (isDay && new Set(view.rows.map((row) => view.value(row, name))).size === 1) return { ...title, type: "category" };
+    if (column.kind === "date" && times === 1) return { ...title, type: "category" };
     return title;
   }
 
@@ -50,6 +51,23 @@ const Drawing = (() => {
     if (unit === "money") return value / view.formats.rate;
     return Formats.isText(column.kind) ? plain(view.text(row, name)) : value;
   };
+
+  // Long names take several lines, fewer characters each where there is little room.
+  function wrapped(names, width) {
+    const most = width < 600 ? 18 : 40;
+    const broken = (name) => {
+      const lines = [""];
+      for (const word of String(name).split(" ")) {
+        const line = lines.at(-1);
+        if (line && line.length + word.length >= most) lines.push(word);
+        else lines[lines.length - 1] = line ? `${line} ${word}` : word;
+      }
+      return lines.join("<br>");
+    };
+    const ticktext = names.map(broken);
+    const lines = Math.max(...ticktext.map((text) => text.split("<br>").length));
+    return { axis: { tickmode: "array", tickvals: names, ticktext }, height: Math.max(28, lines * 15 + 6) };
+  }
 
   function traces(view, make) {
     const groups = new Map();
@@ -106,7 +124,7 @@ const Drawing = (() => {
     return made;
   }
 
-  function bars(view) {
+  function bars(view, width) {
     const { x, y, horizontal } = view.draw;
     const [first, second] = horizontal ? [y, x] : [x, y];
     const data = traces(view, (rows) => ({
@@ -115,58 +133,52 @@ const Drawing = (() => {
       hovertext: rows.map((row) => hover(view, row)), hovertemplate: "%{hovertext}<extra></extra>",
       ...(view.draw.low ? { [horizontal ? "error_x" : "error_y"]: { ...spread(view, rows, y), color: colour("--text") } } : {}),
     }));
-    const names = new Set(view.rows.map((row) => view.value(row, x)));
+    const names = [...new Set(view.rows.map((row) => drawn(view, row, x)))];
     const made = {
       barmode: view.draw.stacked ? "relative" : "group", showlegend: data.length > 1,
       xaxis: axis(view, first), yaxis: axis(view, second),
     };
     if (horizontal) {
-      made.yaxis.autorange = "reversed";
-      made.height = Math.max(320, names.size * 26 * (view.draw.stacked ? 1 : Math.max(1, data.length * 0.6)) + 90);
+      const named = wrapped(names, width);
+      Object.assign(made.yaxis, { autorange: "reversed", title: "", ...named.axis });
+      made.height = Math.max(320, names.length * named.height * (view.draw.stacked ? 1 : Math.max(1, data.length * 0.6)) + 90);
     }
     return { data, layout: made };
   }
 
-  function heatmap(view) {
+  function heatmap(view, width) {
     const { x, y, value } = view.draw;
     const unique = (name) => [...new Set(view.rows.map((row) => view.text(row, name)))];
-    const [across, down] = [unique(x), unique(y)];
+    const down = unique(y);
+    // Where rows and columns are the same things, they are in the same order.
+    const found = unique(x);
+    const isSquare = found.length === down.length && found.every((name) => down.includes(name));
+    const across = isSquare ? down : found;
     const cells = new Map(view.rows.map((row) => [`${view.text(row, y)}\n${view.text(row, x)}`, row]));
     const each = (given) => down.map((one) => across.map((other) => given(cells.get(`${one}\n${other}`))));
+    const named = wrapped(down.map(plain), width);
+    // Names below that do not fit in a line stand on end.
+    const [cell, longest] = [(width - 140) / across.length, Math.max(...across.map((name) => name.length)) * 7];
+    const height = Math.max(320, down.length * named.height + (cell < longest ? longest : 0) + 70);
     const data = [{
-      type: "heatmap", x: across.map(plain), y: down.map(plain), colorscale: "Cividis",
+      type: "heatmap", x: across.map(plain), y: down.map(plain),
+      colorscale: [[0, colour("--raised")], [1, colour("--tint")]],
       z: each((row) => (row ? drawn(view, row, value) : null)),
-      text: each((row) => (row ? plain(view.text(row, value)) : "")), texttemplate: "%{text}",
+      text: each((row) => (row ? plain(view.text(row, value)) : "")),
+      // Written where a cell has room for it.
+      texttemplate: cell < 34 ? "" : "%{text}", textfont: { color: colour("--text") },
       hovertext: each((row) => (row ? hover(view, row) : "")), hovertemplate: "%{hovertext}<extra></extra>",
       showscale: false, xgap: 1, ygap: 1,
     }];
-    const height = Math.max(320, down.length * 28 + 120);
-    return { data, layout: { height, xaxis: { type: "category", title: "" }, yaxis: { type: "category", autorange: "reversed" } } };
+    return { data, layout: { height, xaxis: { type: "category", title: "", showgrid: false }, yaxis: { type: "category", autorange: "reversed", showgrid: false, ...named.axis } } };
   }
 
-  function flow(view) {
-    const { x, y, value } = view.draw;
-    const names = [...new Set(view.rows.flatMap((row) => [view.text(row, x), view.text(row, y)]))];
-    const rows = view.rows.filter((row) => view.value(row, value) > 0);
-    const data = [{
-      type: "sankey", orientation: "h",
-      node: { label: names.map(plain), pad: 14, thickness: 14, color: COLOURS[0] },
-      link: {
-        source: rows.map((row) => names.indexOf(view.text(row, x))),
-        target: rows.map((row) => names.indexOf(view.text(row, y))),
-        value: rows.map((row) => view.value(row, value)), color: "rgba(86,180,233,.45)",
-        customdata: rows.map((row) => hover(view, row)), hovertemplate: "%{customdata}<extra></extra>",
-      },
-    }];
-    return { data, layout: { height: Math.max(320, names.length * 30) } };
-  }
+  const graph = (view, width) => Graph.make(view, width, { colour, plain });
 
-  const graph = (view, element) => Graph.make(view, element.clientWidth, { colour, plain });
-
-  const KINDS = { lines, bars, heatmap, flow, graph, calibration };
+  const KINDS = { lines, bars, heatmap, graph, calibration };
 
   function draw(element, view) {
-    const made = KINDS[view.draw.kind](view, element);
+    const made = KINDS[view.draw.kind](view, element.clientWidth);
     const base = layout(view);
     const given = { ...base, ...made.layout };
     for (const name of ["xaxis", "yaxis"]) given[name] = { ...base[name], ...(made.layout[name] ?? {}) };

@@ -4,7 +4,9 @@ const Formats = (() => {
   const NONE = "–";
   const WORDS = {
     met: ["✓ met", "good"], passed: ["✓ passed", "good"], healthy: ["✓ healthy", "good"],
+    reached: ["✓ reached", "good"], better: ["✓ better", "good"],
     missed: ["✗ missed", "bad"], failed: ["✗ failed", "bad"], broken: ["✗ broken", "bad"],
+    worse: ["✗ worse", "bad"], stale: ["✗ stale", "bad"], held: ["✗ held", "bad"],
   };
   const UNITS = { days: "day", hours: "hour", months: "month", minutes: "minute", milliseconds: "millisecond" };
 
@@ -22,9 +24,9 @@ const Formats = (() => {
     const number = (value) => written(value, { maximumFractionDigits: digits(value) });
     const money = (value) => {
       const amount = value / (currency ? currency.rate : 1);
-      const maximumFractionDigits = Math.abs(amount) >= 1000 ? 0 : 2;
+      const cents = Math.abs(amount) >= 1000 || Number.isInteger(amount) ? 0 : 2;
       const options = currency ? { style: "currency", currency: currency.code } : {};
-      return written(amount, { ...options, minimumFractionDigits: 0, maximumFractionDigits });
+      return written(amount, { ...options, minimumFractionDigits: cents, maximumFractionDigits: cents });
     };
     const ratio = (value) =>
       written(value, { style: "percent", maximumFractionDigits: Math.abs(value) < 0.1 ? 2 : 1 });

@@ -1,6 +1,7 @@
 "use strict";
 // Fills the figures from the page's data, and again whenever a filter is changed. Filters choose
-// among rows and never add them up: a number shown is a number that the figure's SQL gives.
+// among rows and never add them up: a number shown is a number that the figure's SQL gives. A row
+// without a business is about all of them, and is there whichever is chosen.
 (() => {
   const content = JSON.parse(document.getElementById("content-data").textContent);
   const filters = document.querySelector("form.filters");
@@ -68,7 +69,7 @@
     const from = since(filters.period.value);
     let rows = figure.rows.filter(
       (row) =>
-        (!filters.vertical.value || !places.has("vertical") || value(row, "vertical") === filters.vertical.value) &&
+        (!filters.vertical.value || !places.has("vertical") || [filters.vertical.value, null].includes(value(row, "vertical"))) &&
         (!from || !figure.period || (value(row, figure.period) ?? "") >= from),
     );
     const options = figure.choose ? [...new Set(rows.map((row) => value(row, figure.choose)))] : [];
@@ -80,9 +81,9 @@
   }
 
   function table(view) {
-    // What is chosen above the table needs no column in it.
-    const said = view.options.length > 1 ? view.figure.choose : null;
-    const shown = view.columns.filter((column) => column.name !== "unit" && column.name !== said);
+    // What is chosen above the table is not repeated in each row.
+    const above = view.options.length > 1 ? view.figure.choose : null;
+    const shown = view.columns.filter((column) => !["unit", above].includes(column.name));
     const cell = (row, column) => {
       const kind = Formats.isText(column.kind) ? "text" : "digits";
       const mood = column.kind === "status" ? ` ${Formats.mood(view.value(row, column.name))}` : "";
@@ -91,7 +92,7 @@
     const heads = shown.map((column) =>
       element("th", { scope: "col", text: column.label, className: Formats.isText(column.kind) ? "" : "digits" }));
     const rows = view.rows.map((row) => element("tr", {}, shown.map((column) => cell(row, column))));
-    return element("div", { className: "table", tabIndex: 0, role: "region", "aria-label": view.figure.title }, [
+    return element("div", { className: "table", tabIndex: 0, role: "region", "aria-label": `${view.figure.title}, table` }, [
       element("table", {}, [
         element("caption", { text: view.figure.title }),
         element("thead", {}, [element("tr", {}, heads)]),
@@ -131,7 +132,10 @@
   function chooser(view) {
     const place = view.column(view.figure.choose);
     const field = element("select", { name: view.figure.key });
-    for (const option of view.options) field.append(new Option(option ?? "–", option ?? "", false, option === chosen[view.figure.key]));
+    for (const option of view.options) {
+      const text = titled(view.formats.format(place.kind, option));
+      field.append(new Option(text, option ?? "", false, option === chosen[view.figure.key]));
+    }
     field.addEventListener("change", () => {
       chosen[view.figure.key] = view.options[field.selectedIndex];
       fill(view.figure);
@@ -152,7 +156,8 @@
     place.replaceChildren();
     section.classList.toggle("wide", figure.columns.length > 6 || figure.draw?.kind === "tiles");
     if (!figure.rows.length) {
-      place.append(element("p", { className: "missing" }, ["Nothing here yet. It is filled by ", element("code", { text: figure.missing }), "."]));
+      const [command, ...when] = figure.missing.split(/(?=,)/);
+      place.append(element("p", { className: "missing" }, ["Nothing here yet. It is filled by ", element("code", { text: command }), `${when.join("")}.`]));
       return;
     }
     if (view.options.length > 1) place.append(chooser(view));

@@ -1,0 +1,27 @@
+with months as (
+    select
+        segment,
+        cast(date_trunc('month', evaluated_at) as date) as month,
+        max_by(members, evaluation_number) as members,
+        sum(entered) as entered,
+        sum(departed) as departed,
+        count(*) as evaluations
+    from marts.segment_drift
+    where status = 'applied'
+    group by all
+)
+
+select
+    segments.segment_name,
+    segments.vertical,
+    segments.unit as members_are,
+    months.month,
+    months.members,
+    months.entered,
+    months.departed,
+    months.evaluations
+from months
+inner join marts.marketing_segments as segments
+    on months.segment = segments.segment and segments.is_current
+where months.month > (select max(month) from months) - interval 12 months
+order by segments.priority, segments.segment_name, months.month
