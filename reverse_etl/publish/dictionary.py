@@ -19,7 +19,7 @@ _HEAD = """\
 # Data dictionary
 
 Each mart of the published version, by subject: what one row is, its key, and what each column
-holds. Written by `python -m reverse_etl.publish.dictionary` from `dbt/models/marts`; change the YAML
+holds. `python -m reverse_etl.publish.dictionary` writes it from `dbt/models/marts`: change the YAML
 there. The published file has the same texts as comments: `select * from duckdb_columns()`. Columns
 end in their unit; what ends in `_base` is in the base currency, `_at` is a time in UTC, `_on` a day
 ([names](naming.md)).
