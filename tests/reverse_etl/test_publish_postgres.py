@@ -443,7 +443,7 @@ def whole(name, numbers, low, high, facts, first, last, steady):
     assert int(name[2:4]) * 60 + int(name[4:6]) == low, (name, low)
     seen.add(low)
 with psycopg.connect(url, autocommit=how == "statement") as db:
-    if how != "statement":
+    if how not in ("statement", "committed"):
         db.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     while not Path(stop).exists():
         time.sleep(0.002)
@@ -472,7 +472,7 @@ def test_readers_see_whole_versions_through_fifty_publishes(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        for how in ("statement", "transaction", "early")
+        for how in ("statement", "committed", "transaction", "early")
     ]
     try:
         for number in range(2, 52):

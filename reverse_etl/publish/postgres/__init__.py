@@ -18,7 +18,7 @@ from workspace.paths import Paths
 __all__ = ["PATIENCE", "Loaded", "PostgresFault", "load"]
 
 #: Seconds to wait until readers have let go of what is replaced.
-PATIENCE = 600.0
+PATIENCE = 300.0
 
 
 def load(

@@ -13,7 +13,7 @@ Three things keep a reader from ever seeing less than a version:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +24,13 @@ from reverse_etl.publish.catalogue import OPEN
 from reverse_etl.publish.views import quoted
 
 NEXT = "marts_next"
-#: Longest wait for all locks at once, in milliseconds; less where the server looks for deadlocks
-#: sooner.
-_LOCK_MILLISECONDS = 500
-#: Between two attempts, and between two looks at older transactions.
+#: First and longest wait for all locks at once, in milliseconds. A reader of several tables and the
+#: publish may wait for one another; the publish gives way.
+_LOCK_MILLISECONDS = (60, 500)
+#: Seconds between two looks at others.
 _PAUSE = 0.05
+#: Longest pause between two attempts: behind each, new readers wait.
+_LONGEST_PAUSE = 5.0
 
 
 class Refused(RuntimeError):
@@ -65,10 +67,14 @@ def perform(connection: psycopg.Connection[Any], swap: Swap, patience: float) ->
     committed. Raises :class:`Busy` after ``patience`` seconds, and :class:`Refused`."""
     until = time.monotonic() + patience
     _outwait(connection, until)
-    while not _swapped(connection, swap):
-        if time.monotonic() > until:
+    pause = _PAUSE
+    wait, longest = _LOCK_MILLISECONDS[0], _longest_wait(connection)
+    while not _swapped(connection, swap, min(wait, longest)):
+        left = until - time.monotonic()
+        if left < 0:
             raise Busy(f"readers held tables for {patience:.0f} s: {_readers(connection)}")
-        time.sleep(_PAUSE)
+        time.sleep(min(pause, left))
+        pause, wait = min(2 * pause, _LONGEST_PAUSE), 2 * wait
 
 
 def _outwait(connection: psycopg.Connection[Any], until: float) -> None:
@@ -91,10 +97,10 @@ def _readers(connection: psycopg.Connection[Any]) -> str:
     return "processes " + ", ".join(str(pid) for (pid,) in found) if found else "none is left"
 
 
-def _swapped(connection: psycopg.Connection[Any], swap: Swap) -> bool:
+def _swapped(connection: psycopg.Connection[Any], swap: Swap, milliseconds: int) -> bool:
     try:
         with connection.transaction():
-            connection.execute(f"set local statement_timeout = {_milliseconds(connection)}")
+            connection.execute(f"set local statement_timeout = {milliseconds}")
             if swap.outgoing:
                 listed = ", ".join(_name(OPEN, table) for table in sorted(swap.outgoing))
                 connection.execute(f"lock table {listed} in access exclusive mode")
@@ -109,11 +115,13 @@ def _swapped(connection: psycopg.Connection[Any], swap: Swap) -> bool:
     return True
 
 
-def _milliseconds(connection: psycopg.Connection[Any]) -> int:
+def _longest_wait(connection: psycopg.Connection[Any]) -> int:
+    """Shorter than it takes until the server looks for deadlocks, as it might end the reader."""
     row = connection.execute(
         "select setting::int from pg_settings where name = 'deadlock_timeout'"
     ).fetchone()
-    return max(1, min(_LOCK_MILLISECONDS, row[0] // 2 if row else _LOCK_MILLISECONDS))
+    longest = _LOCK_MILLISECONDS[1]
+    return max(1, min(longest, row[0] // 2 if row else longest))
 
 
 def _statements(connection: psycopg.Connection[Any], swap: Swap) -> Iterator[str]:
@@ -151,7 +159,10 @@ def _name(schema: str, table: str) -> str:
 
 def taking_turns(connection: psycopg.Connection[Any], seconds: float) -> bool:
     """Whether this session may publish: one at a time in a database, until it ends."""
-    return _try(lambda: _is_locked(connection), seconds)
+    until = time.monotonic() + seconds
+    while not (mine := _is_locked(connection)) and time.monotonic() < until:
+        time.sleep(_PAUSE)
+    return mine
 
 
 def _is_locked(connection: psycopg.Connection[Any]) -> bool:
@@ -159,13 +170,6 @@ def _is_locked(connection: psycopg.Connection[Any]) -> bool:
         "select pg_try_advisory_lock(hashtextextended('marketing publish', 0))"
     ).fetchone()
     return bool(row and row[0])
-
-
-def _try(attempt: Callable[[], bool], seconds: float) -> bool:
-    until = time.monotonic() + seconds
-    while not (done := attempt()) and time.monotonic() < until:
-        time.sleep(_PAUSE)
-    return done
 
 
 _GRANTEE = (
