@@ -288,10 +288,17 @@ def publish(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Go back to the version before the current one.")
     ] = False,
+    postgres: Annotated[
+        bool,
+        typer.Option("--postgres", help="Load it into the Postgres at MARKETING_PUBLISH_POSTGRES."),
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--full-refresh", help="With --postgres: tables that are there, too.")
+    ] = False,
     by: By = None,
     reason: Reason = None,
 ) -> None:
-    """Say which version is published, or go back to the one before it."""
+    """Say which version is published, go back to the one before it, or load it into Postgres."""
     from reverse_etl import publish as publishing
     from reverse_etl.publish.publisher import current_version
     from workspace.locks import RunInProgress, run_lock
@@ -310,6 +317,26 @@ def publish(
         out.print(f"current version: {current_version(paths)}", highlight=False)
     except (publishing.NothingPublished, RunInProgress) as error:
         _refuse(str(error))
+    if postgres:
+        _publish_to_postgres(chosen, everything)
+
+
+def _publish_to_postgres(chosen: Settings, everything: bool) -> None:
+    from reverse_etl.publish.postgres import PostgresFault, load
+    from workspace.clock import now
+
+    try:
+        url = settings.publish_postgres()
+        if url is None:
+            raise SettingsError("MARKETING_PUBLISH_POSTGRES is not set")
+        with report.stage(out, "postgres"):
+            done = load(chosen.paths, url, now(), everything)
+    except SettingsError as error:
+        _refuse(str(error))
+    except PostgresFault as fault:
+        err.print(f"[red]failed[/] {escape(str(fault))}", highlight=False)
+        raise typer.Exit(CHECK_FAILED) from None
+    report.show_postgres(out, done)
 
 
 @app.command("control-room")

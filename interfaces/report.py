@@ -179,6 +179,15 @@ def show_next_steps(console: Console, paths: Paths) -> None:
     )
 
 
+def show_postgres(console: Console, done: Any) -> None:
+    rows = f"{len(done.rows)} tables of {sum(done.rows.values()):,} rows"
+    console.print(f"loaded {rows}; {len(done.kept)} were there already", highlight=False)
+    for place, texts in done.nuls.items():
+        console.print(f"  {escape(place)}: {texts:,} texts with U+FFFD for a NUL", highlight=False)
+    for name in done.dropped:
+        console.print(f"  dropped {escape(name)}", highlight=False)
+
+
 def show_deliveries(console: Console, paths: Paths) -> None:
     """What became of what was sent, as the marts tell it."""
     from interfaces.tables import number, table

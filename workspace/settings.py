@@ -140,6 +140,17 @@ def view_root() -> Path | None:
     return Path(given) if given else None
 
 
+def publish_postgres() -> str | None:
+    """The Postgres that versions are published to: ``MARKETING_PUBLISH_POSTGRES=postgresql://…``.
+
+    It may hold a password. Raises :class:`SettingsError`.
+    """
+    given = os.environ.get("MARKETING_PUBLISH_POSTGRES", "").strip()
+    if given and not given.startswith(("postgresql://", "postgres://")):
+        raise SettingsError("MARKETING_PUBLISH_POSTGRES is a postgresql:// address of a database")
+    return given or None
+
+
 def write_keys(environment: Environment) -> dict[str, str]:
     """The collector's sources and their write keys: ``MARKETING_WRITE_KEYS=web:KEY,server:KEY``.
 

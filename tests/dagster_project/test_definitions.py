@@ -155,8 +155,9 @@ def test_scoring_by_itself_selects_what_shows_scores(definitions: Definitions) -
     found = AssetSelection.from_string(SCORES).resolve(graph)
     names = {key.to_user_string() for key in found}
     assert {"lake/predictions", "predictions", "ml_models", "contact_features"} <= names
-    # The group `published` has the pages, too.
-    assert "control_room" in names and len(names) == len(SCORES.split(" or ")) + 1
+    # The group `published` has the pages and the copy in Postgres, too.
+    assert {"control_room", "published_postgres"} <= names
+    assert len(names) == len(SCORES.split(" or ")) + 2
     trained = AssetSelection.groups(TRAINING).resolve(graph)
     assert {key.path[-1] for key in trained} == {"ml_model_versions", "ml_promotions"}
     repository = definitions.get_repository_def()

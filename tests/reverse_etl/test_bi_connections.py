@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -163,6 +164,27 @@ def test_a_user_of_its_own_writes_nothing_there_either(published: Paths, place: 
     assert done.stdout == "1\n", done.stderr
     assert done.returncode != 0 and "Permission denied" in done.stderr
     assert not list(published.published.rglob("out.csv"))
+
+
+def test_a_container_reads_the_mounted_folder_where_nothing_else_is(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `docs/bi/README.md` says of containers: the pipeline's own folder is not there."""
+    mount = tmp_path / "mnt" / "published"
+    mount.parent.mkdir()
+    mount.symlink_to(paths.published)
+    monkeypatch.setenv("MARKETING_VIEW_ROOT", str(mount))
+    put(paths, 1)
+    put(paths, 2)
+    statements = init_sql(paths)
+    mount.unlink()
+    shutil.copytree(paths.published, mount, symlinks=True)
+    paths.root.rename(tmp_path / "another machine")
+    with duckdb.connect(str(mount / "marketing.duckdb"), read_only=True) as connection:
+        connection.execute(statements)
+        assert connection.execute("select count(*) from marts.dim_contacts").fetchone() == (2,)
+        with pytest.raises(duckdb.PermissionException):
+            connection.execute("select * from read_text('/etc/passwd')")
 
 
 def test_without_a_publish_there_is_nothing_to_lock(paths: Paths) -> None:
