@@ -112,9 +112,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
         kind: {"type": "http", "scheme": kind} for kind in ("bearer", "basic")
     }
     made["security"] = [{"bearer": []}, {"basic": []}]
-    for route in app.routes:
-        for one in getattr(route, "dependencies", ()):
-            right = getattr(one.dependency, "right", None)
-            if isinstance(right, Right):
-                made["paths"][route.path]["get"]["x-roles"] = list(ROLES[right])
+    for subject in _SUBJECTS:
+        for route in subject.router.routes:
+            one = made["paths"][PREFIX + route.path]["get"]
+            one["x-roles"] = list(ROLES[_right(route, subject.router)])
     return made
+
+
+def _right(*parts: Any) -> Right:
+    """What a route, or its router, asks for."""
+    asked = [one.dependency for part in parts for one in part.dependencies]
+    return next(one.right for one in asked if isinstance(getattr(one, "right", None), Right))

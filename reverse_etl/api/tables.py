@@ -53,7 +53,7 @@ TABLES = {
             w.is_unreachable
         from marts.message_queue as q
         left join marts.why_not_sent as w using (intent_id)
-        order by q.contact_id, q.intended_at, q.intent_id
+        order by q.contact_id, q.intended_at desc, q.intent_id desc
     """,
     "accounts": """
         select * from marts.account_features order by account_id
