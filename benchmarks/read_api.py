@@ -110,6 +110,12 @@ def memory(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / 1e6
 
 
+def processor(pid: int) -> float:
+    """Seconds of processor that it has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def first_answers(url: str, asked: dict[str, str]) -> None:
     headers = {"authorization": f"Bearer {KEYS[0].key}"}
     for path in [*MIX, ATTRIBUTION]:
@@ -198,7 +204,10 @@ def main(arguments: list[str] | None = None) -> None:
             first_answers(url, known[0])
             print(f"  with every table in memory it has {memory(pid):,.0f} MB")
             asyncio.run(load(url, known, options.rate, 2))  # warm
+            used = processor(pid)
             ours = asyncio.run(load(url, known, options.rate, options.seconds))
+            used = 1000 * (processor(pid) - used) / (options.rate * options.seconds)
+            load_average = os.getloadavg()[0]
             headers = {"authorization": f"Bearer {KEYS[0].key}"}
             ours[ATTRIBUTION] = []
             for number in range(5):
@@ -207,6 +216,7 @@ def main(arguments: list[str] | None = None) -> None:
                 requests.get(where, headers=headers, timeout=60).raise_for_status()
                 ours[ATTRIBUTION].append(time.perf_counter() - began)
         theirs = peer(paths, known, 50)
+    print(f"  {used:.1f} ms of processor an answer; the machine's load was {load_average:.1f}")
     print(
         f"milliseconds, {options.rate:g} a second: p50, p95 over HTTP; p50, p95 of the statements"
     )

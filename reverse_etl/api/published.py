@@ -13,15 +13,17 @@ from typing import Any
 import duckdb
 
 from reverse_etl.api.tables import TABLES
+from reverse_etl.api.watching import Watch
 from reverse_etl.publish import NothingPublished
 from reverse_etl.publish.publisher import VERSION_FILE, current_version
-from reverse_etl.publish.reader import dicts, held, within
+from reverse_etl.publish.reader import dicts, held
 from workspace.clock import parse_time
 from workspace.paths import Paths
 
 SECONDS = 5.0
 #: Of one worker; while it moves to the next version, of each of the two.
 MEMORY = "8GB"
+_WATCH = Watch()
 _LOG = logging.getLogger(__name__)
 
 
@@ -52,7 +54,7 @@ class Version:
         """Raises :class:`~reverse_etl.publish.TookTooLong`."""
         cursor = self._cursor()
         try:
-            with within(cursor, seconds):
+            with _WATCH.over(cursor, seconds):
                 return dicts(cursor, sql, dict(values))
         except duckdb.CatalogException:
             raise NothingPublished(f"{self.name} has not what is asked for") from None

@@ -118,22 +118,15 @@ def _locked(file: Path, folders: set[Path], seconds: float) -> Iterator[duckdb.D
         connection.execute(f"set memory_limit = '{MEMORY}'")
         for statement in _lock(folders):
             connection.execute(statement)
-        with within(connection, seconds):
+        timer = threading.Timer(seconds, connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
             yield connection
-
-
-@contextmanager
-def within(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupts the block's questions after ``seconds``. Raises :class:`TookTooLong`."""
-    timer = threading.Timer(seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise TookTooLong(f"no answer within {seconds:g} s") from error
-    finally:
-        timer.cancel()
+        except duckdb.InterruptException as error:
+            raise TookTooLong(f"no answer within {seconds:.0f} s") from error
+        finally:
+            timer.cancel()
 
 
 def need(connection: duckdb.DuckDBPyConnection, *views: str) -> None:

@@ -194,7 +194,9 @@ _CONTACTS = Listing(
     },
     ("contacts",),
 )
-CONTACT = f"select {columns(Contact)} from contacts where contact_id = $contact_id"
+_CONTACT = f"select {columns(Contact)} from contacts where contact_id = $contact_id"
+#: Whether there is one.
+KNOWN = "select contact_id from contacts where contact_id = $contact_id"
 _ACTION = f"select {columns(Action)} from actions where contact_id = $contact_id"
 _CONTENT = f"select {columns(Content)} from content where contact_id = $contact_id"
 _Who = Annotated[Key, Path(description="Pseudonymous id of the contact")]
@@ -215,7 +217,7 @@ def contact(asked: Asking, contact_id: _Who, _: Alone) -> Response:
     if unchanged := asked.unchanged(version):
         return unchanged
     version.hold("contacts", "scores")
-    found = first(version.rows(CONTACT, {"contact_id": contact_id}), "contact")
+    found = first(version.rows(_CONTACT, {"contact_id": contact_id}), "contact")
     values = {"subject_type": "contact", "subject_id": contact_id}
     item = {**found, "scores": version.rows(OF_SUBJECT, values)}
     return asked.answer(version, One[ContactInFull], {"item": item})
@@ -229,7 +231,7 @@ def recommendations(asked: Asking, contact_id: _Who, _: Alone) -> Response:
         return unchanged
     version.hold("contacts", "actions", "content")
     values = {"contact_id": contact_id}
-    first(version.rows(CONTACT, values), "contact")
+    first(version.rows(KNOWN, values), "contact")
     actions = version.rows(_ACTION, values)
     item = {
         **values,

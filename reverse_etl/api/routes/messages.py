@@ -11,7 +11,7 @@ from starlette.responses import Response
 from reverse_etl.api.access import Right, needs
 from reverse_etl.api.answering import Alone, Asking, Listing, One, Page, Paging, first
 from reverse_etl.api.fields import Key, Row, Time, columns, told
-from reverse_etl.api.routes.contacts import CONTACT
+from reverse_etl.api.routes.contacts import KNOWN
 
 
 class Message(Row):
@@ -150,7 +150,7 @@ def of_contact(
     """Messages meant for a contact, the latest first; of those not sent, why not."""
     version = asked.version
     version.hold("contacts")
-    first(version.rows(CONTACT, {"contact_id": contact_id}), "contact")
+    first(version.rows(KNOWN, {"contact_id": contact_id}), "contact")
     filters = query.model_dump(exclude={"limit", "cursor"})
     return asked.page(_MESSAGES, query, contact_id=contact_id, **filters)
 

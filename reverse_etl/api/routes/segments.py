@@ -104,6 +104,7 @@ _MEMBERS = Listing(
     Member, "members", {"contact_id": str}, {"segment": "segment = $segment"}, ("members",)
 )
 _SEGMENT = f"select {columns(Segment)} from segments where segment = $segment"
+_KNOWN = "select segment from segments where segment = $segment"
 _REACH = f"select {columns(Reach)} from segment_reach where segment = $segment"
 _Which = Annotated[Key, Path(description="Key of the segment")]
 
@@ -145,5 +146,5 @@ def members(asked: Asking, segment: _Which, query: Annotated[Paging, Query()]) -
     """Who is in a segment, by contact."""
     version = asked.version
     version.hold("segments")
-    first(version.rows(_SEGMENT, {"segment": segment}), "segment")
+    first(version.rows(_KNOWN, {"segment": segment}), "segment")
     return asked.page(_MEMBERS, query, segment=segment)
