@@ -40,7 +40,7 @@ class Paging(Question):
 
     limit: int = Field(100, ge=1, le=1000, description="Rows of a page")
     cursor: str | None = Field(
-        None, max_length=2000, description="`next_cursor` of the page before, as it is"
+        None, max_length=2000, description="next_cursor of the page before, as it is"
     )
 
 
@@ -50,7 +50,7 @@ class Page(BaseModel, Generic[T]):
     version: str = told("The published version that it is from")
     as_of: Time = told("The moment that version tells of")
     items: list[T] = told("The rows")
-    next_cursor: str | None = told("`cursor` of the next page; null on the last")
+    next_cursor: str | None = told("cursor of the next page; null on the last")
 
 
 class One(BaseModel, Generic[T]):

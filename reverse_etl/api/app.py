@@ -40,7 +40,8 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-_PROBLEMS = {
+_ANSWERS = {
+    200: "The answer.",
     304: "The answer is the one whose ETag was sent.",
     401: "No key, or an unknown one.",
     403: "The role of the key may not see this.",
@@ -95,8 +96,8 @@ def _responses() -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": "#/components/schemas/ProblemDetails"}
     content = {"content": {problems.MEDIA_TYPE: {"schema": schema}}}
     return {
-        code: {"description": text, **({} if code == 304 else content)}
-        for code, text in _PROBLEMS.items()
+        code: {"description": text, **({} if code < 400 else content)}
+        for code, text in _ANSWERS.items()
     }
 
 

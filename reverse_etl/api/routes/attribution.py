@@ -91,9 +91,9 @@ router = APIRouter(tags=["Attribution"], dependencies=[Depends(needs(Right.AGGRE
 def attribution(asked: Asking, query: Annotated[AttributionQuery, Query()]) -> Response:
     """Credit of one model, by vertical, goal and channel or campaign.
 
-    Without `lookback` and `half-life` it is the credit that the last run stored, whose parameters
-    are in `attribution.yml`. With one of them it is computed anew, and the other is 90 days of
-    look-back or 7 of half-life; `markov` and `shapley` cannot be asked so.
+    Without lookback and half-life it is the credit that the last run stored, whose parameters
+    are in attribution.yml. With one of them it is computed anew, and the other is 90 days of
+    look-back or 7 of half-life; markov and shapley cannot be asked so.
     """
     at = _LISTING.position(query.cursor) if query.cursor is not None else None
     values = _values(query)

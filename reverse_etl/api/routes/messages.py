@@ -118,7 +118,7 @@ class Message(Row):
 
 class MessageQuery(Paging):
     channel: Key | None = Field(None, description="email, sms or push")
-    status: Key | None = Field(None, description="As in `status`")
+    status: Key | None = Field(None, description="As in the field status")
 
 
 _MESSAGES = Listing(

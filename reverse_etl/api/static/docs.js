@@ -49,6 +49,9 @@ function table(heads, rows) {
     element("table", "", [element("thead", "", [head]), element("tbody", "", body)]),
   ]);
   made.className = "scrolls";
+  made.tabIndex = 0; // so that the keyboard can scroll it
+  made.setAttribute("role", "region");
+  made.setAttribute("aria-label", heads[0]);
   return made;
 }
 
@@ -73,7 +76,7 @@ function fields(schema, all, seen) {
       const name = inner && inner.$ref && inner.$ref.split("/").pop();
       if (!name || seen.has(name)) continue;
       seen.add(name);
-      parts.push(element("h4", name), ...fields(inner, all, seen));
+      parts.push(element("h3", name), ...fields(inner, all, seen));
     }
   }
   return parts;
