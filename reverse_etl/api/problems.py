@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -59,7 +59,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(NothingPublished, _unpublished)
     app.add_exception_handler(TookTooLong, _late)
-    app.add_exception_handler(duckdb.Error, _unread)
+    for unread in (duckdb.Error, ValidationError):  # a row that is not as the models say is one
+        app.add_exception_handler(unread, _unread)
     app.add_exception_handler(Exception, _failed)
 
 

@@ -47,34 +47,39 @@ def test_every_row_is_answered(client: TestClient, paths: Paths, path: str, sour
     assert len(listed(client, path, limit=1000)) == known["n"]
 
 
-def test_every_member_contact_and_message(client: TestClient, paths: Paths) -> None:
-    counts = asked(
-        paths, "select segment, count(*) as n from marts.segment_memberships group by all"
-    )
-    assert counts
-    for row in counts:
-        assert len(listed(client, f"/segments/{row['segment']}/members", limit=1000)) == row["n"]
-        answer = client.get(f"/api/v1/segments/{row['segment']}").json()["item"]
-        assert answer["contacts"] == row["n"]
-    queued = asked(
+def test_each_thing_in_full(client: TestClient, paths: Paths) -> None:
+    for row in asked(paths, "select segment, contacts from marts.marketing_segments"):
+        found = listed(client, f"/segments/{row['segment']}/members", limit=1000)
+        item = client.get(f"/api/v1/segments/{row['segment']}").json()["item"]
+        assert item["contacts"] == row["contacts"] == len(found)
+    people = asked(
         paths,
-        "select contact_id, count(*) as n, count(gate) as stopped, min(intent_id) as one "
-        "from marts.message_queue group by 1 order by 2 desc, 1 limit 5",
+        "select contact_id, count(q.intent_id) as n, count(q.gate) as stopped "
+        "from marts.contact_features left join marts.message_queue as q using (contact_id) "
+        "group by 1 order by 2 desc, 1 limit 20",
     )
-    assert queued
-    for row in queued:
+    for row in people:
         found = listed(client, f"/contacts/{row['contact_id']}/messages", limit=1000)
         assert len(found) == row["n"]
-        assert sum(message["gate_text"] is not None for message in found) >= row["stopped"]
-        assert client.get(f"/api/v1/messages/{row['one']}").status_code == 200
+        assert sum(one["gate_text"] is not None for one in found) >= row["stopped"]
+        for one in found:
+            same = client.get(f"/api/v1/messages/{one['intent_id']}")
+            assert same.json()["item"] == one
         for part in ("", "/recommendations"):
             assert client.get(f"/api/v1/contacts/{row['contact_id']}{part}").status_code == 200
-    for row in asked(paths, "select account_id from marts.account_coverage order by 1 limit 20"):
+    accounts = asked(
+        paths,
+        "select account_id, c.account_id is not null as is_covered from marts.account_features "
+        "left join marts.account_coverage as c using (account_id) order by 1 limit 40",
+    )
+    campaigns = asked(paths, "select campaign from marts.campaigns")
+    assert accounts and campaigns
+    for row in accounts:
         item = client.get(f"/api/v1/accounts/{row['account_id']}").json()["item"]
-        assert item["coverage"] is not None
-    for row in asked(paths, "select campaign from marts.campaigns"):
-        answer = client.get(f"/api/v1/campaigns/{row['campaign']}")
-        assert answer.json()["item"]["card"] is not None
+        assert (item["coverage"] is not None) == row["is_covered"]
+    for row in campaigns:
+        item = client.get(f"/api/v1/campaigns/{row['campaign']}").json()["item"]
+        assert item["card"] is not None
 
 
 def test_attribution_with_the_runs_parameters(client: TestClient, paths: Paths) -> None:

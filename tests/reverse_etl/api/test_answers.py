@@ -28,19 +28,19 @@ def plain(row: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def listed(client: TestClient, path: str, **query: Any) -> list[dict[str, Any]]:
+def listed(client: TestClient, path: str, limit: int = 37, **query: Any) -> list[dict[str, Any]]:
     """A whole list, a page after the other."""
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:
-        answer = client.get(f"/api/v1{path}", params={"limit": 37, **query, **cursor})
+        answer = client.get(f"/api/v1{path}", params={"limit": limit, **query, **cursor})
         assert answer.status_code == 200, answer.text
         page = answer.json()
-        assert len(page["items"]) <= 37
+        assert len(page["items"]) <= limit
         found += page["items"]
         if page["next_cursor"] is None:
             return found
-        assert len(page["items"]) == 37
+        assert len(page["items"]) == limit
         cursor = {"cursor": page["next_cursor"]}
 
 
