@@ -43,6 +43,10 @@ class Paging(Question):
         None, max_length=2000, description="next_cursor of the page before, as it is"
     )
 
+    def filters(self) -> dict[str, Any]:
+        """What a list adds to these, by the names of its fields."""
+        return self.model_dump(exclude={"limit", "cursor"})
+
 
 class Page(BaseModel, Generic[T]):
     """A part of a list, in the order of its key."""

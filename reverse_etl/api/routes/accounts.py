@@ -137,7 +137,7 @@ router = APIRouter(tags=["Accounts"], dependencies=[Depends(needs(Right.PEOPLE))
 @router.get("/accounts", response_model=Page[Account])
 def accounts(asked: Asking, query: Annotated[AccountQuery, Query()]) -> Response:
     """Organisations by their id, without a name: that of a practice may be a person's."""
-    return asked.page(_ACCOUNTS, query, **query.model_dump(exclude={"limit", "cursor"}))
+    return asked.page(_ACCOUNTS, query, **query.filters())
 
 
 @router.get("/accounts/{account_id}", response_model=One[AccountInFull])

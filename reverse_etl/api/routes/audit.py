@@ -64,4 +64,4 @@ router = APIRouter(tags=["Audit"], dependencies=[Depends(needs(Right.AUDIT))])
 @router.get("/audit", response_model=Page[Entry])
 def audit(asked: Asking, query: Annotated[AuditQuery, Query()]) -> Response:
     """Who decided or read what, when and why, in the order of the chain."""
-    return asked.page(_ENTRIES, query, **query.model_dump(exclude={"limit", "cursor"}))
+    return asked.page(_ENTRIES, query, **query.filters())

@@ -155,7 +155,7 @@ router = APIRouter(tags=["Campaigns"], dependencies=[Depends(needs(Right.AGGREGA
 @router.get("/campaigns", response_model=Page[Campaign])
 def campaigns(asked: Asking, query: Annotated[CampaignQuery, Query()]) -> Response:
     """Campaigns, by their key."""
-    return asked.page(_CAMPAIGNS, query, **query.model_dump(exclude={"limit", "cursor"}))
+    return asked.page(_CAMPAIGNS, query, **query.filters())
 
 
 @router.get("/campaigns/{campaign}", response_model=One[CampaignInFull])

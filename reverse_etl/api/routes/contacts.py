@@ -207,7 +207,7 @@ router = APIRouter(tags=["Contacts"], dependencies=[Depends(needs(Right.PEOPLE))
 @router.get("/contacts", response_model=Page[Contact])
 def contacts(asked: Asking, query: Annotated[ContactQuery, Query()]) -> Response:
     """Contacts by their id, without a name or an address."""
-    return asked.page(_CONTACTS, query, **query.model_dump(exclude={"limit", "cursor"}))
+    return asked.page(_CONTACTS, query, **query.filters())
 
 
 @router.get("/contacts/{contact_id}", response_model=One[ContactInFull])

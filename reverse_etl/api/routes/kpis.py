@@ -84,4 +84,4 @@ router = APIRouter(tags=["KPIs"], dependencies=[Depends(needs(Right.AGGREGATES))
 def kpis(asked: Asking, query: Annotated[KpiQuery, Query()]) -> Response:
     """Figures against their targets, by metric, business, window and month. Money and all other
     values are numbers, as the mart has them."""
-    return asked.page(_KPIS, query, **query.model_dump(exclude={"limit", "cursor"}))
+    return asked.page(_KPIS, query, **query.filters())

@@ -151,7 +151,7 @@ def of_contact(
     version = asked.version
     version.hold("contacts")
     first(version.rows(KNOWN, {"contact_id": contact_id}), "contact")
-    filters = query.model_dump(exclude={"limit", "cursor"})
+    filters = query.filters()
     return asked.page(_MESSAGES, query, contact_id=contact_id, **filters)
 
 

@@ -81,5 +81,5 @@ def scores(
     query: Annotated[ScoreQuery, Query()],
 ) -> Response:
     """The scores of a model, by subject; none while it has no champion."""
-    filters = query.model_dump(exclude={"limit", "cursor"})
+    filters = query.filters()
     return asked.page(_SCORES, query, model=model, **filters)

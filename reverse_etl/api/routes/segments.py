@@ -118,7 +118,7 @@ router = APIRouter(tags=["Segments"])
 )
 def segments(asked: Asking, query: Annotated[SegmentQuery, Query()]) -> Response:
     """Segments in force, by their key."""
-    return asked.page(_SEGMENTS, query, **query.model_dump(exclude={"limit", "cursor"}))
+    return asked.page(_SEGMENTS, query, **query.filters())
 
 
 @router.get(
