@@ -11,6 +11,7 @@ from workspace.ledger import Ledger
 from workspace.settings import Settings
 
 _SCORES, _OPENAPI = "/v1/score/", "/v1/openapi.json"
+_READ = "/api/v1/"
 ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -86,6 +87,7 @@ def create_app() -> ASGI:
         yield
         await collector.stop()
         close_scores()
+        close_reading()
         close()
 
     async def metrics(_request: Any) -> Response:
@@ -101,7 +103,9 @@ def create_app() -> ASGI:
     senders = load_senders(chosen.definitions).senders
     messages = online.Online(chosen.keyring, ledger, senders.values())
     scores, close_scores = _scores(chosen)
-    rooms = Rooms(chosen.paths.control_room, settings.read_keys(chosen.environment).values())
+    readers = settings.read_keys(chosen.environment)
+    reading, close_reading = _reading(chosen, readers)
+    rooms = Rooms(chosen.paths.control_room, [one.key for one in readers])
     routes = [
         Route(f"{PATH}{{name:path}}", rooms.page),
         Route(f"{_SCORES}{{model}}", scores, methods=["GET", "POST", "PUT", "DELETE"]),
@@ -116,6 +120,9 @@ def create_app() -> ASGI:
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         # Events go past the router: it costs as much as they do.
         path = scope["path"] if scope["type"] == "http" else ""
+        if path.startswith(_READ):
+            await reading(scope, receive, send)
+            return
         events = path.startswith("/v1/") and not path.startswith((_SCORES, _OPENAPI))
         await (collector if events else pages)(scope, receive, send)
 
@@ -187,6 +194,36 @@ def _scores(chosen: Settings) -> tuple[Callable[[Any], Awaitable[Any]], Callable
             features.close()
 
     return score, close
+
+
+def _reading(
+    chosen: Settings, readers: tuple[settings.ReadKey, ...]
+) -> tuple[ASGI, Callable[[], None]]:
+    """The read API, and its end. It is loaded for the first who asks, as what models need is."""
+    from threading import Lock
+
+    from starlette.concurrency import run_in_threadpool
+
+    opening = Lock()
+    opened: list[Any] = []
+
+    def api() -> Any:
+        with opening:
+            if not opened:
+                from reverse_etl.api.app import create
+
+                opened.append(create(chosen.paths, readers))
+        return opened[0]
+
+    async def read(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        app = opened[0] if opened else await run_in_threadpool(api)
+        await app(scope, receive, send)
+
+    def close() -> None:
+        for app in opened:
+            app.state.versions.close()
+
+    return read, close
 
 
 async def _openapi(_request: Any) -> Any:

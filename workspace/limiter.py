@@ -60,6 +60,20 @@ class Limiter:
             self._sleep(wait)
         return wait
 
+    def missing(self) -> float:
+        """Take a turn where there is one: 0. Else take none; the seconds until there is."""
+        if math.isinf(self.per_second):
+            return 0.0
+        with self._lock:
+            now = self._clock()
+            gained = max(0.0, now - self._last) * self.per_second
+            self._tokens = min(self._burst, self._tokens + gained)
+            self._last = max(now, self._last)
+            if self._tokens < 1:
+                return (1 - self._tokens) / self.per_second
+            self._tokens -= 1
+            return 0.0
+
 
 def retry_after(value: str | None, now: datetime) -> float | None:
     """The seconds of a Retry-After header, given as a number or as an HTTP date; ``now`` is

@@ -13,7 +13,7 @@ import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import ip_address
@@ -174,12 +174,43 @@ def score_keys(environment: Environment) -> dict[str, str]:
     return _asking("MARKETING_SCORE_KEYS", environment)
 
 
-def read_keys(environment: Environment) -> dict[str, str]:
-    """Who may see the control room over HTTP, and their keys: ``MARKETING_READ_KEYS=wall:KEY``.
+@dataclass(frozen=True)
+class ReadKey:
+    """Who may read over HTTP. The key stays out of logs."""
 
-    By the rules of :func:`score_keys`.
+    name: str
+    role: str
+    key: str = field(repr=False)
+
+
+#: Who reads over HTTP: each may see what `reverse_etl.api.access` says.
+READ_ROLES = ("viewer", "analyst", "marketer", "approver", "dpo")
+
+
+def read_keys(environment: Environment) -> tuple[ReadKey, ...]:
+    """Who may see the control room and ask the read API, and their keys:
+    ``MARKETING_READ_KEYS=wall:KEY,analyst/ana:KEY``; without a role a viewer.
+
+    By the rules of :func:`score_keys`; the key ``dev`` has the role ``dpo``. Raises
+    :class:`SettingsError`.
     """
-    return _asking("MARKETING_READ_KEYS", environment)
+    variable = "MARKETING_READ_KEYS"
+    given = _asking(variable, environment)
+    if not os.environ.get(variable, "").strip():
+        return tuple(ReadKey(name, "dpo", key) for name, key in given.items())
+    found = []
+    for entry, key in given.items():
+        role, slash, name = entry.partition("/")
+        role, name = (role, name) if slash else (READ_ROLES[0], entry)
+        if role not in READ_ROLES or not name:
+            known = ", ".join(READ_ROLES)
+            raise SettingsError(
+                f"{variable} has {entry!r}: give role/name, the role one of {known}"
+            )
+        found.append(ReadKey(name, role, key))
+    if len({one.key for one in found}) < len(found):
+        raise SettingsError(f"{variable} gives one key to two readers")
+    return tuple(found)
 
 
 def _asking(variable: str, environment: Environment) -> dict[str, str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
 from reverse_etl.control_room import building
+from workspace import http_keys
 
 PATH = "/control-room"
 #: Plotly sets styles on what it draws, and draws pictures from data.
@@ -31,11 +29,12 @@ class Rooms:
 
     def __init__(self, folder: Path, keys: Collection[str]) -> None:
         self._folder = folder
-        self._keys = [key.encode() for key in keys]
+        self._keys = list(keys)
 
     async def page(self, request: Request) -> Response:
-        """The route. The key is the user name or the password, as browsers ask for both."""
-        if not self._may(request.headers.get("authorization", "")):
+        """The route."""
+        header = request.headers.get("authorization", "")
+        if http_keys.which(self._keys, header) is None:
             headers = {"www-authenticate": 'Basic realm="control room"'}
             return PlainTextResponse("a key of MARKETING_READ_KEYS is needed\n", 401, headers)
         name = request.path_params["name"]
@@ -46,16 +45,3 @@ class Rooms:
             told = "no such page; 'marketing control-room' makes them\n"
             return PlainTextResponse(told, 404, _HEADERS)
         return FileResponse(path, headers=_HEADERS)
-
-    def _may(self, header: str) -> bool:
-        scheme, _, given = header.partition(" ")
-        if scheme.lower() != "basic":
-            return False
-        try:
-            name, _, password = base64.b64decode(given, validate=True).partition(b":")
-        except (binascii.Error, ValueError):
-            return False
-        # Every key is compared, so that the time says nothing of which one is near.
-        return any(
-            [hmac.compare_digest(key, one) for key in self._keys for one in (name, password)]
-        )

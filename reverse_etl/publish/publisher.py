@@ -170,7 +170,9 @@ def ensure_root(paths: Paths) -> bool:
         for folder in (room.root / "as_of").glob("[0-9]*"):
             if stored_root(folder) not in (None, folder):
                 with _writable(folder, room.folder_mode):
-                    write_views(folder / room.database, folder, _relations(folder), room.file_mode)
+                    write_views(
+                        folder / room.database, folder, relations_of(folder), room.file_mode
+                    )
                 moved = True
     return moved
 
@@ -182,10 +184,11 @@ def _view_root(room: Room) -> Path:
 
 
 def _write_views(room: Room, version: Path) -> None:
-    write_views(room.root / room.database, _view_root(room), _relations(version), room.file_mode)
+    write_views(room.root / room.database, _view_root(room), relations_of(version), room.file_mode)
 
 
-def _relations(version: Path) -> list[Relation]:
+def relations_of(version: Path) -> list[Relation]:
+    """What a version's folder holds."""
     described = json.loads((version / VERSION_FILE).read_bytes())["relations"]
     return [Relation(**relation) for relation in described]
 

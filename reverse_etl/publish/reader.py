@@ -11,8 +11,8 @@ from typing import Any
 
 import duckdb
 
-from reverse_etl.publish.publisher import CURRENT, NothingPublished
-from reverse_etl.publish.views import literal
+from reverse_etl.publish.publisher import CURRENT, NothingPublished, relations_of
+from reverse_etl.publish.views import literal, make_views
 from workspace.clock import iso
 from workspace.paths import Paths
 from workspace.settings import view_root
@@ -59,6 +59,26 @@ def pii_reader(paths: Paths, seconds: float = SECONDS) -> Iterator[duckdb.DuckDB
         raise NothingPublished(f"nothing is published in {folder} yet; 'marketing run' publishes")
     with _locked(folder / "marketing_pii.duckdb", {folder}, seconds) as connection:
         yield connection
+
+
+def held(paths: Paths, version: str, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+    """A locked connection to a database of memory, with the views and macros of ``version``.
+
+    It stays with that version when another is published, and tables may be made in it. Schema
+    ``marts`` only. The caller closes it. Raises :class:`NothingPublished` where the version is
+    gone.
+    """
+    folder = paths.published / version
+    try:
+        described = relations_of(folder)
+    except FileNotFoundError:
+        raise NothingPublished(f"version {version} is no longer published") from None
+    connection = duckdb.connect(config={"memory_limit": memory, "temp_directory": ""})
+    connection.execute("set TimeZone = 'UTC'")
+    make_views(connection, folder, described)
+    for statement in _lock({folder}):
+        connection.execute(statement)
+    return connection
 
 
 def bi_settings(paths: Paths) -> list[str]:
@@ -127,7 +147,9 @@ def is_published(connection: duckdb.DuckDBPyConnection, view: str, schema: str =
 
 
 def dicts(
-    connection: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    values: list[Any] | dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """A query's rows, each by its columns' names."""
     cursor = connection.execute(query, values or [])

@@ -27,20 +27,29 @@ def write_views(target: Path, root: Path, relations: list[Relation], mode: int) 
     staging.unlink(missing_ok=True)
     with duckdb.connect(str(staging)) as connection:
         connection.execute("begin")  # one commit, not one for each of a thousand comments
+        make_views(connection, root, relations)
         for relation in relations:
             view = f"{quoted(relation.schema)}.{quoted(relation.name)}"
-            connection.execute(f"create schema if not exists {quoted(relation.schema)}")
-            pattern = literal(f"{root}/{relation.name}/*.parquet")
-            connection.execute(f"create view {view} as select * from read_parquet({pattern})")
             present = {row[0] for row in connection.execute(f"describe {view}").fetchall()}
             for statement in comments(relation, "view", present):
                 connection.execute(statement)
-        for macro in macros({relation.name for relation in relations}):
-            connection.execute(macro)
         connection.execute("commit")
     os.chmod(staging, mode)
     durable.replace(staging, target)
     durable.write(target.parent / ROOT_FILE, str(root).encode())
+
+
+def make_views(
+    connection: duckdb.DuckDBPyConnection, root: Path, relations: list[Relation]
+) -> None:
+    """Views that read ``<root>/<view>/*.parquet``, and the macros over them, without comments."""
+    for relation in relations:
+        view = f"{quoted(relation.schema)}.{quoted(relation.name)}"
+        connection.execute(f"create schema if not exists {quoted(relation.schema)}")
+        pattern = literal(f"{root}/{relation.name}/*.parquet")
+        connection.execute(f"create view {view} as select * from read_parquet({pattern})")
+    for macro in macros({relation.name for relation in relations}):
+        connection.execute(macro)
 
 
 def comments(relation: Relation, kind: str, present: set[str]) -> Iterator[str]:

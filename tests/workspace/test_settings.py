@@ -63,11 +63,15 @@ def test_write_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "secret" not in str(caught.value)
 
 
+def plain(keys: tuple[settings.ReadKey, ...]) -> dict[str, str]:
+    return {one.name: one.key for one in keys}
+
+
 @pytest.mark.parametrize(
     ("variable", "keys_of"),
     [
         ("MARKETING_SCORE_KEYS", settings.score_keys),
-        ("MARKETING_READ_KEYS", settings.read_keys),
+        ("MARKETING_READ_KEYS", lambda chosen: plain(settings.read_keys(chosen))),
     ],
 )
 def test_a_known_key_is_for_this_machine_alone(
@@ -89,6 +93,30 @@ def test_a_known_key_is_for_this_machine_alone(
     monkeypatch.setenv(variable, "crm:a")
     with pytest.raises(SettingsError, match="has a write key"):
         keys_of(Environment.DEV)
+
+
+def test_roles_of_read_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    with settings.exported(MARKETING_SERVE_HOST="127.0.0.1"):
+        assert [one.role for one in settings.read_keys(Environment.DEV)] == ["dpo"]
+    monkeypatch.setenv("MARKETING_WRITE_KEYS", "web:a")
+    monkeypatch.setenv("MARKETING_READ_KEYS", "wall:k1, analyst/ana:k2, dpo/dee/x:k:3")
+    found = settings.read_keys(Environment.PROD)
+    assert [(one.name, one.role, one.key) for one in found] == [
+        ("wall", "viewer", "k1"),
+        ("ana", "analyst", "k2"),
+        ("dee/x", "dpo", "k:3"),
+    ]
+    assert "k2" not in repr(found)
+    for wrong in (
+        "root/ana:secret",
+        "analyst/:secret",
+        "a:secret,analyst/b:secret",
+        "DPO/a:secret",
+    ):
+        monkeypatch.setenv("MARKETING_READ_KEYS", wrong)
+        with pytest.raises(SettingsError, match="MARKETING_READ_KEYS") as caught:
+            settings.read_keys(Environment.PROD)
+        assert "secret" not in str(caught.value)
 
 
 def test_origins_by_source(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,73 @@
+"""Who may see what, and how often they may ask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+
+from fastapi import Request
+
+from reverse_etl.api.problems import Problem
+from workspace import http_keys
+from workspace.limiter import Limiter
+from workspace.settings import READ_ROLES, ReadKey
+
+#: Of one key in one worker.
+PER_SECOND, BURST = 200.0, 400
+
+
+class Right(StrEnum):
+    """What a route shows."""
+
+    AGGREGATES = "aggregates"
+    PEOPLE = "people"
+    MESSAGES = "messages"
+    AUDIT = "audit"
+
+
+ROLES: dict[Right, tuple[str, ...]] = {
+    Right.AGGREGATES: READ_ROLES,
+    Right.PEOPLE: ("analyst", "marketer", "approver", "dpo"),
+    Right.MESSAGES: ("marketer", "approver", "dpo"),
+    Right.AUDIT: ("dpo",),
+}
+_ASK = {"www-authenticate": 'Basic realm="read API", charset="UTF-8"'}
+
+
+class Door:
+    """Lets requests in by their key. Without keys nobody is."""
+
+    def __init__(
+        self,
+        keys: Sequence[ReadKey],
+        limiter: Callable[[], Limiter] = lambda: Limiter(PER_SECOND, BURST),
+    ) -> None:
+        self._keys = list(keys)
+        self._texts = [one.key for one in keys]
+        self._limiters = [limiter() for _ in keys]
+
+    def check(self, request: Request, right: Right) -> None:
+        """Raises :class:`Problem`: 401 without a key, 403 where its role may not, 429."""
+        place = http_keys.which(self._texts, request.headers.get("authorization", ""))
+        if place is None:
+            told = "send a key of MARKETING_READ_KEYS, as Bearer or in Basic"
+            raise Problem(401, "key", told, _ASK)
+        wait = self._limiters[place].missing()
+        if wait:
+            told = f"more than {self._limiters[place].per_second:g} requests a second"
+            raise Problem(429, "rate", told, {"retry-after": str(math.ceil(wait))})
+        role = self._keys[place].role
+        if role not in ROLES[right]:
+            told = f"a {role} may not see this; it needs one of {', '.join(ROLES[right])}"
+            raise Problem(403, "role", told)
+
+
+def needs(right: Right) -> Callable[[Request], Awaitable[None]]:
+    """The dependency of a route that shows ``right``."""
+
+    async def check(request: Request) -> None:
+        request.app.state.door.check(request, right)
+
+    check.right = right  # type: ignore[attr-defined]
+    return check
