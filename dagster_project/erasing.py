@@ -59,6 +59,7 @@ def desk(settings: Settings, told: Callable[[str], object] = lambda step: None) 
             residual=given.privacy.erasure.residual,
             counted=_counted(given),
             hub=_hub(settings),
+            postgres=_postgres(),
             told=told,
         )
 
@@ -105,6 +106,15 @@ def _hub(settings: Settings) -> Hub | None:
     if TOKEN not in values or (settings.paths.default_as_of.exists() and not here):
         return None
     return open_hub(registry.Desk(values, here))
+
+
+def _postgres() -> str | None:
+    """The address that versions are published to. One that cannot be used is none: an erasure that
+    has to ask there then waits, and says for what."""
+    try:
+        return environment.publish_postgres()
+    except environment.SettingsError:
+        return None
 
 
 def replay(settings: Settings) -> int:

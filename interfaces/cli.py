@@ -295,11 +295,24 @@ def publish(
     everything: Annotated[
         bool, typer.Option("--full-refresh", help="With --postgres: tables that are there, too.")
     ] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="With --postgres: replace what another workspace loaded."),
+    ] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option(
+            "--forget-postgres",
+            metavar="HOST:PORT/DATABASE",
+            help="A Postgres that holds nothing any more: erasures wait for it no longer.",
+        ),
+    ] = None,
     by: By = None,
     reason: Reason = None,
 ) -> None:
     """Say which version is published, go back to the one before it, or load it into Postgres."""
     from reverse_etl import publish as publishing
+    from reverse_etl.publish import postgres as to_postgres
     from reverse_etl.publish.publisher import current_version
     from workspace.locks import RunInProgress, run_lock
 
@@ -314,14 +327,20 @@ def publish(
                 done.before = current_version(paths)
                 publishing.rollback(paths)
                 done.after = current_version(paths)
+        if forget is not None:
+            with recorded(chosen, _refuse, "publish.forget_postgres", forget, by, reason):
+                if not to_postgres.forget(paths, forget):
+                    _refuse("--forget-postgres: nothing was published to such a database")
+            out.print(f"forgotten: {forget}", highlight=False)
+            return
         out.print(f"current version: {current_version(paths)}", highlight=False)
     except (publishing.NothingPublished, RunInProgress) as error:
         _refuse(str(error))
     if postgres:
-        _publish_to_postgres(chosen, everything)
+        _publish_to_postgres(chosen, everything, take_over)
 
 
-def _publish_to_postgres(chosen: Settings, everything: bool) -> None:
+def _publish_to_postgres(chosen: Settings, everything: bool, take_over: bool) -> None:
     from reverse_etl.publish.postgres import PostgresFault, load
     from workspace.clock import now
 
@@ -330,7 +349,7 @@ def _publish_to_postgres(chosen: Settings, everything: bool) -> None:
         if url is None:
             raise SettingsError("MARKETING_PUBLISH_POSTGRES is not set")
         with report.stage(out, "postgres"):
-            done = load(chosen.paths, url, now(), everything)
+            done = load(chosen.paths, url, now(), everything, take_over=take_over)
     except SettingsError as error:
         _refuse(str(error))
     except PostgresFault as fault:

@@ -36,7 +36,7 @@ _LOOKS = 100
 _LANDED = re.compile(r"[0-9]{8}T[0-9]{12}Z__.+")
 _UNFINISHED = ".staging"
 #: Small files of the workspace's root that belong to its state.
-_ROOT_FILES = ("as_of.txt", "demo_world.json")
+_ROOT_FILES = ("as_of.txt", "demo_world.json", "postgres.json")
 
 
 @dataclass(frozen=True)

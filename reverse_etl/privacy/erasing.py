@@ -24,6 +24,7 @@ from reverse_etl.privacy.open_work import Work
 from reverse_etl.privacy.scanning import Hit, scan
 from reverse_etl.privacy.stand_ins import StandIns
 from reverse_etl.privacy.subjects import Subject
+from reverse_etl.publish import postgres
 from reverse_etl.publish.publisher import NothingPublished, current_version
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
@@ -52,7 +53,7 @@ class Desk:
 
     ``witnesses`` is the folder of witnesses, ``residual`` whether anonymous rows stay,
     ``counted`` what figures are counted by; ``hub`` the CRM, None where it is not
-    connected; ``told`` hears of each step.
+    connected; ``postgres`` the address that versions are published to; ``told`` hears of each step.
     """
 
     paths: Paths
@@ -66,6 +67,7 @@ class Desk:
     residual: bool = True
     counted: Counted = field(default_factory=Counted)
     hub: Hub | None = None
+    postgres: str | None = None
     told: Callable[[str], object] = field(default=lambda step: None)
 
 
@@ -226,6 +228,9 @@ def finish(desk: Desk, work: Work) -> Outcome:
             waits_for=f"destinations ({told}): 'marketing audiences sync', then 'marketing erase "
             "--resume'",
         )
+    if waits_for := postgres.awaited(desk.paths, desk.postgres):
+        waits_for += ", then 'marketing erase --resume'"
+        return Outcome(work.batch_id, len(requests), waits_for=waits_for)
     removed = computed.remove_old_versions(desk.paths)
     desk.told("scan")
     identifiers = identifiers_of(work)

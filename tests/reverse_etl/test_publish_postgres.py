@@ -22,12 +22,12 @@ from typer.testing import CliRunner
 
 from interfaces.cli import app
 from reverse_etl.publish import Catalogue, Relation, publish, rollback
-from reverse_etl.publish.postgres import Loaded, PostgresFault, load
+from reverse_etl.publish.postgres import Loaded, PostgresFault, awaited, load, places
 from reverse_etl.publish.views import quoted
 from workspace.paths import Paths
 
 AT = datetime(2026, 1, 1)
-OURS = ["published_relations", "published_version"]
+OURS = ["published_relations", "published_rights", "published_version"]
 CATALOGUE = Catalogue(
     [
         Relation("marts", "facts", "One row per fact.", {"generation": "Which version's."}),
@@ -308,7 +308,8 @@ def acl(db: psycopg.Connection[Any], role: str, table: str) -> dict[str, bool]:
 def test_grants_outlive_publishes(
     paths: Paths, url: str, db: psycopg.Connection[Any], role: str
 ) -> None:
-    put(paths, url, 1)
+    world(paths, 1, Catalogue(CATALOGUE.relations[:2]))
+    load(paths, url, AT)
     as_reader = url.replace("postgres@", f"{role}@")
 
     def refused(query: str) -> bool:
@@ -347,6 +348,101 @@ def test_grants_outlive_publishes(
     }
 
 
+def test_rights_outlive_an_absence(
+    paths: Paths, url: str, db: psycopg.Connection[Any], role: str
+) -> None:
+    put(paths, url, 1)
+    leaver = f"leaver_{uuid.uuid4().hex[:8]}"
+    db.execute(
+        f"create role {leaver}; grant usage on schema marts to {role};"
+        f"grant select on marts.numbers to {role}, {leaver};"
+        f"grant select (x), update (x) on marts.facts to {role};"
+        f"alter default privileges in schema marts grant select on tables to {role}"
+    )
+    for number in (2, 3):  # through a second publish without them, too
+        world(paths, number, Catalogue(CATALOGUE.relations[3:]))
+        load(paths, url, AT)
+        assert tables(db) == OURS
+    db.execute(f"drop owned by {leaver}; drop role {leaver}; create role {leaver}")
+    put(paths, url, 4)
+    told = "select has_table_privilege(%s, 'marts.numbers', 'select')"
+    assert db.execute(told, [role]).fetchone() == (True,)
+    assert db.execute(told, [leaver]).fetchone() == (False,)  # another of that name
+    of_column = "select has_column_privilege(%s, 'marts.facts', %s, 'select')"
+    assert db.execute(of_column, [role, "x"]).fetchone() == (True,)
+    assert db.execute(of_column, [role, "generation"]).fetchone() == (False,)
+    assert acl(db, role, "steady")["select"] is False  # nobody had a right: no default now
+    assert db.execute("select count(*) from marts.published_rights").fetchone() == (0,)
+    db.execute(f"drop role {leaver}")
+
+
+def test_another_workspace_replaces_nothing_unless_told(
+    paths: Paths, url: str, db: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    put(paths, url, 1)
+    other = Paths(tmp_path / "staging")
+    other.create()
+    world(other, 2, Catalogue(CATALOGUE.relations[1:2]))
+    with pytest.raises(PostgresFault, match=r"another workspace published.*--take-over"):
+        load(other, url, AT)
+    assert tables(db) == ["facts", "numbers", *OURS, "steady"] and generation(db) == (1, 101)
+    assert load(other, url, AT, take_over=True).dropped == ("facts", "steady")
+    with pytest.raises(PostgresFault, match="another workspace"):
+        load(paths, url, AT)
+    assert load(other, url, AT).kept == ("numbers",)
+
+
+def test_tables_that_do_not_say_whose_they_are_are_taken(
+    paths: Paths, url: str, db: psycopg.Connection[Any]
+) -> None:
+    put(paths, url, 1)
+    db.execute("alter table marts.published_version drop column workspace")
+    load(paths, url, AT)
+    found = db.execute("select workspace from marts.published_version").fetchone()
+    assert found == (places.read(paths).workspace,)  # type: ignore[union-attr]
+
+
+def test_where_it_was_published_to_is_remembered_without_the_secret(
+    paths: Paths, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert awaited(paths, None) is None
+    put(paths, url.replace("postgres@", "postgres:hunter2@"), 1)
+    text = (paths.root / places.FILE).read_text()
+    (place,) = places.read(paths).databases  # type: ignore[union-attr]
+    assert "hunter2" not in text and place.endswith(url.rpartition("/")[2])
+    told = awaited(paths, None)
+    assert told is not None and place in told and "--forget-postgres" in told
+    assert awaited(paths, url) is None
+    monkeypatch.delenv("MARKETING_PUBLISH_POSTGRES", raising=False)
+    gone = CliRunner().invoke(
+        app, ["publish", "--forget-postgres", "h:1/x", "--workspace", str(paths.root)]
+    )
+    assert gone.exit_code == 2 and "nothing was published" in gone.output
+    done = CliRunner().invoke(
+        app, ["publish", "--forget-postgres", place, "--workspace", str(paths.root)]
+    )
+    assert done.exit_code == 0, done.output
+    assert awaited(paths, None) is None
+
+
+def test_an_older_version_and_what_a_killed_publish_left_are_awaited(
+    paths: Paths, url: str, db: psycopg.Connection[Any]
+) -> None:
+    put(paths, url, 1)
+    world(paths, 2)
+    assert "marketing publish --postgres" in (awaited(paths, url) or "")
+    load(paths, url, AT)
+    assert awaited(paths, url) is None
+    db.execute("create table marts_next.contacts as select 1 as contact_id")
+    assert "killed publish" in (awaited(paths, url) or "")
+    db.execute("drop table marts_next.contacts; drop table marts.published_version")
+    assert "without their version" in (awaited(paths, url) or "")
+    db.execute("drop schema marts cascade")
+    assert awaited(paths, url) is None
+    unreached = "postgresql://ann:hunter2@127.0.0.1:1/x"
+    assert "nobody listens" in (told := awaited(paths, unreached) or "") and "hunter2" not in told
+
+
 def test_a_role_that_owns_two_empty_schemas_is_enough(
     paths: Paths, url: str, db: psycopg.Connection[Any], role: str
 ) -> None:
@@ -367,6 +463,9 @@ def test_a_role_that_owns_two_empty_schemas_is_enough(
         ("create materialized view m as select n from marts.numbers", "view public.m on"),
         ("alter table marts.numbers enable row level security", "row level security on"),
         ("create policy p on marts.numbers using (true)", "policy p on"),
+        ("create publication feed for table marts.numbers", "publication feed on"),
+        ("create table kept (one marts.numbers)", "column one of table public.kept on"),
+        ("create table kept (all_of marts.numbers[])", "column all_of of table public.kept on"),
     ],
 )
 def test_what_hangs_on_a_table_is_named_and_not_dropped(

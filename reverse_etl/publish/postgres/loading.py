@@ -15,9 +15,10 @@ import psycopg
 from adbc_driver_postgresql import dbapi
 
 from reverse_etl.publish.catalogue import OPEN
-from reverse_etl.publish.postgres import notes
+from reverse_etl.publish.postgres import notes, places
 from reverse_etl.publish.postgres.columns import NotStorable, columns_of, storable
 from reverse_etl.publish.postgres.notes import Mart
+from reverse_etl.publish.postgres.rights import held
 from reverse_etl.publish.postgres.swap import (
     NEXT,
     Busy,
@@ -30,6 +31,7 @@ from reverse_etl.publish.postgres.swap import (
 from reverse_etl.publish.postgres.told import Loaded, PostgresFault, kind, unreached
 from reverse_etl.publish.publisher import current_version
 from reverse_etl.publish.views import literal, quoted
+from workspace.locks import RunInProgress
 from workspace.paths import Paths
 
 #: Seconds to wait for another publish: one that was killed is gone at once.
@@ -38,14 +40,21 @@ _MEMORY = "1GB"
 _BATCH_ROWS = 50_000
 
 
-def load(paths: Paths, url: str, at: datetime, everything: bool, patience: float) -> Loaded:
+def load(
+    paths: Paths,
+    url: str,
+    at: datetime,
+    everything: bool,
+    patience: float,
+    take_over: bool,
+) -> Loaded:
     """See :func:`reverse_etl.publish.postgres.load`."""
     current_version(paths)
-    with _control(url) as control:
-        publish = _Publish(paths, url, control)
+    with control(url) as session:
+        publish = _Publish(paths, url, session)
         try:
-            return publish.run(at, everything, patience)
-        except (Refused, Busy, NotStorable) as error:
+            return publish.run(at, everything, patience, take_over)
+        except (Refused, Busy, NotStorable, RunInProgress) as error:
             raise PostgresFault(str(error)) from None
         except (psycopg.Error, dbapi.Error, duckdb.Error) as error:
             raise PostgresFault(f"{kind(error)}, {publish.place}") from None
@@ -61,12 +70,19 @@ class _Publish:
         self._nuls: Counter[str] = Counter()
         self.place = "before anything was loaded"
 
-    def run(self, at: datetime, everything: bool, patience: float) -> Loaded:
+    def run(self, at: datetime, everything: bool, patience: float, take_over: bool) -> Loaded:
         began = time.perf_counter()
         control = self._control
         if not taking_turns(control, _TURN):
             raise Busy("another publish into this database is under way")
         # By now: whoever had the turn before may have taken long.
+        workspace = places.remember(self._paths, place(control)).workspace
+        owner = notes.owner(control)
+        if owner not in (None, workspace) and not take_over:
+            raise Refused(
+                f"the schema {OPEN} has what another workspace published; 'marketing publish "
+                "--postgres --take-over' replaces it"
+            )
         version = notes.read_version(self._paths.published / current_version(self._paths))
         there, own = notes.loaded_marts(control), notes.own(control)
         self._refuse_others({*version.marts, *notes.TABLES} - set(there) - own)
@@ -77,13 +93,17 @@ class _Publish:
         ]
         names = set(version.marts) - {mart.name for mart in kept}
         gone = set(there) - set(version.marts)
-        if names or gone or notes.loaded_version(control) != version.name:
-            swap = Swap(names | notes.TABLES, (names & set(there)) | gone | own)
+        is_other = (notes.loaded_version(control), owner) != (version.name, workspace)
+        if names or gone or is_other:
+            noted = [row for row in notes.rights(control) if row[0] not in there]
+            returning = [row for row in noted if row[0] in names]
+            swap = Swap(names | notes.TABLES, (names & set(there)) | gone | own, returning)
             check(control, swap.outgoing)
             self._clear()
             self._fill([version.marts[name] for name in sorted(names)])
             self.place = "before anything was replaced"
-            self._note(version, at, kept, there)
+            rights = [row for row in noted if row[0] not in version.marts]
+            self._note(version, at, kept, there, workspace, rights + held(control, gone))
             perform(control, swap, patience)
         return Loaded(
             version.name,
@@ -157,7 +177,13 @@ class _Publish:
         notes.describe(self._control, NEXT, mart.relation)
 
     def _note(
-        self, version: notes.Version, at: datetime, kept: list[Mart], there: dict[str, Any]
+        self,
+        version: notes.Version,
+        at: datetime,
+        kept: list[Mart],
+        there: dict[str, Any],
+        workspace: str,
+        rights: list[tuple[Any, ...]],
     ) -> None:
         marts = dict(version.marts)
         for mart in kept:
@@ -165,11 +191,17 @@ class _Publish:
             marts[mart.name] = replace(mart, loaded_version=before["loaded_version"])
             if before["text_hash"] != mart.text_hash:
                 notes.describe(self._control, OPEN, mart.relation)
-        notes.write(self._control, version, at, list(marts.values()))
+        notes.write(self._control, version, at, list(marts.values()), workspace, rights)
+
+
+def place(connection: psycopg.Connection[Any]) -> str:
+    """The database of a session, as it is remembered."""
+    info = connection.info
+    return places.place_of(info.host, info.port, info.dbname)
 
 
 @contextmanager
-def _control(url: str) -> Iterator[psycopg.Connection[Any]]:
+def control(url: str) -> Iterator[psycopg.Connection[Any]]:
     """The session that has the turn, and says what goes where."""
     try:
         connection = psycopg.connect(

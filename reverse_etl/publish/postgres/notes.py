@@ -1,4 +1,4 @@
-"""The two tables of a publish itself: what is there, and what of it the next one can keep."""
+"""The tables of a publish itself: what is there, and what of it the next one can keep."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reverse_etl.publish.publisher import VERSION_FILE
 from reverse_etl.publish.views import comments, quoted
 from workspace.clock import parse_time
 
-VERSION, RELATIONS = "published_version", "published_relations"
+VERSION, RELATIONS, RIGHTS = "published_version", "published_relations", "published_rights"
 
 _COLUMNS = {
     VERSION: {
@@ -26,6 +26,7 @@ _COLUMNS = {
         "as_of": ("timestamp", "Time the run looked from (UTC)"),
         "snapshot_id": ("text", "State of the lake that it was made of"),
         "published_at": ("timestamp", "When it was loaded into this database (UTC)"),
+        "workspace": ("text", "Id of the workspace that published it"),
     },
     RELATIONS: {
         "relation": ("text", "Name of the table"),
@@ -34,10 +35,19 @@ _COLUMNS = {
         "content_hash": ("text", "Of its rows and columns"),
         "text_hash": ("text", "Of its descriptions"),
     },
+    RIGHTS: {
+        "relation": ("text", "Name of the table"),
+        "grantee": ("text", "Role as SQL writes it, or public; null where nobody had a right"),
+        "grantee_id": ("oid", "Its id: another role of that name gets nothing"),
+        "privilege": ("text", "What it may do"),
+        "column_name": ("text", "With which column; null for the whole table"),
+        "is_grantable": ("boolean", "Whether it may grant it"),
+    },
 }
 _GRAIN = {
     VERSION: "One row: the published version that the tables of this schema are of.",
     RELATIONS: "One row per mart in this schema: what the next publish sees changes by.",
+    RIGHTS: "One row per right to a mart that is absent from this version: it gets them back.",
 }
 TABLES = frozenset(_COLUMNS)
 
@@ -119,8 +129,26 @@ def loaded_marts(connection: psycopg.Connection[Any]) -> dict[str, dict[str, Any
 
 
 def own(connection: psycopg.Connection[Any]) -> set[str]:
-    """Which of the two tables are there."""
+    """Which of :data:`TABLES` are there."""
     return {name for name in _COLUMNS if _exists(connection, name)}
+
+
+def owner(connection: psycopg.Connection[Any]) -> str | None:
+    """Id of the workspace whose tables these are; None where nobody's are, or it does not say."""
+    if not _exists(connection, VERSION):
+        return None
+    row = connection.execute(
+        f"select to_jsonb(one) ->> 'workspace' from {OPEN}.{VERSION} as one"
+    ).fetchone()
+    return row[0] if row else None
+
+
+def rights(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    """What is noted of the rights to marts that are absent, as `rights.held` gives them."""
+    if not _exists(connection, RIGHTS):
+        return []
+    names = ", ".join(_COLUMNS[RIGHTS])
+    return connection.execute(f"select {names} from {OPEN}.{RIGHTS}").fetchall()
 
 
 def _exists(connection: psycopg.Connection[Any], table: str) -> bool:
@@ -129,23 +157,30 @@ def _exists(connection: psycopg.Connection[Any], table: str) -> bool:
 
 
 def write(
-    connection: psycopg.Connection[Any], version: Version, at: datetime, marts: list[Mart]
+    connection: psycopg.Connection[Any],
+    version: Version,
+    at: datetime,
+    marts: list[Mart],
+    workspace: str,
+    kept_rights: list[tuple[Any, ...]],
 ) -> None:
-    """Make both tables in :data:`NEXT`. They are committed before the swap, as all are: to a
+    """Make the tables in :data:`NEXT`. They are committed before the swap, as all are: to a
     transaction that is older than a row the row is not there."""
     rows: dict[str, list[Any]] = {
-        VERSION: [(version.name, version.as_of, version.snapshot_id, at)],
+        VERSION: [(version.name, version.as_of, version.snapshot_id, at, workspace)],
         RELATIONS: [
             (mart.name, mart.row_count, mart.loaded_version, mart.content_hash, mart.text_hash)
             for mart in marts
         ],
+        RIGHTS: kept_rights,
     }
     for name, columns in _COLUMNS.items():
         listed = ", ".join(f"{column} {kind}" for column, (kind, _) in columns.items())
         connection.execute(f"create table {NEXT}.{name} ({listed})")
         marks = ", ".join(["%s"] * len(columns))
-        with connection.cursor() as cursor:
-            cursor.executemany(f"insert into {NEXT}.{name} values ({marks})", rows[name])
+        if rows[name]:
+            with connection.cursor() as cursor:
+                cursor.executemany(f"insert into {NEXT}.{name} values ({marks})", rows[name])
         texts = {column: text for column, (_, text) in columns.items()}
         describe(connection, NEXT, Relation(OPEN, name, _GRAIN[name], texts))
 

@@ -13,7 +13,7 @@ Three things keep a reader from ever seeing less than a version:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,11 @@ import psycopg
 from psycopg import errors
 
 from reverse_etl.publish.catalogue import OPEN
+from reverse_etl.publish.postgres.rights import NEXT, grants, placed
 from reverse_etl.publish.views import quoted
 
-NEXT = "marts_next"
+__all__ = ["NEXT", "Busy", "Refused", "Swap", "check", "perform", "taking_turns"]
+
 #: First and longest wait for all locks at once, in milliseconds. A reader of several tables and the
 #: publish may wait for one another; the publish gives way.
 _LOCK_MILLISECONDS = (60, 500)
@@ -44,10 +46,11 @@ class Busy(RuntimeError):
 @dataclass(frozen=True)
 class Swap:
     """``incoming`` are in :data:`NEXT`; ``outgoing`` leave :data:`OPEN`, with or without a
-    successor."""
+    successor. ``returning`` are the rights of incoming tables that were absent for a time."""
 
     incoming: Set[str]
     outgoing: Set[str]
+    returning: Sequence[tuple[Any, ...]] = ()
 
 
 def check(connection: psycopg.Connection[Any], outgoing: Iterable[str]) -> None:
@@ -102,7 +105,7 @@ def _swapped(connection: psycopg.Connection[Any], swap: Swap, milliseconds: int)
         with connection.transaction():
             connection.execute(f"set local statement_timeout = {milliseconds}")
             if swap.outgoing:
-                listed = ", ".join(_name(OPEN, table) for table in sorted(swap.outgoing))
+                listed = ", ".join(placed(OPEN, table) for table in sorted(swap.outgoing))
                 connection.execute(f"lock table {listed} in access exclusive mode")
             # Nothing waits from here on, so the time is not limited any more.
             connection.execute("set local statement_timeout = 0")
@@ -127,34 +130,12 @@ def _longest_wait(connection: psycopg.Connection[Any]) -> int:
 def _statements(connection: psycopg.Connection[Any], swap: Swap) -> Iterator[str]:
     """One round trip's worth, as readers wait meanwhile."""
     yield "set local lock_timeout = '10s'"
-    yield from _grants(connection, swap)
+    yield from grants(connection, swap.incoming, swap.outgoing, swap.returning)
     if swap.outgoing:
-        listed = ", ".join(_name(OPEN, table) for table in sorted(swap.outgoing))
+        listed = ", ".join(placed(OPEN, table) for table in sorted(swap.outgoing))
         yield f"drop table {listed} restrict"
     for table in sorted(swap.incoming):
-        yield f"alter table {_name(NEXT, table)} set schema {quoted(OPEN)}"
-
-
-def _grants(connection: psycopg.Connection[Any], swap: Swap) -> Iterator[str]:
-    """What the old tables had, and no more; a new one has the default privileges, too, of the
-    schema that it comes to."""
-    replaced = sorted(swap.incoming & swap.outgoing)
-    held = connection.execute(_PRIVILEGES, {"schema": NEXT, "tables": replaced}).fetchall()
-    for table, grantee, *_ in held:
-        yield f"revoke all on {_name(NEXT, table)} from {grantee}"
-    had = connection.execute(_PRIVILEGES, {"schema": OPEN, "tables": replaced}).fetchall()
-    had += connection.execute(_COLUMN_PRIVILEGES, {"tables": replaced}).fetchall()
-    new = sorted(swap.incoming - swap.outgoing)
-    defaults = connection.execute(_DEFAULTS, [OPEN]).fetchall()
-    had += [(table, *one) for table in new for one in defaults]
-    for table, grantee, privilege, column, is_grantable in had:
-        of = f"({quoted(column)})" if column is not None else ""
-        option = " with grant option" if is_grantable else ""
-        yield f"grant {privilege}{of} on {_name(NEXT, table)} to {grantee}{option}"
-
-
-def _name(schema: str, table: str) -> str:
-    return f"{quoted(schema)}.{quoted(table)}"
+        yield f"alter table {placed(NEXT, table)} set schema {quoted(OPEN)}"
 
 
 def taking_turns(connection: psycopg.Connection[Any], seconds: float) -> bool:
@@ -171,38 +152,6 @@ def _is_locked(connection: psycopg.Connection[Any]) -> bool:
     ).fetchone()
     return bool(row and row[0])
 
-
-_GRANTEE = (
-    "case acl.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end"
-)
-
-#: Of tables, but for what their owner has: table, grantee, privilege, column, grant option.
-_PRIVILEGES = f"""
-select relname, {_GRANTEE}, privilege_type, null::text, is_grantable
-from pg_class, aclexplode(relacl) as acl
-where relnamespace = to_regnamespace(%(schema)s) and relname = any(%(tables)s)
-    and acl.grantee <> relowner
-"""
-
-#: Of columns that the next table has, too.
-_COLUMN_PRIVILEGES = f"""
-select relname, {_GRANTEE}, privilege_type, attname::text, is_grantable
-from pg_attribute
-join pg_class on pg_class.oid = attrelid, aclexplode(attacl) as acl
-where relnamespace = to_regnamespace('{OPEN}') and relname = any(%(tables)s)
-    and acl.grantee <> relowner and exists (
-        select from pg_attribute as new
-        where new.attrelid = to_regclass('{NEXT}.' || quote_ident(relname))
-            and new.attname = pg_attribute.attname and not new.attisdropped)
-"""
-
-_DEFAULTS = f"""
-select {_GRANTEE}, privilege_type, null::text, is_grantable
-from pg_default_acl, aclexplode(defaclacl) as acl
-where defaclnamespace = to_regnamespace(%s) and defaclobjtype = 'r'
-    and defaclrole = (select oid from pg_roles where rolname = current_user)
-    and acl.grantee <> defaclrole
-"""
 
 #: Sessions of this database that have a snapshot, and the transaction it belongs to.
 _SNAPSHOTS = """
@@ -238,5 +187,17 @@ from tables join pg_policy on polrelid = tables.oid
 union
 select relname::text, 'row level security'
 from tables join pg_class using (oid, relname) where relrowsecurity
+union
+select relname::text, pg_describe_object(pg_depend.classid, pg_depend.objid, pg_depend.objsubid)
+from tables
+join pg_class using (oid, relname)
+join pg_type as rows on rows.oid = reltype
+join pg_depend on refclassid = 'pg_type'::regclass and refobjid in (rows.oid, rows.typarray)
+    and deptype = 'n'
+union
+select relname::text, 'publication ' || quote_ident(pubname)
+from tables
+join pg_publication_rel on prrelid = tables.oid
+join pg_publication on pg_publication.oid = prpubid
 order by 1, 2
 """

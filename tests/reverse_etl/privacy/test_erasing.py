@@ -25,6 +25,7 @@ from reverse_etl.privacy.erasing import Desk
 from reverse_etl.privacy.forms import Identifier
 from reverse_etl.privacy.scanning import scan
 from reverse_etl.privacy.subjects import Subject, resolve
+from reverse_etl.publish import postgres
 from tests.reverse_etl.privacy import small_world as world
 from workspace import settings
 from workspace.identifiers import Keyring
@@ -157,6 +158,23 @@ def test_a_place_that_is_left_is_told_and_no_certificate_made(desk: Desk) -> Non
     assert world.ANNE not in str(outcome)
     note.unlink()
     assert erase(desk).is_done
+
+
+def test_a_postgres_that_was_published_to_is_asked_before_it_is_signed(
+    desk: Desk, postgres_url: str
+) -> None:
+    url = postgres_url.replace("+psycopg", "")
+    postgres.load(desk.paths, url, world.NOW)
+    erasing.begin(desk, [anne(desk)])
+    waiting = erase(desk)  # a run in a shell that does not know of it
+    assert waiting.waits_for and "MARKETING_PUBLISH_POSTGRES" in waiting.waits_for
+    knowing = replace(desk, postgres=url)
+    (work,) = erasing.unfinished(desk)
+    waiting = erasing.finish(knowing, work)
+    assert waiting.waits_for and "has version" in waiting.waits_for and not waiting.certificates
+    postgres.load(desk.paths, url, LATER)
+    outcome = erasing.finish(knowing, work)
+    assert outcome.is_done and outcome.certificates
 
 
 class Killed(BaseException):
