@@ -105,7 +105,7 @@ def create_app() -> ASGI:
     scores, close_scores = _scores(chosen)
     readers = settings.read_keys(chosen.environment)
     reading, close_reading = _reading(chosen, readers)
-    rooms = Rooms(chosen.paths.control_room, [one.key for one in readers])
+    rooms = Rooms(chosen.paths.control_room, readers)
     routes = [
         Route(f"{PATH}{{name:path}}", rooms.page),
         Route(f"{_SCORES}{{model}}", scores, methods=["GET", "POST", "PUT", "DELETE"]),

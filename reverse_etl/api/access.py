@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from enum import StrEnum
 
 from fastapi import Request
 
 from reverse_etl.api.problems import Problem
+from reverse_etl.rights import Right, refusal
 from workspace import http_keys
 from workspace.limiter import Limiter
-from workspace.settings import READ_ROLES, ReadKey
+from workspace.settings import ReadKey
 
 #: Of one key in one worker.
 PER_SECOND, BURST = 200.0, 400
 
-
-class Right(StrEnum):
-    """What a route shows."""
-
-    AGGREGATES = "aggregates"
-    PEOPLE = "people"
-    MESSAGES = "messages"
-    AUDIT = "audit"
-
-
-ROLES: dict[Right, tuple[str, ...]] = {
-    Right.AGGREGATES: READ_ROLES,
-    Right.PEOPLE: ("analyst", "marketer", "approver", "dpo"),
-    Right.MESSAGES: ("marketer", "approver", "dpo"),
-    Right.AUDIT: ("dpo",),
-}
 _ASK = {"www-authenticate": 'Basic realm="read API", charset="UTF-8"'}
 
 
@@ -57,9 +41,7 @@ class Door:
         if wait:
             told = f"more than {self._limiters[place].per_second:g} requests a second"
             raise Problem(429, "rate", told, {"retry-after": str(math.ceil(wait))})
-        role = self._keys[place].role
-        if role not in ROLES[right]:
-            told = f"a {role} may not see this; it needs one of {', '.join(ROLES[right])}"
+        if told := refusal(self._keys[place].role, right):
             raise Problem(403, "role", told)
 
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from reverse_etl.api import problems
-from reverse_etl.api.access import ROLES, Door, Right
+from reverse_etl.api.access import Door
 from reverse_etl.api.published import Versions
 from reverse_etl.api.routes import (
     accounts,
@@ -25,6 +25,7 @@ from reverse_etl.api.routes import (
     scores,
     segments,
 )
+from reverse_etl.rights import ROLES, Right
 from workspace.paths import Paths
 from workspace.settings import ReadKey
 

@@ -20,6 +20,7 @@ from reverse_etl.control_room import definitions
 from reverse_etl.control_room.definitions import HERE, Figure, Page
 from reverse_etl.publish.publisher import CURRENT, VERSION_FILE, NothingPublished
 from reverse_etl.publish.reader import reader
+from reverse_etl.rights import ROLES, Right
 from workspace import durable
 from workspace.clock import iso
 from workspace.paths import Paths
@@ -78,7 +79,13 @@ def build(paths: Paths) -> Built:
 
 def names() -> set[str]:
     """Every file that :func:`build` makes."""
-    return {PLOTLY, *STATIC, *map(_file, definitions.pages())}
+    return set(rights())
+
+
+def rights() -> dict[str, Right]:
+    """What a role must allow for each of these files."""
+    scripts = dict.fromkeys((PLOTLY, *STATIC), Right.AGGREGATES)
+    return scripts | {_file(key): page.right for key, page in definitions.pages().items()}
 
 
 def _file(key: str) -> str:
@@ -184,7 +191,8 @@ def _page(key: str, page: Page, about: dict[str, Any], answers: list[dict[str, A
         page=page.model_dump(),
         key=key,
         about=about,
-        pages=[(_file(name), other.title, name) for name, other in definitions.pages().items()],
+        pages=[(_file(name), other, name) for name, other in definitions.pages().items()],
+        roles=None if page.right is Right.AGGREGATES else ", ".join(ROLES[page.right]),
         sql={figure.key: definitions.sql(key, figure.key) for figure in page.figures},
         content=text,
         plotly=PLOTLY,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from reverse_etl.rights import Right
 from workspace.definitions.reading import Key, Strict, read
 
 HERE = Path(__file__).parent
@@ -111,9 +112,10 @@ class Figure(Strict):
 
 
 class Page(Strict):
-    """``position`` is its place in the navigation."""
+    """``position`` is its place in the navigation; ``right`` what a reader's role must allow."""
 
     position: int
+    right: Right = Right.AGGREGATES
     title: Annotated[str, Field(min_length=1)]
     about: Annotated[str, Field(min_length=1)]
     figures: Annotated[list[Figure], Field(min_length=1)]

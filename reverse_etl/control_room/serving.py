@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
 from reverse_etl.control_room import building
+from reverse_etl.rights import ROLES, refusal
 from workspace import http_keys
+from workspace.settings import ReadKey
 
 PATH = "/control-room"
 #: Plotly sets styles on what it draws, and draws pictures from data.
@@ -22,26 +24,44 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
+#: How a line of the navigation begins in a page. Nobody's text begins a line with it: `<` is
+#: escaped in all of them.
+_LINK = '<a data-right="'
 
 
 class Rooms:
-    """Answers with the files of ``folder``. ``keys`` open it; without any nobody is let in."""
+    """Answers with the files of ``folder``. ``keys`` open it, each the pages that its role may
+    see; without any nobody is let in."""
 
-    def __init__(self, folder: Path, keys: Collection[str]) -> None:
+    def __init__(self, folder: Path, keys: Sequence[ReadKey]) -> None:
         self._folder = folder
-        self._keys = list(keys)
+        self._texts = [one.key for one in keys]
+        self._roles = [one.role for one in keys]
 
     async def page(self, request: Request) -> Response:
         """The route."""
         header = request.headers.get("authorization", "")
-        if http_keys.which(self._keys, header) is None:
+        place = http_keys.which(self._texts, header)
+        if place is None:
             headers = {"www-authenticate": 'Basic realm="control room"'}
             return PlainTextResponse("a key of MARKETING_READ_KEYS is needed\n", 401, headers)
-        name = request.path_params["name"]
-        if not name:
+        given = request.path_params["name"]
+        if not given:
             return RedirectResponse(f"{PATH}/", 307)
-        path = self._folder / (name[1:] or building.FIRST)
-        if name[0] != "/" or name[1:] not in {"", *building.names()} or not path.is_file():
+        name, role = given[1:] or building.FIRST, self._roles[place]
+        right = building.rights().get(name) if given[0] == "/" else None
+        if right is not None and (told := refusal(role, right)):
+            return PlainTextResponse(f"{told}\n", 403, _HEADERS)
+        path = self._folder / name
+        if right is None or not path.is_file():
             told = "no such page; 'marketing control-room' makes them\n"
             return PlainTextResponse(told, 404, _HEADERS)
-        return FileResponse(path, headers=_HEADERS)
+        if path.suffix != ".html":
+            return FileResponse(path, headers=_HEADERS)
+        return Response(_for(role, path.read_text(encoding="utf-8")), 200, _HEADERS, "text/html")
+
+
+def _for(role: str, page: str) -> str:
+    """A page without links to those that the role may not see."""
+    hidden = tuple(f'{_LINK}{right}"' for right, roles in ROLES.items() if role not in roles)
+    return "".join(line for line in page.splitlines(True) if not line.startswith(hidden))

@@ -7,8 +7,9 @@ import base64
 import pytest
 from starlette.testclient import TestClient
 
-from reverse_etl.api.access import ROLES, Door, Right
+from reverse_etl.api.access import Door
 from reverse_etl.api.app import create
+from reverse_etl.rights import ROLES, Right
 from tests.reverse_etl.api.conftest import KEYS, over
 from workspace.limiter import Limiter
 from workspace.paths import Paths

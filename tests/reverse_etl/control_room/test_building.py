@@ -8,6 +8,8 @@ import pytest
 
 from reverse_etl.control_room import building, definitions
 from reverse_etl.control_room.building import PageError
+from reverse_etl.control_room.exposures import marts
+from reverse_etl.rights import Right
 from tests.reverse_etl.control_room.pages import content, show
 from workspace.paths import Paths
 
@@ -98,6 +100,18 @@ def test_keys_and_places_are_each_ones_own() -> None:
     for page in pages.values():
         keys = [figure.key for figure in page.figures]
         assert len(set(keys)) == len(keys)
+
+
+def test_names_and_the_audit_chain_are_not_for_everybody() -> None:
+    for key, page in definitions.pages().items():
+        for figure in page.figures:
+            read = marts(definitions.sql(key, figure.key))
+            if "audit_logs" in read:
+                assert page.right is Right.AUDIT, (key, figure.key)
+            if "dim_accounts" in read or "Organisation" in {
+                column.label for column in figure.columns.values()
+            }:
+                assert page.right is Right.PEOPLE, (key, figure.key)
 
 
 def test_no_figure_shows_people() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -9,14 +11,19 @@ from starlette.testclient import TestClient
 
 from reverse_etl.control_room import building
 from reverse_etl.control_room.serving import PATH, Rooms
+from reverse_etl.rights import ROLES, Right
 from workspace.paths import Paths
+from workspace.settings import READ_ROLES, ReadKey
+
+KEYS = [ReadKey("one", "viewer", "key one"), ReadKey("two", "dpo", "key two")]
+KEYS += [ReadKey(role, role, f"of {role}") for role in READ_ROLES]
 
 
 @pytest.fixture
 def client(paths: Paths) -> TestClient:
     building.build(paths)
     (paths.control_room / "notes.txt").write_text("not a page")
-    rooms = Rooms(paths.control_room, ["key one", "key two"])
+    rooms = Rooms(paths.control_room, KEYS)
     routes = [Route(f"{PATH}{{name:path}}", rooms.page)]
     return TestClient(Starlette(routes=routes), follow_redirects=False)
 
@@ -41,6 +48,20 @@ def test_without_a_key_nothing_is_shown(client: TestClient, header: str | None) 
         assert found.status_code == 401 and "www-authenticate" in found.headers
 
 
+@pytest.mark.parametrize("role", READ_ROLES)
+def test_a_role_sees_in_pages_what_the_read_api_lets_it_see(client: TestClient, role: str) -> None:
+    rights = {name: right for name, right in building.rights().items() if name.endswith(".html")}
+    assert rights["organisations.html"] is Right.PEOPLE and rights["audit.html"] is Right.AUDIT
+    allowed = {name for name, right in rights.items() if role in ROLES[right]}
+    for name in rights:
+        found = client.get(f"{PATH}/{name}", auth=(f"of {role}", ""))
+        assert found.status_code == (200 if name in allowed else 403), name
+        # Nothing of a page stands in the refusal, and the others offer what is allowed.
+        linked = set(re.findall(r'<a [^>]*href="([a-z]+\.html)"', found.text))
+        assert linked == (allowed if name in allowed else set())
+        assert "frame-ancestors" in found.headers["content-security-policy"]
+
+
 def test_nobody_is_let_in_without_keys(paths: Paths) -> None:
     building.build(paths)
     routes = [Route(f"{PATH}{{name:path}}", Rooms(paths.control_room, []).page)]
@@ -56,6 +77,8 @@ def test_nothing_else_is_served(client: TestClient, name: str) -> None:
 
 
 def test_before_the_first_run(paths: Paths) -> None:
-    routes = [Route(f"{PATH}{{name:path}}", Rooms(paths.control_room, ["k"]).page)]
+    routes = [
+        Route(f"{PATH}{{name:path}}", Rooms(paths.control_room, [ReadKey("k", "viewer", "k")]).page)
+    ]
     found = TestClient(Starlette(routes=routes)).get(f"{PATH}/", auth=("k", ""))
     assert found.status_code == 404 and "marketing control-room" in found.text
