@@ -24,6 +24,8 @@ from workspace.identifiers import Keyring, normalise_email
 from workspace.paths import PROJECT, Paths
 
 PEPPER_FILE = "pepper.key"
+#: Of a key of one's own choice: shorter ones can be guessed.
+SHORTEST_KEY = 16
 #: prometheus_client's own name.
 _METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _HOST = "MARKETING_SERVE_HOST"
@@ -169,7 +171,8 @@ def score_keys(environment: Environment) -> dict[str, str]:
 
     Never a write key, which stands in web pages. Without any nobody may ask; but a development
     workspace without write keys takes the key ``dev`` where `marketing serve` listens to this
-    machine alone (:func:`serving`). Raises :class:`SettingsError`.
+    machine alone (:func:`serving`). Elsewhere than in development a key has at least 16 characters.
+    Raises :class:`SettingsError`.
     """
     return _asking("MARKETING_SCORE_KEYS", environment)
 
@@ -219,6 +222,11 @@ def _asking(variable: str, environment: Environment) -> dict[str, str]:
         return {"dev": "dev"} if _is_here(os.environ.get(_HOST, "")) else {}
     if set(keys.values()) & set(write_keys(environment).values()):
         raise SettingsError(f"{variable} has a write key, which anybody may know")
+    short = [name for name, key in keys.items() if len(key) < SHORTEST_KEY]
+    if short and environment is not Environment.DEV:
+        raise SettingsError(
+            f"{variable}: the key of {short[0]} has less than {SHORTEST_KEY} characters"
+        )
     return keys
 
 
@@ -239,8 +247,10 @@ def link_secrets() -> tuple[tuple[int, bytes], ...]:
         kid = int(number) if number.isascii() and number.isdigit() else 0
         if not 1 <= kid <= 255 or kid in found:
             raise SettingsError("MARKETING_LINK_KEYS: each key has a number of its own, 1 to 255")
-        if len(secret) < 16:
-            raise SettingsError(f"MARKETING_LINK_KEYS: key {kid} has less than 16 characters")
+        if len(secret) < SHORTEST_KEY:
+            raise SettingsError(
+                f"MARKETING_LINK_KEYS: key {kid} has less than {SHORTEST_KEY} characters"
+            )
         found[kid] = secret.encode()
     return tuple(found.items())
 
@@ -365,8 +375,10 @@ def quiet_third_parties() -> None:
 def _pepper(paths: Paths, environment: Environment) -> bytes:
     given = os.environ.get("MARKETING_PEPPER")
     if given:
-        if len(given) < 16:
-            raise SettingsError("MARKETING_PEPPER is too short; give at least 16 characters")
+        if len(given) < SHORTEST_KEY:
+            raise SettingsError(
+                f"MARKETING_PEPPER is too short; give at least {SHORTEST_KEY} characters"
+            )
         return given.encode()
     path = paths.root / PEPPER_FILE
     if path.exists():

@@ -26,15 +26,21 @@ class Door:
         self,
         keys: Sequence[ReadKey],
         limiter: Callable[[], Limiter] = lambda: Limiter(PER_SECOND, BURST),
+        refusals: Callable[[], Limiter] = http_keys.refusals,
     ) -> None:
         self._keys = list(keys)
         self._texts = [one.key for one in keys]
         self._limiters = [limiter() for _ in keys]
+        self._refused = refusals()
 
     def check(self, request: Request, right: Right) -> None:
         """Raises :class:`Problem`: 401 without a key, 403 where its role may not, 429."""
-        place = http_keys.which(self._texts, request.headers.get("authorization", ""))
+        header = request.headers.get("authorization", "")
+        place = http_keys.which(self._texts, header)
         if place is None:
+            if wait := http_keys.wait(self._refused, header):
+                told = "too many wrong keys"
+                raise Problem(429, "rate", told, {"retry-after": str(math.ceil(wait))})
             told = "send a key of MARKETING_READ_KEYS, as Bearer or in Basic"
             raise Problem(401, "key", told, _ASK)
         wait = self._limiters[place].missing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,12 +38,16 @@ class Rooms:
         self._folder = folder
         self._texts = [one.key for one in keys]
         self._roles = [one.role for one in keys]
+        self._refused = http_keys.refusals()
 
     async def page(self, request: Request) -> Response:
         """The route."""
         header = request.headers.get("authorization", "")
         place = http_keys.which(self._texts, header)
         if place is None:
+            if wait := http_keys.wait(self._refused, header):
+                late = {"retry-after": str(math.ceil(wait))}
+                return PlainTextResponse("too many wrong keys\n", 429, late)
             headers = {"www-authenticate": 'Basic realm="control room"'}
             return PlainTextResponse("a key of MARKETING_READ_KEYS is needed\n", 401, headers)
         given = request.path_params["name"]

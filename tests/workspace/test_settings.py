@@ -89,7 +89,14 @@ def test_a_known_key_is_for_this_machine_alone(
         assert keys_of(Environment.DEV) == {}
         assert keys_of(Environment.PROD) == {}
         monkeypatch.setenv(variable, "crm:b")
-        assert keys_of(Environment.PROD) == {"crm": "b"}
+        assert keys_of(Environment.DEV) == {"crm": "b"}
+        monkeypatch.setenv(variable, f"crm:{'b' * 16}")
+        assert keys_of(Environment.PROD) == {"crm": "b" * 16}
+        for environment in (Environment.PROD, Environment.STAGING):
+            monkeypatch.setenv(variable, f"ok:{'c' * 16},crm:{'b' * 15}")
+            with pytest.raises(SettingsError, match="key of crm has less than 16") as caught:
+                keys_of(environment)
+            assert "bb" not in str(caught.value)
     monkeypatch.setenv(variable, "crm:a")
     with pytest.raises(SettingsError, match="has a write key"):
         keys_of(Environment.DEV)
@@ -100,7 +107,7 @@ def test_roles_of_read_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [one.role for one in settings.read_keys(Environment.DEV)] == ["dpo"]
     monkeypatch.setenv("MARKETING_WRITE_KEYS", "web:a")
     monkeypatch.setenv("MARKETING_READ_KEYS", "wall:k1, analyst/ana:k2, dpo/dee/x:k:3")
-    found = settings.read_keys(Environment.PROD)
+    found = settings.read_keys(Environment.DEV)
     assert [(one.name, one.role, one.key) for one in found] == [
         ("wall", "viewer", "k1"),
         ("ana", "analyst", "k2"),
@@ -115,7 +122,7 @@ def test_roles_of_read_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setenv("MARKETING_READ_KEYS", wrong)
         with pytest.raises(SettingsError, match="MARKETING_READ_KEYS") as caught:
-            settings.read_keys(Environment.PROD)
+            settings.read_keys(Environment.DEV)
         assert "secret" not in str(caught.value)
 
 

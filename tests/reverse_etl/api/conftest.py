@@ -29,7 +29,7 @@ def fill(folder: Path) -> None:
 
 def over(paths: Paths, limiter: Callable[[], Limiter] = Limiter.unlimited) -> TestClient:
     """The API; requests of the `dpo`, who may see everything."""
-    app = create(paths, KEYS, Door(KEYS, limiter))
+    app = create(paths, KEYS, Door(KEYS, limiter, Limiter.unlimited))
     headers = {"authorization": "Bearer key of dpo"}
     return TestClient(app, raise_server_exceptions=False, headers=headers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -136,10 +137,28 @@ def test_each_key_has_a_rate_of_its_own(shared: Paths) -> None:
     assert [client.get("/api/v1/kpis?limit=1").status_code for _ in range(2)] == [200, 429]
 
 
+def test_wrong_keys_are_answered_slowly_and_hold_up_nobody(shared: Paths) -> None:
+    clock = [0.0]
+    app = create(shared, KEYS, Door(KEYS, refusals=lambda: Limiter(1.0, 3, clock=lambda: clock[0])))
+    client = TestClient(app, raise_server_exceptions=False)
+
+    def ask(key: str) -> Any:
+        return client.get("/api/v1/kpis?limit=1", headers={"authorization": key} if key else {})
+
+    assert [ask(f"Bearer {i}").status_code for i in range(4)] == [401, 401, 401, 429]
+    refused = ask(basic("dev", "dev"))
+    assert refused.json()["type"] == "/problems/rate" and refused.headers["retry-after"] == "1"
+    assert ask("").status_code == 401  # a browser asks for the key first
+    assert ask("Bearer key of viewer").status_code == 200
+    clock[0] = 1.0
+    assert [ask("Bearer 4").status_code for _ in range(2)] == [401, 429]
+
+
 def test_the_rate_that_is_shipped(shared: Paths) -> None:
     door = Door(KEYS)
     waits = [limiter.missing() for limiter in door._limiters[:1] for _ in range(400)]
     assert waits == [0.0] * 400 and door._limiters[0].missing() > 0
+    assert [door._refused.missing() > 0 for _ in range(21)] == [False] * 20 + [True]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD"])

@@ -25,7 +25,7 @@ DPO = {"Authorization": "Bearer key of dpo"}
 
 @pytest.fixture(scope="module")
 def operations(shared: Paths) -> list[Any]:
-    app = create(shared, KEYS, Door(KEYS, Limiter.unlimited))
+    app = create(shared, KEYS, Door(KEYS, Limiter.unlimited, Limiter.unlimited))
     document = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)
     return [found.ok() for found in document.get_all_operations()]
 

@@ -82,3 +82,12 @@ def test_before_the_first_run(paths: Paths) -> None:
     ]
     found = TestClient(Starlette(routes=routes)).get(f"{PATH}/", auth=("k", ""))
     assert found.status_code == 404 and "marketing control-room" in found.text
+
+
+def test_wrong_keys_are_answered_slowly_and_hold_up_nobody(client: TestClient) -> None:
+    seen = [client.get(f"{PATH}/", headers={"authorization": f"Bearer {i}"}) for i in range(40)]
+    assert seen[0].status_code == 401 and seen[-1].status_code == 429
+    assert seen[-1].headers["retry-after"] == "1"
+    assert client.get(f"{PATH}/").status_code == 401
+    right = {"authorization": f"Bearer {KEYS[0].key}"}
+    assert client.get(f"{PATH}/", headers=right).status_code in {200, 404}
