@@ -14,13 +14,16 @@ import yaml
 from workspace.paths import PROJECT
 
 MARTS = PROJECT / "dbt" / "models" / "marts"
+_SEEDS = PROJECT / "dbt" / "seeds"
+#: Seeds of the schema marts, and the subject of each.
+SEEDS = {"kpi_metrics": "kpis"}
 DOCUMENT = PROJECT / "docs" / "data-dictionary.md"
 _HEAD = """\
 # Data dictionary
 
 Each mart of the published version, by subject: what one row is, its key, and what each column
-holds. `python -m reverse_etl.publish.dictionary` writes it from `dbt/models/marts`: change the YAML
-there. The published file has the same texts as comments: `select * from duckdb_columns()`. Columns
+holds. `python -m reverse_etl.publish.dictionary` writes it from the YAML in `dbt/models/marts` and
+`dbt/seeds`: change it there. The published file has the same texts as comments: `select * from duckdb_columns()`. Columns
 end in their unit; what ends in `_base` is in the base currency, `_at` is a time in UTC, `_on` a day
 ([names](naming.md)).
 """
@@ -32,6 +35,9 @@ def document(marts: Path = MARTS) -> str:
     for path in sorted(marts.rglob("*.yml")):
         for model in _models(path):
             subjects.setdefault(path.relative_to(marts).parts[0], []).append(model)
+    for seed, subject in SEEDS.items():
+        described = _read(_SEEDS / f"{seed}.yml")["seeds"]
+        subjects.setdefault(subject, []).extend(one for one in described if one["name"] == seed)
     lines = [_HEAD]
     for subject, models in subjects.items():
         links = ", ".join(f"[{model['name']}](#{model['name']})" for model in models)
@@ -45,8 +51,11 @@ def document(marts: Path = MARTS) -> str:
 
 def _models(path: Path) -> Iterator[dict[str, Any]]:
     """The models that a file describes; one that only holds unit tests describes none."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    yield from sorted(content.get("models", []), key=lambda model: model["name"])
+    yield from sorted(_read(path).get("models", []), key=lambda model: model["name"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
 
 
 def _table(model: dict[str, Any]) -> Iterator[str]:
@@ -68,7 +77,8 @@ def _key(model: dict[str, Any]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    """Text in one line; in Markdown ``<`` begins markup, which is not shown."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _titled(subject: str) -> str:
