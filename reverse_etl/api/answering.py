@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, cached_property
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -114,6 +115,7 @@ class Asked:
 
     def page(self, listing: Listing, query: Paging, **filters: Any) -> Response:
         """A page of ``listing``; ``filters`` that are None are none."""
+        in_order(filters.get("from_on"), filters.get("to_on"))
         at = listing.position(query.cursor) if query.cursor is not None else None
         version = self.version
         if unchanged := self.unchanged(version):
@@ -149,6 +151,9 @@ class Asked:
         return None
 
     def answer(self, version: Version, model: Any, body: dict[str, Any]) -> Response:
+        """What there is; 304 for who only asks where there is nothing."""
+        if self._request.headers.get("if-none-match", "").strip() == "*":
+            return Response(status_code=304, headers=self._headers(version))
         adapter = _adapter(model)
         whole = {"version": version.name, "as_of": version.as_of, **body}
         content = adapter.dump_json(adapter.validate_python(whole))
@@ -163,6 +168,12 @@ class Asked:
         path = self._request.url.path
         asked = json.dumps([FORMAT, version.name, path, query]).encode()
         return f'W/"{hashlib.sha256(asked).hexdigest()[:32]}"'
+
+
+def in_order(first: date | None, last: date | None) -> None:
+    """Raises `RequestValidationError` for a period that ends before it begins."""
+    if first is not None and last is not None and first > last:
+        raise wrong("from", "it lies after to")
 
 
 def first(rows: list[dict[str, Any]], what: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from reverse_etl.api import problems
 from reverse_etl.api.access import Door
+from reverse_etl.api.heads import Heads
 from reverse_etl.api.published import Versions
 from reverse_etl.api.routes import (
     accounts,
@@ -75,6 +76,7 @@ def create(paths: Paths, keys: Sequence[ReadKey], door: Door | None = None) -> F
     app.state.versions = Versions(paths)
     app.state.door = door or Door(keys)
     problems.install(app)
+    app.add_middleware(Heads)
     for subject in _SUBJECTS:
         app.include_router(subject.router, prefix=PREFIX, responses=_responses())
     document: list[dict[str, Any]] = []

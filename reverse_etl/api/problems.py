@@ -87,7 +87,8 @@ async def _invalid(_: Request, error: Any) -> Response:
 
 async def _http(_: Request, error: Any) -> Response:
     kind, detail = _KINDS.get(error.status_code, ("request", "the request cannot be answered"))
-    return _answer(error.status_code, kind, detail, dict(error.headers or {}))
+    headers = {"allow": "GET, HEAD"} if error.status_code == 405 else dict(error.headers or {})
+    return _answer(error.status_code, kind, detail, headers)
 
 
 async def _unpublished(_: Request, error: Any) -> Response:

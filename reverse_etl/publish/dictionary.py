@@ -23,9 +23,9 @@ _HEAD = """\
 
 Each mart of the published version, by subject: what one row is, its key, and what each column
 holds. `python -m reverse_etl.publish.dictionary` writes it from the YAML in `dbt/models/marts` and
-`dbt/seeds`: change it there. The published file has the same texts as comments: `select * from duckdb_columns()`. Columns
-end in their unit; what ends in `_base` is in the base currency, `_at` is a time in UTC, `_on` a day
-([names](naming.md)).
+`dbt/seeds`: change it there. The published file has the same texts as comments: `select * from
+duckdb_columns()`. Columns end in their unit; what ends in `_base` is in the base currency, `_at` is
+a time in UTC, `_on` a day ([names](naming.md)).
 """
 
 

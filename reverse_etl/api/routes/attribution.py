@@ -9,7 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from reverse_etl.api.access import Right, needs
-from reverse_etl.api.answering import Asking, Listing, Page, Paging
+from reverse_etl.api.answering import Asking, Listing, Page, Paging, in_order
 from reverse_etl.api.fields import Amount, Day, Key, Row, told
 from reverse_etl.api.problems import wrong
 from reverse_etl.attribution.questions import HALF_LIFE_DAYS, LOOKBACK_DAYS
@@ -107,9 +107,8 @@ def attribution(asked: Asking, query: Annotated[AttributionQuery, Query()]) -> R
 
 
 def _values(query: AttributionQuery) -> dict[str, Any]:
+    in_order(query.from_on, query.to_on)
     first, last = query.from_on or "1900-01-01", query.to_on or "2200-01-01"
-    if str(first) > str(last):
-        raise wrong("from", "it lies after to")
     values = {"model": query.model, "vertical": query.vertical, "from_on": first, "to_on": last}
     if query.lookback is None and query.half_life is None:
         return values

@@ -161,9 +161,29 @@ def test_the_rate_that_is_shipped(shared: Paths) -> None:
     assert [door._refused.missing() > 0 for _ in range(21)] == [False] * 20 + [True]
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 def test_nothing_can_be_written(client: TestClient, method: str) -> None:
     answer = client.request(method, "/api/v1/contacts")
-    assert answer.status_code == 405 and answer.headers["allow"] == "GET"
-    if method != "HEAD":
-        assert answer.json()["type"] == "/problems/method"
+    assert answer.status_code == 405 and answer.headers["allow"] == "GET, HEAD"
+    assert answer.json()["type"] == "/problems/method"
+
+
+@pytest.mark.parametrize("path", ["kpis", "contacts/nobody", "openapi.json", "docs", "nothing"])
+def test_head_is_get_without_a_body(client: TestClient, path: str) -> None:
+    given, asked = client.get(f"/api/v1/{path}"), client.head(f"/api/v1/{path}")
+    assert asked.status_code == given.status_code and asked.content == b""
+    same = ("content-length", "content-type", "etag", "x-published-version")
+    assert [asked.headers.get(name) for name in same] == [given.headers.get(name) for name in same]
+    etag = given.headers.get("etag")
+    if path == "kpis":
+        again = client.head("/api/v1/kpis", headers={"if-none-match": etag})
+        assert again.status_code == 304
+
+
+def test_a_star_stands_for_any_version_of_what_there_is(
+    client: TestClient, ids: dict[str, str]
+) -> None:
+    known = {"if-none-match": " * "}
+    for path in ("kpis", "attribution?model=linear", f"contacts/{ids['contact']}"):
+        assert client.get(f"/api/v1/{path}", headers=known).status_code == 304, path
+    assert client.get("/api/v1/contacts/nobody", headers=known).status_code == 404

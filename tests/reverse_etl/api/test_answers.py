@@ -281,6 +281,8 @@ def test_what_there_is_not(client: TestClient, path: str, kind: str) -> None:
         ("/attribution?model=linear&lookback=nan", "lookback"),
         ("/attribution?model=linear&half-life=inf", "half-life"),
         ("/attribution?model=linear&from=2026-02-01&to=2026-01-01", "from"),
+        ("/kpis?from=2026-02-01&to=2026-01-01", "from"),
+        ("/audit?from=2026-02-01&to=2026-01-01", "from"),
     ],
 )
 def test_parameters_that_are_wrong(client: TestClient, path: str, parameter: str) -> None:
