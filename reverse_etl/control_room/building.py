@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,8 +29,9 @@ from workspace.paths import Paths
 PLOTLY = "plotly.min.js"
 FIRST = "index.html"
 STATIC = ("room.css", "room.js", "graph.js", "drawing.js", "formats.js")
-#: More rows than anybody reads would make a page slow to open.
-MOST_ROWS = 3_000
+#: More rows than anybody reads would make a page slow to open. Where one value is chosen of many,
+#: they share ``MOST_CHOSEN``, so that none is lost to the others.
+MOST_ROWS, MOST_CHOSEN = 3_000, 30_000
 
 CURRENCIES = """
 select currency, is_base, base_per_unit from marts.dim_currencies order by not is_base, currency
@@ -146,7 +148,7 @@ def _answer(
         "missing": figure.missing,
     }
     if connection is None:
-        return shape | {"rows": [], "left_out": 0}
+        return shape | {"rows": [], "left_out": []}
     try:
         found = connection.execute(definitions.sql(page, figure.key))
     except duckdb.Error as error:
@@ -155,9 +157,25 @@ def _answer(
     if set(given) != set(names):
         raise PageError(f"{page}/{figure.key}: its SQL gives {given}, its columns are {names}")
     order = [given.index(name) for name in names]
-    rows = found.fetchall()
-    shown = [[_plain(row[place]) for place in order] for row in rows[:MOST_ROWS]]
-    return shape | {"rows": shown, "left_out": len(rows) - len(shown)}
+    rows = [[_plain(row[place]) for place in order] for row in found.fetchall()]
+    chosen = None if figure.choose is None else names.index(figure.choose)
+    shown, left_out = _cut(rows, chosen)
+    return shape | {"rows": shown, "left_out": left_out}
+
+
+def _cut(rows: list[list[Any]], chosen: int | None) -> tuple[list[list[Any]], list[list[Any]]]:
+    """The rows that are shown, and of how many more of each value of the column ``chosen`` (None
+    without one) these are not."""
+    value = (lambda row: None) if chosen is None else (lambda row: row[chosen])
+    found = Counter(map(value, rows))
+    most = MOST_ROWS if chosen is None else min(MOST_ROWS, MOST_CHOSEN // max(1, len(found)))
+    seen: Counter[Any] = Counter()
+    shown = []
+    for row in rows:
+        seen[value(row)] += 1
+        if seen[value(row)] <= most:
+            shown.append(row)
+    return shown, [[key, count - most] for key, count in found.items() if count > most]
 
 
 def _fault(what: str, error: duckdb.Error) -> PageError:

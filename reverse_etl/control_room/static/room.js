@@ -49,10 +49,16 @@
     for (const link of document.querySelectorAll("nav a")) link.hash = state.toString();
   }
 
-  function since(months) {
+  /** The first day of the period. A row of a month has its first day: so many complete months are
+      shown, and the running one. */
+  function since(months, kind) {
     if (!months || !content.as_of) return "";
     const day = new Date(content.as_of);
+    const number = kind === "month" ? 1 : day.getUTCDate();
+    day.setUTCDate(1);
     day.setUTCMonth(day.getUTCMonth() - Number(months));
+    const last = new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 0)).getUTCDate();
+    day.setUTCDate(Math.min(number, last));
     return day.toISOString().slice(0, 10);
   }
 
@@ -66,11 +72,11 @@
       const kind = column(name).kind;
       return formats.format(kind, value(row, name), kind === "unit" ? value(row, "unit") : null);
     };
-    const from = since(filters.period.value);
+    const from = figure.period ? since(filters.period.value, column(figure.period).kind) : "";
     let rows = figure.rows.filter(
       (row) =>
         (!filters.vertical.value || !places.has("vertical") || [filters.vertical.value, null].includes(value(row, "vertical"))) &&
-        (!from || !figure.period || (value(row, figure.period) ?? "") >= from),
+        (!from || (value(row, figure.period) ?? "") >= from),
     );
     const options = figure.choose ? [...new Set(rows.map((row) => value(row, figure.choose)))] : [];
     if (options.length) {
@@ -109,7 +115,7 @@
       groups.get(name).push(row);
     }
     const tile = (row) => {
-      const beside = view.draw.notes
+      const beside = (view.draw.notes ?? [])
         .filter((name) => view.value(row, name) !== null)
         .map((name) => {
           const column = view.column(name);
@@ -124,7 +130,7 @@
       ]);
     };
     return [...groups].flatMap(([name, rows]) => [
-      ...(name ? [element("h3", { className: "group", text: titled(name) })] : []),
+      ...(view.draw.series ? [element("h3", { className: "group", text: name === null ? `Without ${view.column(view.draw.series).label.toLowerCase()}` : titled(name) })] : []),
       element("dl", { className: "tiles" }, rows.map(tile)),
     ]);
   }
@@ -178,7 +184,8 @@
       filled();
       if (window.Plotly) Drawing.draw(drawing, view);
     }
-    if (figure.left_out) place.append(element("p", { className: "count", text: `${formats.format("count", figure.left_out)} more rows; the SQL below gives all.` }));
+    const beyond = figure.left_out.find(([option]) => option === (figure.choose ? chosen[figure.key] : null));
+    if (beyond) place.append(element("p", { className: "count", text: `${formats.format("count", beyond[1])} more rows; the SQL below gives all.` }));
   }
 
   function show() {

@@ -32,7 +32,8 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         )
         opened.execute(
             "create table marts.account_engagement as "
-            "select account_id, 'interest' as stage, 5.0 as engagement_score from marts.dim_accounts"
+            "select account_id, 'interest' as stage, 5.0 as engagement_score "
+            "from marts.dim_accounts"
         )
         opened.execute(
             "create table marts.account_coverage as select account_id, 0.5 as role_coverage, "

@@ -16,4 +16,3 @@ select
 from marts.experiment_results
 where not is_control and effect is not null
 order by effect desc, compared
-limit 40

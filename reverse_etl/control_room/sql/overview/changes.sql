@@ -15,5 +15,5 @@ with months as (
 select vertical, metric_name, value, unit, usual, value / usual - 1 as change
 from months
 where month = (select max(month) from months) and usual > 0
+qualify row_number() over (partition by vertical order by abs(value / usual - 1) desc, metric_name) <= 10
 order by abs(value / usual - 1) desc, vertical, metric_name
-limit 20

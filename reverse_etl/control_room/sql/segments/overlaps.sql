@@ -2,8 +2,7 @@ with shown as (
     select segment, segment_name, vertical, contacts
     from marts.marketing_segments
     where is_current and contacts > 0
-    order by contacts desc, segment_name
-    limit 20
+    qualify row_number() over (partition by vertical order by contacts desc, segment_name) <= 15
 ),
 
 pairs as (

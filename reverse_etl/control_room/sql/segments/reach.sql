@@ -2,8 +2,7 @@ with shown as (
     select segment, segment_name, contacts
     from marts.marketing_segments
     where is_current and contacts > 0
-    order by contacts desc, segment_name
-    limit 40
+    qualify row_number() over (partition by vertical order by contacts desc, segment_name) <= 40
 ),
 
 used as (

@@ -1,0 +1,81 @@
+"""What filters and drawings do with rows, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reverse_etl.control_room import building, definitions
+from tests.end_to_end.test_control_room import Opened, browser, tables  # noqa: F401
+from tests.end_to_end.test_ui import CHROMIUM
+from tests.reverse_etl.control_room.pages import ABOUT, show
+from workspace.paths import Paths
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
+
+MONTHS = """
+select cast(unnest(generate_series(date '2024-01-01', date '2026-12-01', interval {step}))
+    as date) as month
+"""
+
+
+@pytest.fixture
+def opened(
+    browser: Any,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Opened]:
+    """Opens a page of one figure; ``columns`` are the kinds of its columns."""
+
+    def open_page(sql: str, columns: dict[str, str], as_of: str = "", **changes: Any) -> Opened:
+        paths = Paths(tmp_path / "w")
+        if as_of:
+            monkeypatch.setitem(ABOUT, "as_of", as_of)
+        told = {name: {"label": name.title(), "kind": kind} for name, kind in columns.items()}
+        show(monkeypatch, paths, sql, columns=told, **changes)
+        return Opened(browser, paths.control_room / building.FIRST)
+
+    return open_page
+
+
+def figure() -> Any:
+    return definitions.pages()["one"].figures[0]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "months", "first"),
+    [
+        ("2026-10-01T00:00:00Z", "3", "Jul 2026"),
+        ("2026-10-15T12:00:00Z", "3", "Jul 2026"),
+        ("2026-05-31T23:00:00Z", "3", "Feb 2026"),
+        ("2026-03-31T00:00:00Z", "12", "Mar 2025"),
+    ],
+)
+def test_a_period_is_of_whole_months(
+    opened: Callable[..., Opened], as_of: str, months: str, first: str
+) -> None:
+    sql = MONTHS.format(step="1 month")
+    with opened(sql, {"month": "month"}, as_of, period="month") as room:
+        room.page.select_option("select[name=period]", months)
+        assert tables(room.page, figure())[0] == [first]
+        assert room.faults == []
+
+
+def test_a_period_of_days_ends_in_the_month_it_reaches(opened: Callable[..., Opened]) -> None:
+    sql, as_of = MONTHS.format(step="1 day"), "2026-05-31T00:00:00Z"
+    with opened(sql, {"month": "date"}, as_of, period="month") as room:
+        room.page.select_option("select[name=period]", "3")
+        assert tables(room.page, figure())[0] == ["28 Feb 2026"]
+
+
+def test_tiles_without_a_business_have_a_heading(opened: Callable[..., Opened]) -> None:
+    sql = """select 'public' as vertical, 'Sent' as name, 3 as count
+        union all select null, 'Sent', 900"""
+    columns = {"vertical": "word", "name": "text", "count": "count"}
+    draw = {"kind": "tiles", "label": "name", "value": "count", "series": "vertical"}
+    with opened(sql, columns, draw=draw) as room:
+        assert room.page.locator(".group").all_inner_texts() == ["Public", "Without vertical"]
+        assert room.faults == []
