@@ -37,6 +37,7 @@ from interfaces import (
 )
 from interfaces.recording import By, Reason, recorded
 from workspace import definitions, restored, settings
+from workspace.paths import Paths
 from workspace.settings import Settings, SettingsError
 
 app = typer.Typer(
@@ -319,6 +320,8 @@ def publish(
         _refuse(str(error))
     if postgres:
         _publish_to_postgres(chosen, everything)
+    if rollback:
+        _make_pages(paths)
 
 
 def _publish_to_postgres(chosen: Settings, everything: bool) -> None:
@@ -342,11 +345,16 @@ def _publish_to_postgres(chosen: Settings, everything: bool) -> None:
 @app.command("control-room")
 def control_room(workspace: WorkspaceOption = None) -> None:
     """Make the pages of the control room anew from what is published, and say where they are."""
+    _make_pages(_settings(workspace).paths)
+
+
+def _make_pages(paths: Paths) -> None:
     from reverse_etl.control_room import building
+    from workspace.locks import RunInProgress
 
     try:
-        done = building.build(_settings(workspace).paths)
-    except building.PageError as error:
+        done = building.build(paths)
+    except (building.PageError, RunInProgress) as error:
         _refuse(str(error))
     figures = f"{len(done.pages)} pages, {len(done.rows)} figures"
     out.print(f"{done.folder / building.FIRST}  ({figures}, {done.seconds:.1f} s)", highlight=False)

@@ -19,15 +19,18 @@ import minijinja
 
 from reverse_etl.control_room import definitions
 from reverse_etl.control_room.definitions import HERE, Figure, Page
-from reverse_etl.publish.publisher import CURRENT, VERSION_FILE, NothingPublished
-from reverse_etl.publish.reader import reader
+from reverse_etl.publish.publisher import VERSION_FILE, NothingPublished, current_version
+from reverse_etl.publish.reader import held
 from reverse_etl.rights import ROLES, Right
 from workspace import durable
 from workspace.clock import iso
+from workspace.locks import run_lock
 from workspace.paths import Paths
 
 PLOTLY = "plotly.min.js"
 FIRST = "index.html"
+#: For who builds already, in seconds.
+WAIT = 300.0
 STATIC = ("room.css", "room.js", "graph.js", "drawing.js", "formats.js")
 #: More rows than anybody reads would make a page slow to open. Where one value is chosen of many,
 #: they share ``MOST_CHOSEN``, so that none is lost to the others.
@@ -56,14 +59,21 @@ class Built:
 def build(paths: Paths) -> Built:
     """Write every page into the workspace's folder, each file at once.
 
-    Without anything published the pages say so. Raises :class:`PageError`.
+    Every number is of the version that was published when it began. Without any the pages say so.
+    Who builds at the same time waits. Raises :class:`PageError`.
     """
     began = time.perf_counter()
+    # The later one reads the later version: its pages are those that stay.
+    with run_lock(paths.control_room_lock, WAIT, "control room"):
+        return _build(paths, began)
+
+
+def _build(paths: Paths, began: float) -> Built:
     folder = durable.make_folder(paths.control_room)
     rows: dict[str, int] = {}
     files = _static()
-    with _reading(paths) as connection:
-        about = _about(connection, paths)
+    with _reading(paths) as (connection, facts):
+        about = _about(connection, facts)
         for key, page in definitions.pages().items():
             answers = [_answer(connection, key, figure) for figure in page.figures]
             rows |= {
@@ -104,19 +114,22 @@ def _static() -> dict[str, bytes]:
 
 
 @contextmanager
-def _reading(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection | None]:
+def _reading(paths: Paths) -> Iterator[tuple[duckdb.DuckDBPyConnection | None, dict[str, Any]]]:
+    """One published version, which stays the same while another is published, and its facts."""
     try:
-        with reader(paths) as connection:
-            yield connection
+        version = current_version(paths)
+        connection = held(paths, version)
     except NothingPublished:
-        yield None
+        yield None, {}
+        return
+    with connection:
+        yield connection, json.loads((paths.published / version / VERSION_FILE).read_bytes())
 
 
-def _about(connection: duckdb.DuckDBPyConnection | None, paths: Paths) -> dict[str, Any]:
+def _about(connection: duckdb.DuckDBPyConnection | None, facts: dict[str, Any]) -> dict[str, Any]:
     """What the head of each page says, and what its filters offer."""
     if connection is None:
         return {"as_of": None, "version": None, "currencies": []}
-    facts = json.loads((paths.published / CURRENT / VERSION_FILE).read_bytes())
     try:
         currencies = connection.execute(CURRENCIES).fetchall()
     except duckdb.Error as error:
