@@ -79,3 +79,55 @@ def test_tiles_without_a_business_have_a_heading(opened: Callable[..., Opened]) 
     with opened(sql, columns, draw=draw) as room:
         assert room.page.locator(".group").all_inner_texts() == ["Public", "Without vertical"]
         assert room.faults == []
+
+
+def drawn(room: Opened) -> list[str]:
+    room.page.wait_for_selector("#found svg.main-svg")
+    return room.page.locator("#found svg text").all_text_contents()
+
+
+def test_drawings_are_in_the_chosen_language(opened: Callable[..., Opened]) -> None:
+    sql = """select date '2026-02-01' as month, 0.25 as share
+        union all select '2026-03-01', 0.5 union all select '2026-08-01', 0.75"""
+    draw = {"kind": "bars", "x": "month", "y": "share"}
+    with opened(sql, {"month": "month", "share": "ratio"}, draw=draw) as room:
+        assert {"Feb 2026", "60%"} <= set(drawn(room))
+        room.page.select_option("select[name=locale]", "fr-FR")
+        assert {"août 2026", "60\u202f%"} <= set(drawn(room))
+        assert not {"Feb 2026", "Aug 2026", "60%"} & set(drawn(room))
+        assert room.faults == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        ("time", "timestamp '2026-10-01 22:33:54'", "1 Oct 2026, 22:33"),
+        ("date", "date '2026-10-01'", "1 Oct 2026"),
+        ("month", "date '2026-10-01'", "Oct 2026"),
+    ],
+)
+def test_a_single_time_is_written_as_such(
+    opened: Callable[..., Opened], kind: str, value: str, written: str
+) -> None:
+    draw = {"kind": "lines", "x": "moment", "y": "count"}
+    with opened(f"select {value} as moment, 3 as count", {"moment": kind, "count": "count"},
+                draw=draw) as room:  # fmt: skip
+        texts = drawn(room)
+        assert written in texts and not any("22:33:54." in text for text in texts)
+
+
+@pytest.mark.parametrize("kind", ["bars", "lines"])
+def test_no_two_series_are_drawn_alike(opened: Callable[..., Opened], kind: str) -> None:
+    sql = """select n as place, 1 as count, 'series ' || m as name
+        from range(2) as x (n), range(20) as y (m)"""
+    columns = {"place": "number", "count": "count", "name": "text"}
+    draw = {"kind": kind, "x": "place", "y": "count", "series": "name"}
+    with opened(sql, columns, draw=draw) as room:
+        drawn(room)
+        looks = room.page.evaluate(
+            """() => document.querySelector("#found .drawing")._fullData.map((one) => [
+                one.marker.color, one.marker.pattern?.shape, one.line?.dash, one.marker.symbol,
+            ].join())"""
+        )
+        assert len(looks) == len(set(looks)) == 20
+        assert room.faults == []
