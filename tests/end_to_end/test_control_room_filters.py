@@ -131,3 +131,38 @@ def test_no_two_series_are_drawn_alike(opened: Callable[..., Opened], kind: str)
         )
         assert len(looks) == len(set(looks)) == 20
         assert room.faults == []
+
+
+def test_a_link_opens_a_page_as_it_was_seen(opened: Callable[..., Opened]) -> None:
+    sql = "select 'a' as name, 1 as count union all select 'b', 2 order by name"
+    columns = {"name": "text", "count": "count"}
+    with opened(sql, columns, choose="name") as room:
+        page = room.page
+        page.select_option("select[name=currency]", "USD")
+        page.select_option("#found select", index=1)
+        page.keyboard.press("Tab")
+        page.locator("a.skip").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "content"
+        page.reload()
+        assert page.input_value("select[name=currency]") == "USD"
+        assert page.locator("#found select").input_value() == "b"
+        assert tables(page, figure()) == [["2"]]
+        assert room.faults == []
+
+
+def test_rows_are_named_and_changes_told(opened: Callable[..., Opened]) -> None:
+    sql = "select 'medical' as vertical, 'a' as name, 1 as count union all select 'public', 'b', 2"
+    columns = {"vertical": "word", "name": "text", "count": "count"}
+    with opened(sql + " order by name", columns) as room:
+        assert room.page.locator("#found tbody th[scope=row]").all_inner_texts() == ["a", "b"]
+        room.page.select_option("select[name=vertical]", "public")
+        assert room.page.locator("#found tbody th[scope=row]").all_inner_texts() == ["b"]
+        told = room.page.locator("[role=status]").inner_text()
+        assert told == "1 of 1 figures have rows for these filters."
+
+
+def test_a_value_that_cannot_be_written_is_told(opened: Callable[..., Opened]) -> None:
+    with opened("select 'never' as moment", {"moment": "time"}) as room:
+        assert "cannot be shown" in room.page.locator("#found .missing").inner_text()
+        assert room.page.locator("#told").inner_text().startswith("0 of 1")
