@@ -55,6 +55,11 @@ class RunState:
             return paths.warehouse
         return paths.scratch / f"{clock.compact(self.as_of)}.duckdb"
 
+    @property
+    def judgement(self) -> dict[str, bool]:
+        """Metadata of a check: alerts make nothing of what a past run finds."""
+        return {"judged": False} if self.is_past else {}
+
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
         """Record one step in the ledger, whether it succeeds or fails."""
