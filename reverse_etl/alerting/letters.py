@@ -38,7 +38,8 @@ def subject(alert: Alert) -> str:
     worst = min(alert.faults, key=lambda fault: fault.rank)
     told = worst.asset or worst.step or "the run"
     grade = "" if worst.state == "gone" else f"{worst.severity} "
-    return f"[marketing {alert.environment}] {counts}: {grade}{_kind(worst)}: {told}"
+    said = f"[marketing {alert.environment}] {counts}: {grade}{_kind(worst)}: {told}"
+    return " ".join(said.split())  # one line, whatever an asset is called
 
 
 def text(alert: Alert) -> str:
