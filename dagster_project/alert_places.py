@@ -49,7 +49,7 @@ CHECKS = {
 
 #: By the folder of a model: its subject in `intermediate` and `marts`, else the layer.
 FOLDERS = {
-    **dict.fromkeys(("staging", "pii", "seeds"), "data"),
+    **dict.fromkeys(("staging", "pii", "seeds", "custom"), "data"),
     **dict.fromkeys(
         ("calendar", "contacts", "crm", "events", "forms", "identity", "operations", "plan"), "data"
     ),

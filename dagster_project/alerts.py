@@ -21,6 +21,7 @@ from dagster import (
 )
 
 from dagster_project import alert_places
+from dagster_project.resources import LOOKS_BACK
 from reverse_etl.alerting.channels import Channel
 from reverse_etl.control_room.linking import link
 from workspace.alerts import (
@@ -218,10 +219,13 @@ class _Runs:
 
 
 def seen_in(instance: DagsterInstance, record: RunRecord) -> list[Seen]:
-    """The last word of a run on each of its steps and checks, and on the run itself."""
+    """The last word of a run on each of its steps and checks, and on the run itself; of one that
+    looks from a past ``as_of`` nothing."""
     run = record.dagster_run
     entries = instance.all_logs(run.run_id, of_type=_EVENTS)
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
+    if any(map(_looks_back, events)):
+        return []
     found = {seen.key: seen for event in events if (seen := _seen(event))}
     if run.status == DagsterRunStatus.CANCELED:
         return list(found.values())
@@ -268,6 +272,11 @@ def _seen_check(check: AssetCheckEvaluation) -> Seen | None:
         asset=check.asset_key.to_user_string(),
         check=check.check_name,
     )
+
+
+def _looks_back(event: DagsterEvent) -> bool:
+    is_check = event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION
+    return is_check and LOOKS_BACK in event.asset_check_evaluation_data.metadata
 
 
 def _error(error: Any) -> str:

@@ -174,7 +174,7 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
                     metadata={
                         "files": len(results),
                         "faults": MetadataValue.json(faults),
-                        **run.judgement,
+                        **run.hindsight,
                     },
                 )
 

@@ -98,7 +98,7 @@ def _training(manifest: Manifest) -> AssetsDefinition:
             check_name=ALL_TRAINED,
             passed=not refused,
             severity=AssetCheckSeverity.WARN,
-            metadata={"refused": MetadataValue.json(refused), **run.judgement},
+            metadata={"refused": MetadataValue.json(refused), **run.hindsight},
         )
 
     return train_models
@@ -152,14 +152,14 @@ def _scoring(manifest: Manifest) -> AssetsDefinition:
             passed=not drifted,
             severity=AssetCheckSeverity.WARN,
             description=_drifted(drifted),
-            metadata={"drifted": MetadataValue.json(drifted), **run.judgement},
+            metadata={"drifted": MetadataValue.json(drifted), **run.hindsight},
         )
         yield AssetCheckResult(
             asset_key=stream_key(SCORED[0]),
             check_name=CHAMPIONS,
             passed=not refused,
             severity=AssetCheckSeverity.WARN,
-            metadata={"refused": MetadataValue.json(refused), **run.judgement},
+            metadata={"refused": MetadataValue.json(refused), **run.hindsight},
         )
 
     return score_subjects

@@ -94,7 +94,7 @@ def _phase(name: str, manifest: Manifest, nodes: list[dict[str, Any]]) -> Assets
         by_id = {done.unique_id: done for done in result.nodes}
         with warehouse.connect(run.warehouse) as connection:
             told = tables.told(connection, dbt.project, by_id)
-        yield from _check_results(context, manifest, by_id, told, run.judgement)
+        yield from _check_results(context, manifest, by_id, told, run.hindsight)
         if result.failed:
             raise Failure(
                 "dbt: " + "; ".join(f"{n.unique_id}: {n.message}" for n in result.failed[:20]),
@@ -147,7 +147,7 @@ def _check_results(
     manifest: Manifest,
     by_id: dict[str, NodeResult],
     told: dict[str, str],
-    judgement: dict[str, bool],
+    hindsight: dict[str, bool],
 ) -> Iterator[AssetCheckResult]:
     """A result for each test that ran and that this run asked for."""
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
@@ -167,5 +167,5 @@ def _check_results(
             passed=done.ok,
             severity=AssetCheckSeverity.WARN if warns else AssetCheckSeverity.ERROR,
             description=told.get(test["unique_id"]),
-            metadata={"failing_rows": done.failures or 0, **judgement},
+            metadata={"failing_rows": done.failures or 0, **hindsight},
         )

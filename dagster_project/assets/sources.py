@@ -105,7 +105,11 @@ def build_source_asset() -> AssetsDefinition:
                 severity=AssetCheckSeverity.WARN,
                 description="; ".join(errors) or None,
                 # Who was not asked has not answered, either.
-                metadata={"faults": MetadataValue.json(errors), "judged": result is not None},
+                metadata={
+                    "faults": MetadataValue.json(errors),
+                    "judged": result is not None,
+                    **run.hindsight,
+                },
             )
             yield _recency(run, source, result)
 

@@ -26,6 +26,7 @@ from dagster import (
 
 from dagster_project import alerts
 from dagster_project.build import build_definitions
+from dagster_project.resources import LOOKS_BACK
 from dagster_project.translation import Manifest
 from reverse_etl.alerting.channels import Channel, Mail, Webhook
 from reverse_etl.control_room.linking import link
@@ -45,7 +46,7 @@ class World:
     """One asset with a check, and how it fares in the next run."""
 
     fresh = True
-    judged = True
+    judged, looks_back = True, False
     error: Exception | None = None
     opens = True
 
@@ -62,7 +63,7 @@ class World:
                 check_name="is_fresh",
                 severity=AssetCheckSeverity.WARN,
                 description="3d old; the limit is 1d",
-                metadata={"judged": self.judged},
+                metadata={"judged": self.judged, **({LOOKS_BACK: True} if self.looks_back else {})},
             )
 
         def opened(_: object) -> str:
@@ -184,6 +185,20 @@ def test_what_a_past_run_cannot_judge_is_not_gone(world: World, webhook: Receive
     world.fresh = False
     world.run()
     world.fresh, world.judged = True, False
+    world.run()
+    world.look(cursor, hook(webhook))
+    assert states(webhook) == [("appeared", "is_fresh")]
+
+
+def test_a_run_that_looks_back_says_nothing_of_the_present(world: World, webhook: Receiver) -> None:
+    cursor = world.look(None, hook(webhook))
+    world.fresh, world.looks_back = False, True
+    world.run()
+    cursor = world.look(cursor, hook(webhook))
+    assert states(webhook) == []
+    world.looks_back = False
+    world.run()
+    world.fresh, world.looks_back = True, True
     world.run()
     world.look(cursor, hook(webhook))
     assert states(webhook) == [("appeared", "is_fresh")]

@@ -153,4 +153,6 @@ def test_what_goes_wrong_is_told_with_its_page(
     assert "throughput_chain.public." in text and ".y1" in text
     assert "dbt_journeys" in [fault["step"] for fault in told["run"]]
     sensor.tick()
+    runs.run(opened, END)  # the past was well, of which nothing is told
+    sensor.tick()
     assert len(receiver.documents) == 1
