@@ -151,13 +151,11 @@ def _check_results(
 ) -> Iterator[AssetCheckResult]:
     """A result for each test that ran and that this run asked for."""
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
-    everything = manifest["nodes"]
-    for test in translation.tests(manifest):
+    for test, node in translation.tested(manifest):
         done = by_id.get(test["unique_id"])
-        attached = everything.get(test.get("attached_node"))
-        if done is None or attached is None or done.status == "skipped":
+        if done is None or done.status == "skipped":
             continue
-        key = translation.asset_key(attached)
+        key = translation.asset_key(node)
         if (key, test["name"]) not in wanted:
             continue
         warns = test["config"]["severity"].lower() == "warn"
