@@ -40,6 +40,9 @@ CHECKS = {
     ),
     "no_marketing_message_was_sent_without_consent": _CONTROLS,
     "no_proof_says_something_else_than_it_did": _CONTROLS,
+    "no_control_of_the_compliance_report_failed": Place(
+        Kind.CONSENT, "consent", "controls_by_month"
+    ),
     NO_DRIFT: Place(Kind.DRIFT, "models", "drift"),
     "no_chain_of_targets_broke": Place(Kind.BROKEN_PLAN, "data", "plan"),
     ANSWERED: Place(Kind.CHECK, "data", "sources"),
