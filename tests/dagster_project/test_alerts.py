@@ -29,7 +29,6 @@ from dagster_project.build import build_definitions
 from dagster_project.resources import LOOKS_BACK
 from dagster_project.translation import Manifest
 from reverse_etl.alerting.channels import Channel, Mail, Webhook
-from reverse_etl.control_room.linking import link
 from reverse_etl.delivery.providers.smtp import Server
 from sandbox.servers import smtp
 from sandbox.servers.messaging import Desk, Trouble
@@ -37,7 +36,6 @@ from tests.reverse_etl.alerting.receiver import Receiver, receiving
 from workspace import settings
 from workspace.alerts import Alert, Known, memories_text, read_memories
 from workspace.clock import now
-from workspace.paths import Paths
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -362,15 +360,6 @@ def test_a_tick_sends_only_so_much(
     assert len(webhook.documents) == alerts.ALERTS_A_TICK
     world.look(cursor, hook(webhook))
     assert len(webhook.documents) == len(caplog.records) == alerts.ALERTS_A_TICK + 2
-
-
-def test_without_a_public_address_the_link_is_the_pages_file(tmp_path: Path) -> None:
-    paths = Paths(tmp_path / "a workspace")
-    found = link("overview", "targets", paths, "")
-    assert found == f"{tmp_path.as_uri()}/a%20workspace/control_room/index.html#targets"
-    assert (
-        link("data", None, paths, "https://x.example") == "https://x.example/control-room/data.html"
-    )
 
 
 def test_a_step_of_the_sensor(
