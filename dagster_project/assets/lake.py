@@ -12,6 +12,7 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
+    AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     AssetSpec,
@@ -99,6 +100,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         _exported(privacy_requests.STREAM, privacy_requests.export),
         audience_states,
         audit_chain,
+        scheduled_ticks,
         run_context,
     ]
 
@@ -369,6 +371,27 @@ def audience_states(workspace: WorkspaceResource) -> Iterator[MaterializeResult]
         yield MaterializeResult(
             asset_key=stream_key(name), metadata=_stream_metadata(run, name, [], latest)
         )
+
+
+@asset(
+    key=stream_key("scheduled_ticks"),
+    group_name="lake",
+    kinds={"parquet"},
+    owners=["team:data"],
+    description=STREAMS["scheduled_ticks"].description,
+)
+def scheduled_ticks(
+    context: AssetExecutionContext, workspace: WorkspaceResource
+) -> MaterializeResult:
+    from dagster_project import schedule_history
+
+    run, stream = workspace.run, "scheduled_ticks"
+    with run.step(f"export_{stream}") as step:
+        step.rows = 0
+        if not run.is_past:
+            step.rows = schedule_history.export(context.instance, run.lake, run.as_of)
+    latest = run.lake.latest(stream, "known_at")
+    return MaterializeResult(metadata=_stream_metadata(run, stream, [], latest))
 
 
 @multi_asset(
