@@ -47,6 +47,11 @@ SUITE = "batches_pass_their_suite"
 CONSERVED = "received_is_good_plus_bad_plus_duplicate_plus_quarantined"
 READABLE = "no_landed_file_was_refused"
 FRESH = "is_fresh"
+_CHECKED = {
+    SUITE: "Each batch of rows is as ingestion/quality.py expects; one that is not was held back.",
+    CONSERVED: "Every row received is good, bad, a duplicate or quarantined: none was lost.",
+    READABLE: "Every landed file could be read; what could not is in rejected_rows.",
+}
 HOLDS = "the_chain_holds"
 
 
@@ -122,9 +127,11 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
             for stream in streams
         ],
         check_specs=[
-            AssetCheckSpec(name, asset=stream_key(stream), blocking=name != READABLE)
+            AssetCheckSpec(
+                name, asset=stream_key(stream), blocking=name != READABLE, description=told
+            )
             for stream in streams
-            for name in (SUITE, CONSERVED, READABLE)
+            for name, told in _CHECKED.items()
         ]
         + [
             AssetCheckSpec(
