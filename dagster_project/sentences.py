@@ -7,6 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _RELATION = re.compile(r"(?:ref|source)\((?:'[^']*',\s*)?'([^']*)'\)")
+_SLUG = re.compile(r"[^a-z0-9]+")
+_LENGTH = 90
+_SIGNS = {
+    **{"<=": "at most", ">=": "at least", "<>": "not", "<": "below", ">": "above", "=": "is"},
+    **{"+": "plus", "-": "less", "*": "times", "/": "over"},
+}
+#: A sum that is 0 where there is none to sum counts as the sum.
+_AGGREGATE = re.compile(r"(?:coalesce\()?(sum|count)\(([^)]*)\)(?:, 0\))?")
 #: As many values or columns are named; the rest is counted.
 _NAMED = 12
 
@@ -92,3 +100,47 @@ def _relation(text: str) -> str:
 
 def _flat(text: str) -> str:
     return " ".join(str(text).split()).rstrip(".")
+
+
+def check_name(test: Mapping[str, Any]) -> str:
+    """A test's name as a check of its model: one that its author gave, else what it holds of the
+    asset, such as ``contact_id_is_in_dim_contacts``. dbt's own names are cut off in lists."""
+    metadata = test.get("test_metadata") or {}
+    kind, given = metadata.get("name", ""), metadata.get("kwargs", {})
+    if kind not in _NAMES or not test["name"].startswith(kind):
+        return str(test["name"])
+    said = _SLUG.sub("_", _NAMES[kind](given).lower()).strip("_")
+    return said[:_LENGTH].rstrip("_")
+
+
+def _name_of_key(given: Mapping[str, Any]) -> str:
+    columns = given["columns"]
+    if len(columns) > 5:
+        columns = [*columns[:4], f"{len(columns) - 4} more"]
+    return f"{columns[0]}_is_unique" if len(columns) == 1 else f"{_listed(columns)}_are_unique"
+
+
+def _name_of_total(given: Mapping[str, Any]) -> str:
+    mine = given.get("aggregate", "count(*)")
+    other = _relation(given["compare_to"])
+    if mine == given.get("compare_aggregate", mine) == "count(*)":
+        return f"it_has_as_many_rows_as_{other}"
+    column = _AGGREGATE.sub(r"\1 of \2", _flat(mine))
+    return f"its_{column}_agrees_with_{other}"
+
+
+_NAMES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "unique_key": _name_of_key,
+    "unique": lambda given: f"{given['column_name']}_is_unique",
+    "not_null": lambda given: f"{given['column_name']}_is_never_empty",
+    "accepted_values": lambda given: f"{given['column_name']}_is_an_accepted_value",
+    "relationships": lambda given: f"{given['column_name']}_is_in_{_relation(given['to'])}",
+    "expression_is_true": lambda given: f"every_row_has_{_spoken(given['expression'])}",
+    "same_total": _name_of_total,
+}
+
+
+def _spoken(expression: str) -> str:
+    """An expression with its signs in words: without them two would have one name."""
+    said = expression.replace("is not null", "not empty").replace("is null", "empty")
+    return re.sub("<=|>=|<>|[<>=+*/-]", lambda found: f" {_SIGNS[found[0]]} ", said)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from dagster import AssetCheckSpec, AssetKey, AssetSpec, TableColumn, TableSchema
 
-from dagster_project.sentences import sentence
+from dagster_project.sentences import check_name, sentence
 from dagster_project.tags import of_model
 
 Manifest = dict[str, Any]
@@ -157,10 +158,10 @@ def group_names(manifest: Manifest) -> dict[str, str]:
 
 def check_specs(manifest: Manifest, nodes: Iterable[dict[str, Any]]) -> list[AssetCheckSpec]:
     known = {node["unique_id"]: node for node in nodes}
-    subjects = subjects_of(manifest)
+    subjects, names = subjects_of(manifest), check_names(manifest)
     return [
         AssetCheckSpec(
-            name=test["name"],
+            name=names[test["unique_id"]],
             asset=asset_key(known[subject]),
             blocking=test["config"]["severity"].lower() == "error",
             description=sentence(test, known[subject]["alias"]),
@@ -190,6 +191,21 @@ def subjects_of(manifest: Manifest) -> dict[str, str]:
                     -one[0],
                 ),
             )[1]
+    return found
+
+
+def check_names(manifest: Manifest) -> dict[str, str]:
+    """Unique id of a test -> the name of its check, which no other check of its asset has."""
+    subjects = subjects_of(manifest)
+    found: dict[str, str] = {}
+    taken: Counter[tuple[str, str]] = Counter()
+    for test in sorted(tests(manifest), key=lambda test: test["unique_id"]):
+        subject = subjects.get(test["unique_id"])
+        if subject is not None:
+            said = check_name(test)
+            taken[subject, said] += 1
+            number = taken[subject, said]
+            found[test["unique_id"]] = said if number == 1 else f"{said}_{number}"
     return found
 
 

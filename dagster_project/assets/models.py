@@ -147,18 +147,20 @@ def _check_results(
     """A result for each test that ran and that this run asked for."""
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     everything, subjects = manifest["nodes"], translation.subjects_of(manifest)
+    names = translation.check_names(manifest)
     for test in translation.tests(manifest):
         done = by_id.get(test["unique_id"])
         attached = everything.get(subjects.get(test["unique_id"]))
         if done is None or attached is None or done.status == "skipped":
             continue
         key = translation.asset_key(attached)
-        if (key, test["name"]) not in wanted:
+        name = names[test["unique_id"]]
+        if (key, name) not in wanted:
             continue
         warns = test["config"]["severity"].lower() == "warn"
         yield AssetCheckResult(
             asset_key=key,
-            check_name=test["name"],
+            check_name=name,
             passed=done.ok,
             severity=AssetCheckSeverity.WARN if warns else AssetCheckSeverity.ERROR,
             metadata={"failing_rows": done.failures or 0},

@@ -19,7 +19,7 @@ from dagster._config import ConfigTypeKind
 
 from dagster_project import figures, jobs, tags, translation
 from dagster_project.build import build_definitions
-from dagster_project.sentences import sentence
+from dagster_project.sentences import check_name, sentence
 from dagster_project.tables import PICTURES
 from dagster_project.translation import Manifest
 from ingestion.contracts import STREAMS_OF
@@ -31,7 +31,8 @@ OWNERS = {"team:data", "team:marketing"}
 VERBS = {
     *("is", "are", "was", "were", "has", "have", "can", "could", "pass", "passes", "hold", "holds"),
     *("answered", "agrees", "refuses", "score", "scores", "follows", "stay", "sum", "conserves"),
-    *("sums", "carries", "wants", "waits"),
+    *("sums", "carries", "begins", "ends", "promotes", "lies", "add", "say", "says", "convert"),
+    *("lose", "keeps", "failed"),
 }
 _SENTENCE = re.compile(r"[A-Z].*[^.]\.", re.DOTALL)
 
@@ -78,16 +79,17 @@ def test_assets_can_be_chosen_by_subject_and_by_what_they_hold(
         assert told == ("yes" if catalogue.of("lake", name) else "no"), name
 
 
-def test_every_check_is_a_sentence(definitions: Definitions, manifest: Manifest) -> None:
+def test_every_check_reads_as_a_sentence(definitions: Definitions, manifest: Manifest) -> None:
     graph = definitions.resolve_asset_graph()
-    of_dbt = {test["name"] for test in translation.tests(manifest) if test.get("test_metadata")}
     assert len(graph.asset_check_keys) > 800
     for key in graph.asset_check_keys:
         told = graph.get(key).description
         assert _is_sentence(told), (key, told)
-        if key.name not in of_dbt:
-            words = key.name.split("_")
-            assert VERBS & set(words) and len(words) >= 2, key
+        words = key.name.split("_")
+        assert VERBS & set(words) and len(words) >= 2 and len(key.name) <= 90, key
+    names = [*translation.check_names(manifest).items()]
+    subjects = translation.subjects_of(manifest)
+    assert len({(subjects[test], said) for test, said in names}) == len(names)
 
 
 def test_every_test_of_the_project_is_a_check_of_an_asset(
@@ -156,6 +158,54 @@ def _test(kind: str, column: str | None = None, **given: Any) -> dict[str, Any]:
 )
 def test_sentences_of_dbt_tests(test: dict[str, Any], told: str) -> None:
     assert sentence(test, "m") == told
+
+
+@pytest.mark.parametrize(
+    ("test", "called"),
+    [
+        (_test("unique_key", columns=["a_id"]), "a_id_is_unique"),
+        (_test("unique_key", columns=["a", "b", "c"]), "a_b_and_c_are_unique"),
+        (_test("unique_key", columns=list("abcdefg")), "a_b_c_d_and_3_more_are_unique"),
+        (_test("unique", "a"), "a_is_unique"),
+        (_test("not_null", "a"), "a_is_never_empty"),
+        (_test("accepted_values", "a", values=["x"]), "a_is_an_accepted_value"),
+        (_test("relationships", "a_id", to="ref('dim_a')", field="id"), "a_id_is_in_dim_a"),
+        (_test("expression_is_true", expression="a >= 0"), "every_row_has_a_at_least_0"),
+        (_test("expression_is_true", expression="a > 0"), "every_row_has_a_above_0"),
+        (_test("expression_is_true", expression="a is not null"), "every_row_has_a_not_empty"),
+        (_test("expression_is_true", expression="a = b + c"), "every_row_has_a_is_b_plus_c"),
+        (_test("same_total", compare_to="ref('n')"), "it_has_as_many_rows_as_n"),
+        (
+            _test(
+                "same_total",
+                compare_to="ref('n')",
+                aggregate="coalesce(sum(a), 0)",
+                compare_aggregate="count(*)",
+            ),
+            "its_sum_of_a_agrees_with_n",
+        ),
+        ({**_test("unique_key", columns=["a"]), "name": "it_is_said"}, "it_is_said"),
+        (_test("made_here", "a"), "made_here_x"),
+        ({"name": "a_is_b"}, "a_is_b"),
+    ],
+)
+def test_names_of_dbt_tests(test: dict[str, Any], called: str) -> None:
+    assert check_name(test) == called
+
+
+def test_two_tests_of_a_model_have_two_names(manifest: Manifest) -> None:
+    model = next(iter(translation.models(manifest)))
+    told = {"depends_on": {"nodes": [model["unique_id"]]}, "attached_node": model["unique_id"]}
+    told |= {"resource_type": "test", "tags": [], "config": {"severity": "error"}}
+    twins = {
+        f"test.p.{n}": {**_test("not_null", "a"), **told, "unique_id": f"test.p.{n}"}
+        for n in (1, 2)
+    }
+    small = {"nodes": {model["unique_id"]: model, **twins}, "sources": {}}
+    assert translation.check_names(small) == {
+        "test.p.1": "a_is_never_empty",
+        "test.p.2": "a_is_never_empty_2",
+    }
 
 
 def test_every_job_is_described_and_opens_in_the_launchpad(definitions: Definitions) -> None:
