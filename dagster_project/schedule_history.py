@@ -61,10 +61,16 @@ def export(
     last = max((at for _, at in known), default=None)
     since = max(as_of - KEPT, last - LOOK_BACK if last else datetime.min)
     sequence = len(lake.entries(STREAM)) + 1
+    found: dict[tuple[str, datetime], Row] = {}
+    for row in _rows(instance, {one.name: one for one in defined}, since, as_of):
+        # Loaded under two names, a schedule has two records: a tick of either was its time.
+        place = row["schedule"], row["scheduled_at"]
+        if place not in found or row["tick"] != "missed":
+            found[place] = row
     new = [
         {**row, "sequence": sequence, "known_at": as_of}
-        for row in _rows(instance, {one.name: one for one in defined}, since, as_of)
-        if known.get((row["schedule"], row["scheduled_at"])) != row
+        for place, row in sorted(found.items())
+        if known.get(place) != row
     ]
     if new:
         table = pa.Table.from_pylist(new, schema=STREAMS[STREAM].schema)

@@ -54,9 +54,9 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-def _origin(name: str = "hourly") -> RemoteInstigatorOrigin:
+def _origin(name: str = "hourly", location: str | None = None) -> RemoteInstigatorOrigin:
     place = InProcessCodeLocationOrigin(
-        LoadableTargetOrigin(module_name="dagster_project.definitions")
+        LoadableTargetOrigin(module_name="dagster_project.definitions"), location_name=location
     )
     return RemoteInstigatorOrigin(RemoteRepositoryOrigin(place, "__repository__"), name)
 
@@ -71,9 +71,10 @@ def _switch(
     status: InstigatorStatus = InstigatorStatus.RUNNING,
     cron: str = HOURLY.cron_schedule,
     name: str = "hourly",
+    location: str | None = None,
 ) -> None:
     data = ScheduleInstigatorData(cron, _seconds(since))
-    state = InstigatorState(_origin(name), InstigatorType.SCHEDULE, status, data)
+    state = InstigatorState(_origin(name, location), InstigatorType.SCHEDULE, status, data)
     known = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     if state.selector_id in {one.selector_id for one in known}:
         instance.update_instigator_state(state)
@@ -213,6 +214,18 @@ def test_what_cannot_be_known_is_not_told(instance: DagsterInstance, lake: Lake)
     told = _told(Lake(lake.root.parent / "other"))
     assert told[-1] == (4, "missed", None)
     assert told[0][0] == -schedule_history.KEPT // HOUR + 5
+
+
+@pytest.mark.parametrize("first", ["", "other"])
+def test_a_schedule_loaded_under_two_names_was_due_once(
+    instance: DagsterInstance, lake: Lake, first: str
+) -> None:
+    for location in sorted(["", "other"], key=lambda name: name != first):
+        _switch(instance, AT - HOUR / 2, location=location or None)
+    _tick(instance, AT, TickStatus.SKIPPED)
+    assert export(instance, lake, AT + 1.5 * HOUR, [HOURLY]) == 2
+    assert _told(lake) == [(0, "skipped", None), (1, "missed", None)]
+    assert export(instance, lake, AT + 1.5 * HOUR, [HOURLY]) == 0
 
 
 def test_a_run_exports_them(tmp_path: Path) -> None:
