@@ -1,4 +1,4 @@
-"""Tags by which operators choose assets in Dagster: ``tag:subject=consent``,
+"""Tags by which operators choose assets in Dagster: ``tag:subject=privacy``,
 ``tag:personal_data=yes``."""
 
 from __future__ import annotations

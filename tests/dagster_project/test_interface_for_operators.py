@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import pytest
 from dagster import (
     AssetSpec,
@@ -269,3 +270,20 @@ def test_schedules_and_sensors_are_told_and_wait_to_be_switched_on(
 def test_pictures_and_plots_are_of_marts(manifest: Manifest) -> None:
     marts = {node["alias"] for node in translation.models(manifest) if node["schema"] == "marts"}
     assert set(PICTURES) | set(figures.NUMBERS) <= marts
+
+
+def test_numbers_are_plain_and_named_by_what_they_count() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema marts; create table marts.segment_counts as from (values "
+            "('big fans', 'email', 5), ('big fans', 'sms', 5), ('new', 'email', null)) "
+            "as t(segment, channel, members)"
+        )
+        connection.execute(
+            "create table marts.http_latency_daily as from (values "
+            "('scores', date '2026-01-01', 2.5::double), ('scores', date '2026-01-02', 3.5), "
+            "('read_api', date '2026-01-01', null)) as t(family, answered_on, p95_ms)"
+        )
+        assert figures.numbers(connection, "segment_counts") == {"members_big_fans": 5}
+        assert figures.numbers(connection, "http_latency_daily") == {"scores_p95_ms": 3.5}
+        assert figures.numbers(connection, "dim_dates") == {}
