@@ -276,7 +276,9 @@ def test_rubbish_is_a_definition_error(tmp_path: Path, content: str) -> None:
 
 
 def test_deep_nesting_and_bad_bytes(tmp_path: Path) -> None:
-    assert faults(tmp_path, verticals="[" * 5_000)
+    for text in ("[" * 200_000, "- " * 50_000, "? " * 50_000):
+        (told,) = faults(tmp_path, verticals=text)
+        assert told.endswith(":1: nested more than 300 deep")
     (tmp_path / "verticals.yml").write_bytes(b"\xff\xfe")
     with pytest.raises(DefinitionError, match="cannot be read"):
         definitions.load(tmp_path)
