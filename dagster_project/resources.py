@@ -102,7 +102,9 @@ class WorkspaceResource(ConfigurableResource):
         None, description="Workspace folder; MARKETING_WORKSPACE or data/ when empty."
     )
     as_of: str | None = Field(
-        None, description="ISO 8601 UTC time the run looks from; the present when empty."
+        "",  # and not None, so that the launchpad shows it
+        description="ISO 8601 UTC time the run looks from, such as 2026-03-01; the present when "
+        "empty.",
     )
     full_refresh: bool = Field(
         False, description="Build every model anew, not only what is behind a change."

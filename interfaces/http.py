@@ -58,6 +58,7 @@ def create_app() -> ASGI:
     from starlette.responses import Response
     from starlette.routing import Mount, Route
 
+    from ingestion.answer_times import AnswerTimes
     from ingestion.collector.app import Collector
     from ingestion.collector.webhooks import confirm
     from ingestion.consent.requests import Desk
@@ -84,7 +85,9 @@ def create_app() -> ASGI:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         await collector.start()
+        await times.start()
         yield
+        await times.stop()
         await collector.stop()
         close_scores()
         close_reading()
@@ -105,6 +108,8 @@ def create_app() -> ASGI:
     scores, close_scores = _scores(chosen)
     readers = settings.read_keys(chosen.environment)
     reading, close_reading = _reading(chosen, readers)
+    times = AnswerTimes(chosen.paths.landing, chosen.present)
+    reading = times.timed("read_api", reading)
     rooms = Rooms(chosen.paths.control_room, [one.key for one in readers])
     routes = [
         Route(f"{PATH}{{name:path}}", rooms.page),
@@ -117,13 +122,18 @@ def create_app() -> ASGI:
     ]
     pages = Starlette(routes=routes, lifespan=lifespan)
 
+    scoring = times.timed("scores", pages)
+
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         # Events go past the router: it costs as much as they do.
         path = scope["path"] if scope["type"] == "http" else ""
         if path.startswith(_READ):
             await reading(scope, receive, send)
             return
-        events = path.startswith("/v1/") and not path.startswith((_SCORES, _OPENAPI))
+        if path.startswith(_SCORES):
+            await scoring(scope, receive, send)
+            return
+        events = path.startswith("/v1/") and not path.startswith(_OPENAPI)
         await (collector if events else pages)(scope, receive, send)
 
     return app

@@ -21,7 +21,7 @@ from dagster import (
     multi_asset,
 )
 
-from dagster_project import tables, translation
+from dagster_project import figures, tables, translation
 from dagster_project.dbt import Dbt, NodeResult
 from dagster_project.resources import WorkspaceResource
 from dagster_project.statements import UNCHANGED
@@ -136,6 +136,7 @@ def _metadata(
     name = f"{node['schema']}.{node['alias']}"
     if name in counts:
         metadata["dagster/row_count"] = counts[name]
+    metadata |= figures.numbers(connection, node["alias"])
     picture = tables.PICTURES.get(node["alias"])
     if picture is not None:
         metadata["table"] = MetadataValue.md(tables.markdown(connection, picture))
@@ -151,17 +152,21 @@ def _check_results(
 ) -> Iterator[AssetCheckResult]:
     """A result for each test that ran and that this run asked for."""
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
-    for test, node in translation.tested(manifest):
+    everything, subjects = manifest["nodes"], translation.subjects_of(manifest)
+    names = translation.check_names(manifest)
+    for test in translation.tests(manifest):
         done = by_id.get(test["unique_id"])
-        if done is None or done.status == "skipped":
+        attached = everything.get(subjects.get(test["unique_id"]))
+        if done is None or attached is None or done.status == "skipped":
             continue
-        key = translation.asset_key(node)
-        if (key, test["name"]) not in wanted:
+        key = translation.asset_key(attached)
+        name = names[test["unique_id"]]
+        if (key, name) not in wanted:
             continue
         warns = test["config"]["severity"].lower() == "warn"
         yield AssetCheckResult(
             asset_key=key,
-            check_name=test["name"],
+            check_name=name,
             passed=done.ok,
             severity=AssetCheckSeverity.WARN if warns else AssetCheckSeverity.ERROR,
             description=told.get(test["unique_id"]),

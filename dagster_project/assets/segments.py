@@ -151,6 +151,9 @@ def segment_changes(workspace: WorkspaceResource) -> Iterator[Any]:
             asset_key=stream_key(stream),
             metadata={
                 "dagster/row_count": run.lake.rows(stream),
+                "entered": sum(e.entered for e in found.evaluations),
+                "departed": sum(e.departed for e in found.evaluations),
+                "held_segments": len(waiting),
                 "segments": MetadataValue.md("\n".join(lines)),
             },
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
@@ -59,8 +60,14 @@ def test_serving_until_told_to_stop(tmp_path: Path, workers: int) -> None:
         assert requests.get(served.url + "/control-room/", timeout=5).status_code == 401
         kill(process, signal.SIGTERM)
         assert process.returncode in (0, -signal.SIGTERM)
-    # A clean end leaves nothing for others to seal.
+    # A clean end leaves nothing for others to seal, and lands how long answers took.
     landing = tmp_path / "a workspace" / "landing"
+    counted_times: Counter[str] = Counter()
+    for file in (landing / "http_latencies").iterdir():
+        for row in map(json.loads, file.read_text().splitlines()):
+            assert row["family"] == "scores"
+            counted_times[row["outcome"]] += row["requests"]
+    assert counted_times == {"refused": 2, "failed": 1}
     assert not list((landing / ".collector").glob("*.segment"))
     assert {row["message_id"] for row in served.rows()} == {f"m{i}" for i in range(10)}
 
