@@ -21,6 +21,7 @@ from workspace.definitions.experiments import Experiments
 from workspace.definitions.journeys import Journey
 from workspace.lake import Lake
 from workspace.ledger import Ledger
+from workspace.ledger.approvals import APPROVED
 
 TABLE = "planned_intents"
 
@@ -104,9 +105,11 @@ def outlook(
     library: Library,
     as_of: datetime,
     time_zone: str,
+    is_approved: bool = False,
 ) -> Outlook:
     """Launch the next occurrence on paper: today's audience through today's gates, as if the time
-    had come. Raises :class:`NothingToLaunch`.
+    had come; with ``is_approved`` as if its messages were approved. Raises
+    :class:`NothingToLaunch`.
 
     ``connection`` sees the schemas ``marts`` and ``pii``; its temporary tables are replaced,
     nothing else is written.
@@ -147,6 +150,14 @@ def outlook(
     facts = known.facts(
         connection, ledger, lake, caps, then, "incomplete_messages", known.ADDRESSES
     )
+    if is_approved:
+        own = f"select approval from {TABLE} semi join {new} using (intent_id)"
+        connection.execute(f"delete from {known.APPROVALS} where subject_hash in ({own})")
+        connection.execute(
+            f"insert into {known.APPROVALS} select distinct approval, $1 from ({own}) "
+            "where approval is not null",
+            [APPROVED],
+        )
     decided = decide(connection, TABLE, facts, caps, then, time_zone)
     connection.register("planned_decisions", decided)
     rows = connection.execute(
