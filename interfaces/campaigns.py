@@ -266,8 +266,9 @@ def _show_outlook(out: Console, found: Any) -> None:
         f"{found.contacts:,} contacts, of whom {found.goes_out:,} would get it as things stand",
         highlight=False,
     )
-    shown = table("gate", "not sent", "held back")
+    shown = table("gate", "not sent", "held back", "mostly")
     for gate, blocked, held in found.stages:
-        shown.add_row(escape(gate), number(blocked), number(held))
+        why = escape(found.reasons.get(gate, ""))
+        shown.add_row(escape(gate), number(blocked), number(held), why)
     if found.stages:
         out.print(shown)

@@ -45,7 +45,8 @@ class Change:
 @dataclass(frozen=True)
 class Outlook:
     """The next launch of a campaign as it would end today. ``stages`` are gates with how many
-    messages they stop for good and how many they hold back."""
+    messages they stop for good and how many they hold back, ``reasons`` what a gate most often
+    says of them."""
 
     campaign: str
     occurrence: str
@@ -53,6 +54,7 @@ class Outlook:
     contacts: int
     goes_out: int
     stages: list[tuple[str, int, int]] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 def changes(
@@ -163,7 +165,7 @@ def outlook(
     rows = connection.execute(
         f"""
         select d.gate, count(*) filter (where d.decision = 'blocked'),
-            count(*) filter (where d.decision = 'deferred')
+            count(*) filter (where d.decision = 'deferred'), mode(d.detail)
         from planned_decisions as d semi join {new} as i on d.intent_id = i.intent_id
         group by d.gate order by count(*) desc, d.gate
         """
@@ -171,6 +173,7 @@ def outlook(
     counted = connection.execute(f"select count(*) from {new}").fetchone()
     connection.unregister("planned_decisions")
     contacts = counted[0] if counted else 0
-    stages = [(gate, blocked, held) for gate, blocked, held in rows if gate is not None]
+    stages = [(gate, blocked, held) for gate, blocked, held, _ in rows if gate is not None]
+    reasons = {gate: detail for gate, *_, detail in rows if gate is not None and detail}
     stopped = sum(blocked + held for _, blocked, held in stages)
-    return Outlook(key, one.key, one.first, contacts, contacts - stopped, stages)
+    return Outlook(key, one.key, one.first, contacts, contacts - stopped, stages, reasons)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -25,11 +26,15 @@ _HEADERS = {
 
 
 class Rooms:
-    """Answers with the files of ``folder``. ``keys`` open it; without any nobody is let in."""
+    """Answers with the files of ``folder``. ``keys`` open it; without any nobody is let in.
 
-    def __init__(self, folder: Path, keys: Collection[str]) -> None:
+    ``desk`` is where the desk answers: the pages lead there when they are served, not on the disk.
+    """
+
+    def __init__(self, folder: Path, keys: Collection[str], desk: str = "") -> None:
         self._folder = folder
         self._keys = list(keys)
+        self._desk = f'<a href="{desk}">Desk</a>'.encode() if desk else b""
 
     async def page(self, request: Request) -> Response:
         """The route."""
@@ -44,4 +49,8 @@ class Rooms:
         if name[0] != "/" or name[1:] not in {"", *building.names()} or not path.is_file():
             told = "no such page; 'marketing control-room' makes them\n"
             return PlainTextResponse(told, 404, _HEADERS)
+        if path.suffix == ".html":
+            page = await run_in_threadpool(path.read_bytes)
+            page = page.replace(building.DESK, self._desk, 1)
+            return Response(page, 200, _HEADERS, "text/html")
         return FileResponse(path, headers=_HEADERS)
