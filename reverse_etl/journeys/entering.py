@@ -110,7 +110,7 @@ def _tables(
         ).to_arrow_table()
         before = outside.execute(
             f"select distinct contact_id from ({lake.relation_sql(enrolment.STREAM, at)}) "
-            f"where journey = $1 and known_at > coalesce((select max(known_at) from "
+            f"where journey = $1 and known_at >= coalesce((select max(known_at) from "
             f"({lake.relation_sql(STEPS, at)})), timestamp '1900-01-01')",
             [key],
         ).to_arrow_table()
