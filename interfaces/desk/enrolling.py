@@ -30,27 +30,25 @@ def asked(office: Office, ask: Ask) -> Answer:
 
 
 def done(office: Office, ask: Ask) -> Answer:
-    """POST /enrol: ``look`` shows what a file would do, ``enrol`` asks its contacts in."""
+    """POST /enrol: ``look`` shows what a file would do, ``enrol`` asks in those who would enter."""
     key = ask.text("journey")
     found = office.definitions(is_fresh=True)
     if key not in found.journeys.journeys:
         raise Refusal(422, "Choose a journey.")
     stage = Stage.over(office.settings.paths, found)
-    data = ask.form.get("file", b"")
-    if len(data) > MAX_FILE_BYTES:
-        told = f"The file is larger than {MAX_FILE_BYTES >> 20} MB; use: marketing journeys enroll"
-        raise Refusal(413, told)
-    try:
-        contacts = enrolment.contacts_of(data, "the file")
-    except BadFile as error:
-        raise Refusal(422, f"{error}.") from None
-    if not contacts:
-        raise Refusal(422, "The file names nobody.")
     if ask.text("do") == "enrol":
+        contacts = _contacts(
+            "\n".join([enrolment.COLUMN, *ask.text("contacts").split(",")]).encode()
+        )
         who = ask.said(ask.text("note"))
         new = enrolment.enroll(office.settings, stage, key, contacts, who, WAIT_SECONDS)
         said = "new" if new else "already"
         return to(f"enrol?journey={key}&contacts={len(contacts)}&said={said}")
+    data = ask.form.get("file", b"")
+    if len(data) > MAX_FILE_BYTES:
+        told = f"The file is larger than {MAX_FILE_BYTES >> 20} MB; use: marketing journeys enroll"
+        raise Refusal(413, told)
+    contacts = _contacts(data)
     try:
         looked = entering.on_paper(stage, office.lake, key, contacts, office.settings.present())
     except NothingPublished as error:
@@ -76,8 +74,18 @@ def done(office: Office, ask: Ask) -> Answer:
             }
             for verdict, text, listed in looked.told()
         ],
-        file="\n".join([enrolment.COLUMN, *entering_ids]),
+        listed=",".join(entering_ids),
     )
+
+
+def _contacts(data: bytes) -> list[str]:
+    try:
+        found = enrolment.contacts_of(data, "the file")
+    except BadFile as error:
+        raise Refusal(422, f"{error}.") from None
+    if not found:
+        raise Refusal(422, "The file names nobody.")
+    return found
 
 
 def _page(office: Office, ask: Ask, told: str) -> Answer:

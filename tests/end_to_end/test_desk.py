@@ -15,8 +15,6 @@ from typing import Any
 import pytest
 import requests
 
-from dagster_project import runs
-from dagster_project.jobs import CAMPAIGNS
 from interfaces.desk.office import PATH
 from reverse_etl.publish import ensure_root
 from tests.conftest import MadeOnce
@@ -127,9 +125,9 @@ def test_the_plan_and_the_dry_run_are_what_a_run_does(workspace: Settings, tmp_p
         assert verdicts["no contact of that id is published"] == 1
         assert verdicts["is in the journey"] == 5
         assert enters == 25 and len(verdicts) == 4
-        listed = html.unescape(re.search(r'name="file" value="([^"]*)"', looked)[1])  # type: ignore[index]
+        listed = html.unescape(re.search(r'name="contacts" value="([^"]*)"', looked)[1])  # type: ignore[index]
         for said in ("new", "already"):
-            found = at.post("enrol", journey=JOURNEY, file=listed, do="enrol")
+            found = at.post("enrol", journey=JOURNEY, contacts=listed, do="enrol")
             assert f"contacts={enters}&said={said}" in found.headers["location"]
         again = at.post("enrol", journey=JOURNEY, file=file, do="look").text
         assert "asked for before" in again
@@ -142,10 +140,9 @@ def test_the_plan_and_the_dry_run_are_what_a_run_does(workspace: Settings, tmp_p
     entered = f"select contact_id from marts.journey_executions where journey = '{JOURNEY}'"
     known_before = set(ask(workspace, entered))
     workspace.paths.default_as_of.write_text(LATER)
-    outcome = runs.run(workspace, None, CAMPAIGNS)
-    assert outcome.succeeded, outcome.faults
+    run(workspace)
     came = {one for (one,) in set(ask(workspace, entered)) - known_before}
-    assert came == set(listed.split()[1:]) and len(came) == enters
+    assert came == set(listed.split(",")) and len(came) == enters
     queued = ask(
         workspace,
         "select count(*) filter (outcome = 'underway'), count(*) from marts.message_queue "
@@ -261,17 +258,26 @@ def test_by_keyboard_alone(workspace: Settings, browser: Any, tmp_path: Path) ->
         tab_to(page, f'a[href="{PATH}/enrol"]')
         enter(page)
         people = tmp_path / "people.csv"
-        people.write_text("contact_id\n" + "0" * 32)
+        known = ask(workspace, "select contact_id from marts.dim_contacts order by 1")
+        people.write_text("\n".join(["contact_id", "0" * 32, *(one for (one,) in known)]))
         page.select_option("#journey", JOURNEY)
         page.set_input_files("#file", people)
         tab_to(page, 'button[value="look"]')
         enter(page)
-        assert "0 of 1 contacts would enter" in page.locator("main").inner_text()
+        assert "25 of 41 contacts would enter" in page.locator("main").inner_text()
+        tab_to(page, 'button[value="enrol"]')
+        enter(page)
+        told = page.locator("[role=status]").inner_text()
+        assert told == f"25 contacts enter {JOURNEY} at the next run."
         tab_to(page, "header button")
         enter(page)
         assert page.locator("#key").is_visible()
-    actions = [(row["actor"], row["action"], row["reason"]) for row in chain(workspace)[-2:]]
-    assert actions == [("max", "campaign.approve", "as agreed"), ("max", "all.pause", "a fault")]
+    actions = [(row["actor"], row["action"], row["reason"]) for row in chain(workspace)[-3:]]
+    assert actions == [
+        ("max", "campaign.approve", "as agreed"),
+        ("max", "all.pause", "a fault"),
+        ("max", "journey.enroll", None),
+    ]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1400, "light")])

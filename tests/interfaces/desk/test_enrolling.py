@@ -9,13 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from interfaces.cli import app
+from reverse_etl.journeys import enrolment
 from tests.interfaces.desk.desks import JOURNEY, chain, seated
 from workspace.lake import Lake
 from workspace.locks import run_lock
 from workspace.settings import Settings, load
 
 IDS = ["0" * 32, "a" * 32]
-FILE = "contact_id\n" + "\n".join(IDS)
+FILE, LISTED = "contact_id\n" + "\n".join(IDS), ",".join(IDS)
 
 
 def rows(settings: Settings) -> list[dict]:
@@ -31,7 +32,7 @@ def test_the_same_record_as_the_command(settings: Settings, tmp_path: Path) -> N
     words = ["journeys", "enroll", JOURNEY, str(file), "--workspace", str(other.paths.root)]
     words += ["--by", "ana", "--reason", "as agreed"]
     for said, told in (("new", "2 contacts enter"), ("already", "asked today already")):
-        found = at.post("enrol", journey=JOURNEY, file=FILE, do="enrol", note="as agreed")
+        found = at.post("enrol", journey=JOURNEY, contacts=LISTED, do="enrol", note="as agreed")
         assert found.headers["location"].endswith(f"said={said}")
         assert "2 contacts enter" in at.client.get(found.headers["location"]).text
         result = CliRunner().invoke(app, words)
@@ -47,7 +48,7 @@ def test_an_enrolment_that_was_cut_off_before_its_record_is_recorded(
         raise RuntimeError("killed")
 
     at = seated(settings)
-    form = {"journey": JOURNEY, "file": FILE, "do": "enrol"}
+    form = {"journey": JOURNEY, "contacts": LISTED, "do": "enrol"}
     with monkeypatch.context() as patched:
         patched.setattr("workspace.decisions.recorded", killed)
         assert at.post("enrol", **form).status_code == 500
@@ -73,21 +74,24 @@ def test_an_enrolment_that_was_cut_off_before_its_record_is_recorded(
 def test_files_that_are_not_taken(settings: Settings, data: bytes, told: str) -> None:
     at = seated(settings)
     files = {"file": ("people.csv", data, "text/csv")}
-    for do in ("look", "enrol"):
-        found = at.post("enrol", files=files, journey=JOURNEY, do=do)
-        assert found.status_code in (413, 422) and "<b>" not in found.text
-        assert told == "line" or told in found.text.replace("&#x27;", "'")
+    found = at.post("enrol", files=files, journey=JOURNEY, do="look")
+    assert found.status_code in (413, 422) and "<b>" not in found.text
+    assert told == "line" or told in found.text.replace("&#x27;", "'")
     assert rows(settings) == [] and chain(settings) == []
 
 
+@pytest.mark.parametrize("listed", ["", "x", f"{IDS[0]};{IDS[1]}", "<b>", f"{IDS[0]},,{IDS[1]}x"])
+def test_lists_that_no_page_made(settings: Settings, listed: str) -> None:
+    found = seated(settings).post("enrol", journey=JOURNEY, contacts=listed, do="enrol")
+    assert found.status_code == 422 and rows(settings) == [] and chain(settings) == []
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_files_as_spreadsheets_write_them(settings: Settings, separator: str) -> None:
+def test_files_as_spreadsheets_write_them(separator: str) -> None:
     lines = [separator.join(("note", "contact_id"))]
     lines += [separator.join(("é", f" {one} ")) for one in [*IDS, IDS[0]]]
     data = "\r\n".join([*lines, ""]).encode("utf-8-sig")
-    files = {"file": ("people.csv", data, "text/csv")}
-    found = seated(settings).post("enrol", files=files, journey=JOURNEY, do="enrol")
-    assert "contacts=2&said=new" in found.headers["location"]
+    assert enrolment.contacts_of(data, "x") == IDS
 
 
 def test_nobody_can_be_looked_up_before_anything_is_published(settings: Settings) -> None:
@@ -97,11 +101,11 @@ def test_nobody_can_be_looked_up_before_anything_is_published(settings: Settings
 
 def test_other_questions(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     at = seated(settings)
-    assert at.post("enrol", journey="nothing", file=FILE, do="enrol").status_code == 422
+    assert at.post("enrol", journey="nothing", contacts=LISTED, do="enrol").status_code == 422
     assert "<b>" not in at.get("enrol?journey=<b>&contacts=<b>&said=new").text
     monkeypatch.setattr("interfaces.desk.enrolling.WAIT_SECONDS", 0.0)
     with run_lock(settings.paths.run_lock, holder="refresh"):
-        found = at.post("enrol", journey=JOURNEY, file=FILE, do="enrol")
+        found = at.post("enrol", journey=JOURNEY, contacts=LISTED, do="enrol")
     assert found.status_code == 409 and "another run holds this workspace" in found.text
     assert rows(settings) == [] and chain(settings) == []
 
