@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import requests
+from typer.testing import CliRunner
 
+from interfaces.cli import app
 from interfaces.desk.office import PATH
 from reverse_etl.publish import ensure_root
 from tests.conftest import MadeOnce
@@ -107,6 +109,13 @@ def test_the_plan_and_the_dry_run_are_what_a_run_does(workspace: Settings, tmp_p
     ids = [one for (one,) in ask(workspace, "select contact_id from marts.dim_contacts order by 1")]
     file = "contact_id\n" + "\n".join([*ids, "0" * 32])
     before = len(chain(workspace))
+
+    def command(*words: object) -> str:
+        at_work = ("--workspace", str(workspace.paths.root))
+        result = CliRunner().invoke(app, [*map(str, words), *at_work])
+        assert result.exit_code == 0, result.output
+        return " ".join(result.output.split())
+
     with serving(workspace) as (_, at):
         page = at.get(SPRING).text
         goes, total = number(r"<strong>(\d+)</strong> of (\d+) contacts would get it, once", page)
@@ -118,7 +127,7 @@ def test_the_plan_and_the_dry_run_are_what_a_run_does(workspace: Settings, tmp_p
         verdicts = dict(
             (text, int(count))
             for count, text in re.findall(
-                r"<summary><strong>(\d+)</strong> ([^<]+)</summary>", looked
+                r"<summary><strong>(\d+)</strong>: ([^<]+)</summary>", html.unescape(looked)
             )
         )
         assert asked == len(ids) + 1 and sum(verdicts.values()) == asked
@@ -131,6 +140,13 @@ def test_the_plan_and_the_dry_run_are_what_a_run_does(workspace: Settings, tmp_p
             assert f"contacts={enters}&said={said}" in found.headers["location"]
         again = at.post("enrol", journey=JOURNEY, file=file, do="look").text
         assert "asked for before" in again
+    # The commands say the same.
+    (tmp_path / "people.csv").write_text(file)
+    told = command("journeys", "enroll", JOURNEY, tmp_path / "people.csv", "--dry-run")
+    assert f"{enters} of {asked} would enter {JOURNEY}" in told
+    planned = command("campaigns", "plan", "spring", "--approved")
+    assert f"to {total} contacts, of whom {goes} would get it" in planned
+
     new = chain(workspace)[before:]
     assert [(row["actor"], row["action"]) for row in new] == [
         ("max", "campaign.approve"),
