@@ -18,13 +18,16 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 # A file's tests share what is costly to make, so they stay in one process.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+COMPILE = $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header \
+	--no-emit-index-url
+
 SIZE ?= S
 SEED ?= 7
 
-.PHONY: help setup demo test torture bench lint dev view audit lock coverage clean
+.PHONY: help setup demo test test-superset torture bench lint dev view audit lock coverage clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 16
 
 setup: $(READY) ## Install everything into .venv
 
@@ -45,6 +48,12 @@ test: $(READY) ## Run every test
 
 coverage: $(READY) ## Run every test and fail below 90 % coverage
 	$(PY) -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered
+
+test-superset: $(READY) ## Try docs/bi in a real Superset, in an environment of its own
+	test -x .venv/superset/bin/python || $(PYTHON) -m venv .venv/superset
+	$(PY) -m uv pip install --quiet --python .venv/superset/bin/python \
+		--require-hashes -r tests/end_to_end/superset.lock
+	MARKETING_TEST_SUPERSET=.venv/superset $(PY) -m pytest tests/end_to_end/test_superset.py
 
 torture: $(READY) ## The long kill, fuzz and replay runs
 	MARKETING_TORTURE=1 $(PY) -m pytest -m torture
@@ -72,8 +81,8 @@ audit: $(READY) ## Known advisories for the pinned dependencies (asks the adviso
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
 
 lock: $(READY) ## Pin the dependencies anew
-	$(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
-		--all-extras pyproject.toml -o requirements.lock
+	$(COMPILE) --all-extras pyproject.toml -o requirements.lock
+	$(COMPILE) tests/end_to_end/superset.in -o tests/end_to_end/superset.lock
 
 clean: ## Remove the default workspace's data (not data/reference)
 	chmod -R u+w data/published data/published_pii 2>/dev/null || true

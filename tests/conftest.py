@@ -36,7 +36,7 @@ PEPPER = "a pepper for tests only"
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tests see their own settings, never the developer's."""
     for name in [name for name in os.environ if name.startswith("MARKETING_")]:
-        if name not in ("MARKETING_TORTURE", "MARKETING_TEST_DATA"):
+        if name not in ("MARKETING_TORTURE", "MARKETING_TEST_DATA", "MARKETING_TEST_SUPERSET"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MARKETING_PEPPER", PEPPER)
     monkeypatch.setenv("MARKETING_WITNESS", str(tmp_path / "witness"))

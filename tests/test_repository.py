@@ -23,8 +23,9 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
 
 
-def test_the_lock_holds_names_versions_and_hashes_only() -> None:
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
+@pytest.mark.parametrize("lock", ["requirements.lock", "tests/end_to_end/superset.lock"])
+def test_the_lock_holds_names_versions_and_hashes_only(lock: str) -> None:
+    lines = (ROOT / lock).read_text().splitlines()
     pinned = [line for line in lines if re.match(r"^[a-z0-9]", line)]
     assert len(pinned) > 100
     for line in pinned:

@@ -182,6 +182,10 @@ def _adapter(model: Any) -> TypeAdapter[Any]:
 
 
 async def _asked(request: Request) -> Asked:
+    """Raises `RequestValidationError` for a parameter that is given twice: one would be lost."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if len(names) > len(set(names)):
+        raise wrong("", "each parameter is given once")
     return Asked(request)
 
 

@@ -24,7 +24,7 @@ _UNKNOWN = "extra_forbidden"
 class Fault(BaseModel):
     """A parameter that is not as it must be."""
 
-    parameter: str = Field(description="Its name; empty for one that the resource does not have")
+    parameter: str = Field(description="Its name; empty for one that is unknown or given twice")
     detail: str = Field(description="What it must be")
 
 

@@ -23,19 +23,21 @@ from tests.conftest import MadeOnce
 from tests.end_to_end import inputs
 from tests.end_to_end.runner import ask, ingest, open_workspace, run
 from tests.end_to_end.test_campaigns import marketing
-from tests.end_to_end.test_consent_pages import AXE, enter, tab_to
+from tests.end_to_end.test_consent_pages import AXE, browser, enter, tab_to
 from tests.end_to_end.test_journeys import DAYS, agree, contacts, event, known
-from tests.end_to_end.test_ui import CHROMIUM, FLAGS
+from tests.end_to_end.test_ui import CHROMIUM
 from tests.ingestion.collector.serving import as_process
 from tests.interfaces.desk.desks import At, chain
 from workspace import settings
 from workspace.settings import Settings
 
+__all__ = ["browser"]
 KEYS = "marketer/ana:key-of-ana,approver/max:key-of-max"
 HOSTILE = "<img src=x onerror=alert(1)>{{7*7}}"
 JOURNEY = "medical_welcome"
 SPRING = "approvals/campaign/spring"
 LATER = "2025-09-04T08:00:00Z"
+in_browser = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
 
 
 def people(path: Path) -> Path:
@@ -209,18 +211,6 @@ def test_a_journey_beside_its_rehearsal(workspace: Settings, tmp_path: Path) -> 
 # ---- in the browser ------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip("Debian's chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield opened
-        opened.close()
-
-
 @contextmanager
 def window(browser: Any, url: str, width: int = 1280, scheme: str = "light") -> Iterator[Any]:
     """A page of the desk; who else is asked, and what the browser complains of, fails the test."""
@@ -246,6 +236,7 @@ def sign_in(page: Any, url: str) -> None:
     assert "Sign out" in page.locator("header").inner_text()
 
 
+@in_browser
 def test_by_keyboard_alone(workspace: Settings, browser: Any, tmp_path: Path) -> None:
     with serving(workspace) as (url, _), window(browser, url) as page:
         sign_in(page, url)
@@ -296,6 +287,7 @@ def test_by_keyboard_alone(workspace: Settings, browser: Any, tmp_path: Path) ->
     ]
 
 
+@in_browser
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1400, "light")])
 def test_every_page_is_accessible(
     workspace: Settings, browser: Any, width: int, scheme: str
@@ -337,7 +329,7 @@ def check(page: Any, width: int) -> str:
     return str(page.url)
 
 
-def test_the_control_room_leads_to_the_desk(workspace: Settings, browser: Any) -> None:
+def test_the_control_room_leads_to_the_desk(workspace: Settings) -> None:
     link = f'<a href="{PATH}/">Desk</a>'
     files = list(workspace.paths.control_room.glob("*.html"))
     assert files and not any(link in file.read_text() for file in files)

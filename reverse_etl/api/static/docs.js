@@ -37,7 +37,7 @@ function bounds(schema) {
   return told.join(", ");
 }
 
-function table(heads, rows) {
+function table(label, heads, rows) {
   const head = element("tr", "", heads.map((text) => element("th", text)));
   for (const cell of head.children) cell.scope = "col";
   const body = rows.map((row) => element("tr", "", row.map((cell) => {
@@ -51,46 +51,52 @@ function table(heads, rows) {
   made.className = "scrolls";
   made.tabIndex = 0; // so that the keyboard can scroll it
   made.setAttribute("role", "region");
-  made.setAttribute("aria-label", heads[0]);
+  made.setAttribute("aria-label", label);
   return made;
 }
 
-function parameters(listed) {
+function parameters(path, listed) {
   if (!listed || !listed.length) return element("p", "No parameters.");
-  return table(["Parameter", "Where", "Value", "Meaning"], listed.map((one) => [
+  return table(`Parameters of ${path}`, ["Parameter", "Where", "Value", "Meaning"], listed.map((one) => [
     code(one.name), one.required ? `${one.in}, required` : one.in,
     [kind(one.schema), bounds(one.schema)].filter(Boolean).join("; "),
     one.description || one.schema.description || "",
   ]));
 }
 
-function fields(schema, all, seen) {
+function fields(label, schema, all, seen) {
   const known = resolve(schema, all);
   const parts = [];
   const rows = Object.entries(known.properties || {}).map(([name, one]) => {
     return [code(name), kind(one), one.description || ""];
   });
-  if (rows.length) parts.push(table(["Field", "Value", "Meaning"], rows));
+  if (rows.length) parts.push(table(label, ["Field", "Value", "Meaning"], rows));
   for (const one of Object.values(known.properties || {})) {
     for (const inner of [one, one.items, ...(one.anyOf || [])]) {
       const name = inner && inner.$ref && inner.$ref.split("/").pop();
       if (!name || seen.has(name)) continue;
       seen.add(name);
-      parts.push(element("h3", name), ...fields(inner, all, seen));
+      parts.push(element("h3", name), ...fields(`${label}: ${name}`, inner, all, seen));
     }
   }
   return parts;
 }
 
-function answers(responses, all) {
+function answers(path, responses, all) {
   const rows = Object.entries(responses).map(([status, one]) => [code(status), one.description]);
-  const parts = [table(["Answer", "When"], rows)];
+  const parts = [table(`Answers of ${path}`, ["Answer", "When"], rows)];
   const good = responses["200"] && responses["200"].content;
   if (good) {
-    const shown = fields(good["application/json"].schema, all, new Set());
+    const schema = good["application/json"].schema;
+    const shown = fields(`Fields of ${path}`, schema, all, new Set());
     parts.push(element("details", "", [element("summary", "Fields of the answer"), ...shown]));
   }
   return parts;
+}
+
+// A long path may break before its slashes.
+function broken(path) {
+  return path.split(/(?=\/)/).flatMap((part) => [document.createElement("wbr"), part]);
 }
 
 function operation(path, one, all) {
@@ -98,8 +104,8 @@ function operation(path, one, all) {
     element("h2", `GET ${path}`),
     ...(one.description || "").split("\n\n").map((text) => element("p", text)),
     element("p", `Roles: ${(one["x-roles"] || []).join(", ")}`),
-    parameters(one.parameters),
-    ...answers(one.responses, all),
+    parameters(path, one.parameters),
+    ...answers(path, one.responses, all),
   ]);
   made.id = path;
   return made;
@@ -113,7 +119,8 @@ async function show() {
   document.getElementById("about").textContent = read.info.description;
   place.textContent = "";
   for (const [path, one] of Object.entries(read.paths)) {
-    const link = element("a", path);
+    const link = element("a");
+    link.append(...broken(path));
     link.href = `#${path}`;
     document.getElementById("paths").append(element("li", "", [link]));
     place.append(operation(path, one.get, read.components.schemas));

@@ -10,7 +10,15 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+import schemathesis
 import yaml
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from models_ml.operations import choosing, openapi, records
@@ -210,12 +218,34 @@ def test_problems(client: TestClient, model: str, sent: Any, status: int, kind: 
     assert answer.json()["type"] == f"/problems/{kind}"
 
 
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_every_answer_is_one_that_the_document_names(
+    client: TestClient, mode: GenerationMode
+) -> None:
+    async def told(_: Request) -> JSONResponse:
+        return JSONResponse(openapi.document())
+
+    app = Starlette(routes=[Route("/openapi.json", told), *client.app.routes])
+    (found,) = schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations()
+
+    @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=found.ok().as_strategy(generation_mode=mode))
+    def asked(case: Any) -> None:
+        key = base64.b64encode(b"secret:").decode()
+        # A body can be as the document says and name what no model knows.
+        case.call_and_validate(
+            headers={"Authorization": f"Basic {key}"}, excluded_checks=[positive_data_acceptance]
+        )
+
+    asked()
+
+
 def test_only_who_has_a_key_may_ask(client: TestClient) -> None:
     body = {"json": {"account_id": "a0001"}}
     client.auth = None
     assert client.post("/v1/score/churn", **body).status_code == 401
-    for given in ("Basic !", "Bearer secret", f"Basic {base64.b64encode(b'other:').decode()}"):
-        answer = client.post("/v1/score/churn", headers={"authorization": given}, **body)
+    for said in ("Basic !", "Bearer secret", f"Basic {base64.b64encode(b'other:').decode()}"):
+        answer = client.post("/v1/score/churn", headers={"authorization": said}, **body)
         assert answer.status_code == 401 and "www-authenticate" in answer.headers
 
 

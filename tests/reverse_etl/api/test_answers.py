@@ -291,6 +291,12 @@ def test_parameters_that_are_wrong(client: TestClient, path: str, parameter: str
     assert [fault["parameter"] for fault in body["errors"]] == [parameter]
 
 
+def test_a_parameter_given_twice_is_not_half_heard(client: TestClient) -> None:
+    answer = client.get("/api/v1/accounts?account_type=commune&account_type=epci")
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"parameter": "", "detail": "each parameter is given once"}]
+
+
 def test_a_wrong_value_is_not_repeated(client: TestClient) -> None:
     for query in ("limit=hunter2", "hunter2=1", "cursor=hunter2", "from=hunter2", "window=hunter2"):
         answer = client.get(f"/api/v1/kpis?{query}")
