@@ -26,8 +26,6 @@ from workspace.paths import Paths
 
 PLOTLY = "plotly.min.js"
 FIRST = "index.html"
-#: Where a page that is served has its link to the desk.
-DESK = b"<!-- desk -->"
 STATIC = ("room.css", "room.js", "graph.js", "drawing.js", "formats.js")
 #: More rows than anybody reads would make a page slow to open.
 MOST_ROWS = 3_000

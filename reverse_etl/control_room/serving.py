@@ -13,6 +13,8 @@ from reverse_etl.control_room import building
 from workspace import http_keys
 
 PATH = "/control-room"
+#: Of the navigation: no text of a page holds it, since texts are escaped.
+_END = b"</nav>"
 #: Plotly sets styles on what it draws, and draws pictures from data.
 _HEADERS = {
     "content-security-policy": (
@@ -51,6 +53,6 @@ class Rooms:
             return PlainTextResponse(told, 404, _HEADERS)
         if path.suffix == ".html":
             page = await run_in_threadpool(path.read_bytes)
-            page = page.replace(building.DESK, self._desk, 1)
+            page = page.replace(_END, self._desk + _END, 1)
             return Response(page, 200, _HEADERS, "text/html")
         return FileResponse(path, headers=_HEADERS)
