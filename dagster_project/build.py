@@ -63,7 +63,7 @@ def build_definitions(
             *(jobs.send, jobs.due_campaigns, jobs.audiences, jobs.daily_backup),
         ],
         schedules=schedules.schedules,
-        sensors=[sensors.build_landing_sensor(), sensors.build_alert_sensor()],
+        sensors=[sensors.build_landing_sensor(), sensors.build_alert_sensor(manifest)],
         resources={"workspace": WorkspaceResource(), **(resource_overrides or {})},
         executor=in_process_executor,
     )

@@ -27,6 +27,8 @@ listeners: list[Callable[[str, float, int | None], None]] = []
 tellers: list[Callable[[str], None]] = []
 
 LOCK_WAIT_SECONDS = 600.0
+#: Metadata of the checks of a run that looks from a past `as_of`.
+LOOKS_BACK = "looks_back"
 
 
 @dataclass
@@ -54,6 +56,11 @@ class RunState:
         if not self.is_past:
             return paths.warehouse
         return paths.scratch / f"{clock.compact(self.as_of)}.duckdb"
+
+    @property
+    def hindsight(self) -> dict[str, bool]:
+        """Metadata of a check, by which alerts know a run that says nothing of the present."""
+        return {LOOKS_BACK: True} if self.is_past else {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:

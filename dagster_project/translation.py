@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from dagster import AssetCheckSpec, AssetKey, AssetSpec, TableColumn, TableSchema
@@ -153,17 +153,30 @@ def group_names(manifest: Manifest) -> dict[str, str]:
 
 
 def check_specs(manifest: Manifest, nodes: Iterable[dict[str, Any]]) -> list[AssetCheckSpec]:
-    known = {node["unique_id"]: node for node in nodes}
+    known = {node["unique_id"] for node in nodes}
     return [
         AssetCheckSpec(
             name=test["name"],
-            asset=asset_key(known[test["attached_node"]]),
+            asset=asset_key(node),
             blocking=test["config"]["severity"].lower() == "error",
-            description=test.get("description") or _sentence(test, known[test["attached_node"]]),
+            description=test.get("description") or _sentence(test, node),
         )
-        for test in tests(manifest)
-        if test.get("attached_node") in known
+        for test, node in tested(manifest)
+        if node["unique_id"] in known
     ]
+
+
+def tested(manifest: Manifest) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each test and the model it is shown with: its own; of one in `dbt/tests` the first that it
+    reads of the last phase. Tests of sources have none."""
+    nodes, phases = manifest["nodes"], phases_of(manifest)
+    for test in tests(manifest):
+        named = (
+            [test["attached_node"]] if test.get("attached_node") else test["depends_on"]["nodes"]
+        )
+        read = [name for name in named if nodes.get(name, {}).get("resource_type") in BUILT]
+        if read:
+            yield test, nodes[max(read, key=lambda name: PHASES.index(phases[name]))]
 
 
 def tests(manifest: Manifest) -> list[dict[str, Any]]:

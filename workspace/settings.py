@@ -287,11 +287,6 @@ def twilio_shared_keys() -> dict[str, str]:
     return dict(_pairs("MARKETING_TWILIO_SHARED_KEYS"))
 
 
-def alert_webhook() -> str | None:
-    """Where alerts are posted: ``MARKETING_ALERT_WEBHOOK``. It may hold a secret."""
-    return os.environ.get("MARKETING_ALERT_WEBHOOK") or None
-
-
 def public_url() -> str:
     """Where the world reaches ``marketing serve``, without a slash at the end."""
     return os.environ.get("MARKETING_PUBLIC_URL", "").rstrip("/")

@@ -171,7 +171,11 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
                     severity=(
                         AssetCheckSeverity.WARN if name == READABLE else AssetCheckSeverity.ERROR
                     ),
-                    metadata={"files": len(results), "faults": MetadataValue.json(faults)},
+                    metadata={
+                        "files": len(results),
+                        "faults": MetadataValue.json(faults),
+                        **run.hindsight,
+                    },
                 )
 
     return load

@@ -92,7 +92,9 @@ def _phase(name: str, manifest: Manifest, nodes: list[dict[str, Any]]) -> Assets
                         data_version=DataVersion(done.version) if done.version else None,
                     )
         by_id = {done.unique_id: done for done in result.nodes}
-        yield from _check_results(context, manifest, by_id)
+        with warehouse.connect(run.warehouse) as connection:
+            told = tables.told(connection, dbt.project, by_id)
+        yield from _check_results(context, manifest, by_id, told, run.hindsight)
         if result.failed:
             raise Failure(
                 "dbt: " + "; ".join(f"{n.unique_id}: {n.message}" for n in result.failed[:20]),
@@ -141,17 +143,19 @@ def _metadata(
 
 
 def _check_results(
-    context: AssetExecutionContext, manifest: Manifest, by_id: dict[str, NodeResult]
+    context: AssetExecutionContext,
+    manifest: Manifest,
+    by_id: dict[str, NodeResult],
+    told: dict[str, str],
+    hindsight: dict[str, bool],
 ) -> Iterator[AssetCheckResult]:
     """A result for each test that ran and that this run asked for."""
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
-    everything = manifest["nodes"]
-    for test in translation.tests(manifest):
+    for test, node in translation.tested(manifest):
         done = by_id.get(test["unique_id"])
-        attached = everything.get(test.get("attached_node"))
-        if done is None or attached is None or done.status == "skipped":
+        if done is None or done.status == "skipped":
             continue
-        key = translation.asset_key(attached)
+        key = translation.asset_key(node)
         if (key, test["name"]) not in wanted:
             continue
         warns = test["config"]["severity"].lower() == "warn"
@@ -160,5 +164,6 @@ def _check_results(
             check_name=test["name"],
             passed=done.ok,
             severity=AssetCheckSeverity.WARN if warns else AssetCheckSeverity.ERROR,
-            metadata={"failing_rows": done.failures or 0},
+            description=told.get(test["unique_id"]),
+            metadata={"failing_rows": done.failures or 0, **hindsight},
         )

@@ -104,7 +104,12 @@ def build_source_asset() -> AssetsDefinition:
                 passed=not errors,
                 severity=AssetCheckSeverity.WARN,
                 description="; ".join(errors) or None,
-                metadata={"faults": MetadataValue.json(errors)},
+                # Who was not asked has not answered, either.
+                metadata={
+                    "faults": MetadataValue.json(errors),
+                    "judged": result is not None,
+                    **run.hindsight,
+                },
             )
             yield _recency(run, source, result)
 

@@ -67,7 +67,7 @@ def build(paths: Paths) -> Built:
                 f"{key}/{figure.key}": len(answer["rows"])
                 for figure, answer in zip(page.figures, answers, strict=True)
             }
-            files[_file(key)] = _page(key, page, about, answers)
+            files[file_of(key)] = _page(key, page, about, answers)
     for name, data in files.items():
         target = folder / name
         if not (target.is_file() and target.read_bytes() == data):
@@ -78,10 +78,11 @@ def build(paths: Paths) -> Built:
 
 def names() -> set[str]:
     """Every file that :func:`build` makes."""
-    return {PLOTLY, *STATIC, *map(_file, definitions.pages())}
+    return {PLOTLY, *STATIC, *map(file_of, definitions.pages())}
 
 
-def _file(key: str) -> str:
+def file_of(key: str) -> str:
+    """A page's file, by the page's key."""
     return FIRST if key == next(iter(definitions.pages())) else f"{key}.html"
 
 
@@ -184,7 +185,7 @@ def _page(key: str, page: Page, about: dict[str, Any], answers: list[dict[str, A
         page=page.model_dump(),
         key=key,
         about=about,
-        pages=[(_file(name), other.title, name) for name, other in definitions.pages().items()],
+        pages=[(file_of(name), other.title, name) for name, other in definitions.pages().items()],
         sql={figure.key: definitions.sql(key, figure.key) for figure in page.figures},
         content=text,
         plotly=PLOTLY,

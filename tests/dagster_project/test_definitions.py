@@ -147,6 +147,12 @@ def test_checks_block(definitions: Definitions, manifest: Manifest) -> None:
         parent = nodes.get(test["attached_node"])
         if parent is not None:
             assert (translation.asset_key(parent), test["name"]) in names
+    # Those of dbt/tests, too: in the step that runs them.
+    for asset, name in (
+        ("delivery_logs", "a_message_is_accepted_once"),
+        ("mrr_movements", "account_mrr_is_the_movements"),
+    ):
+        assert (AssetKey([asset]), name) in names
 
 
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")

@@ -94,6 +94,7 @@ def test_the_shipped_definitions_load() -> None:
         "kpi_targets",
         "plan_sums",
         "counted_twice",
+        "known_findings",
         "identity_limits",
         "public_mail_domains",
         "consent_purposes",
@@ -226,6 +227,18 @@ def test_faults_of_targets(tmp_path: Path, old: str, new: str, expected: str | N
         assert expected in "\n".join(faults(tmp_path, targets=changed))
 
 
+def test_findings_that_are_known_become_rows(tmp_path: Path) -> None:
+    known = "known_findings: [ltv_chain.shop.ltv_to_cac, set_twice.shop.leads.y1]\n"
+    rows = definitions.load(folder(tmp_path, targets=TARGETS + known)).rows()["targets"]
+    found = [(row.position, row.value) for row in rows if row.collection == "known_findings"]
+    assert found == [
+        (1, {"finding": "ltv_chain.shop.ltv_to_cac"}),
+        (2, {"finding": "set_twice.shop.leads.y1"}),
+    ]
+    for wrong in ("[ltv_chain]", "[a.b.c, a.b.c]"):
+        assert "known" in "\n".join(faults(tmp_path, targets=f"{TARGETS}known_findings: {wrong}\n"))
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -276,7 +289,9 @@ def test_rubbish_is_a_definition_error(tmp_path: Path, content: str) -> None:
 
 
 def test_deep_nesting_and_bad_bytes(tmp_path: Path) -> None:
-    assert faults(tmp_path, verticals="[" * 5_000)
+    for text in ("[" * 200_000, "- " * 50_000, "? " * 50_000):
+        (told,) = faults(tmp_path, verticals=text)
+        assert told.endswith(":1: nested more than 300 deep")
     (tmp_path / "verticals.yml").write_bytes(b"\xff\xfe")
     with pytest.raises(DefinitionError, match="cannot be read"):
         definitions.load(tmp_path)

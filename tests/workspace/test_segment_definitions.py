@@ -132,7 +132,7 @@ def test_conditions_nest_fifty_deep_and_more(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("depth", [150, 400, 5000])
 def test_what_nobody_wrote_by_hand_is_refused(tmp_path: Path, depth: int) -> None:
-    # PyYAML reads as deep as Python recurses; beyond, it is a fault as any other.
+    # Pydantic checks as deep as Python recurses, and the reader stops at its own depth.
     text = "{not: " * depth + "{event: x}" + "}" * depth
     assert faults(tmp_path, deep=f"name: Deep\nwhere: {text}")
 

@@ -20,6 +20,7 @@ Key = Annotated[str, Field(pattern=rf"^{KEY.pattern}$")]
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 Model = TypeVar("Model", bound=BaseModel)
+MAX_DEPTH = 300
 
 
 class DefinitionError(ValueError):
@@ -64,10 +65,8 @@ def read(
     except (OSError, UnicodeDecodeError) as error:
         raise DefinitionError([f"{path}: cannot be read: {error}"]) from error
     try:
-        loader = _Loader(text)
-        tree = loader.get_single_node()
-        content = loader.construct_document(tree) if tree is not None else None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        tree, content = _parsed(text)
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or str(error)
@@ -136,8 +135,8 @@ def nearest(given: str | None, known: Iterable[str]) -> str:
     return f"; did you mean {match[0]!r}?" if match else ""
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice, where plain YAML silently takes the last."""
+class _OnlyOnce:
+    """Refuses a key given twice, where plain YAML silently takes the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -148,7 +147,52 @@ class _Loader(yaml.SafeLoader):
                     None, None, f"the key {key!r} is given twice", key_node.start_mark
                 )
             seen.add(key)
-        return super().construct_mapping(node, deep)
+        return super().construct_mapping(node, deep)  # type: ignore[misc]
+
+
+class _Plain(_OnlyOnce, yaml.SafeLoader):
+    pass
+
+
+# libyaml is four times as fast; a platform's wheel may lack it.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Fast(_OnlyOnce, _SafeLoader):
+    pass
+
+
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    """The tree of a text, and its content. Raises :class:`yaml.YAMLError` and `ValueError`."""
+    try:
+        _check_depth(text)
+        return _composed(_Fast(text))
+    except _TooDeep:
+        raise
+    except yaml.YAMLError:
+        return _composed(_Plain(text))  # says better what is wrong
+
+
+def _composed(loader: Any) -> tuple[yaml.Node | None, Any]:
+    tree = loader.get_single_node()
+    return tree, loader.construct_document(tree) if tree is not None else None
+
+
+class _TooDeep(yaml.MarkedYAMLError):
+    pass
+
+
+def _check_depth(text: str) -> None:
+    """Raises :class:`_TooDeep`, where libyaml would end the process and Python its recursion."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            text = f"nested more than {MAX_DEPTH} deep"
+            raise _TooDeep(problem=text, problem_mark=event.start_mark)
 
 
 def _locate(tree: yaml.Node | None, location: list[Any]) -> tuple[int, str]:
