@@ -146,3 +146,27 @@ def test_messages_in_the_browser(tmp_path: Path) -> None:
         assert gone.status_code == 410 and "n'est plus conservé" in gone.text
         foreign = link(1, Keyring(b"another pepper"))
         assert requests.get(served.url + foreign, timeout=20).status_code == 404
+
+
+def test_the_desk_over_http(tmp_path: Path) -> None:
+    """Any worker knows a session that another one began; the desk is loaded when it is asked."""
+    keys = {"MARKETING_READ_KEYS": "approver/max:key-of-max,wall:view-key"}
+    with as_process(tmp_path / "w", 2, changed=keys) as (served, _), requests.Session() as asking:
+        url = served.url + "/control-room/desk"
+        found = asking.post(f"{url}/sign-in", data={"key": "key-of-max"}, timeout=60)
+        assert found.status_code == 200 and "max, approver" in found.text
+        for _ in range(6):
+            assert "Sign out" in asking.get(f"{url}/pauses", timeout=60).text
+        wall = requests.post(f"{url}/sign-in", data={"key": "view-key"}, timeout=60)
+        assert wall.status_code == 403 and "a key of role viewer" in wall.text.lower()
+        slow = served.raw(
+            b"POST /control-room/desk/pauses HTTP/1.1\r\nhost: x\r\ncontent-length: 9999999\r\n"
+            b"content-type: application/x-www-form-urlencoded\r\n\r\n"
+        )
+        assert b" 413 " in slow.split(b"\r\n")[0]
+
+
+def test_the_desk_without_a_key_that_may_do_anything(tmp_path: Path) -> None:
+    with as_process(tmp_path / "w", changed={"MARKETING_WRITE_KEYS": ""}) as (served, _):
+        found = requests.get(f"{served.url}/control-room/desk/", timeout=60)
+        assert found.status_code == 503 and "MARKETING_READ_KEYS=marketer" in found.text
