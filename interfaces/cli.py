@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from interfaces import (
+    alerting,
     attribution,
     audiences,
     auditing,
@@ -474,6 +475,7 @@ app.add_typer(
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
+app.add_typer(alerting.commands(out, _settings), name="alerts")
 app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("backup")(backups.backup_command(out, _settings, _refuse))
 app.command("restore")(backups.restore_command(out, _refuse))

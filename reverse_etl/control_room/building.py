@@ -80,7 +80,7 @@ def _build(paths: Paths, began: float) -> Built:
                 f"{key}/{figure.key}": len(answer["rows"])
                 for figure, answer in zip(page.figures, answers, strict=True)
             }
-            files[_file(key)] = _page(key, page, about, answers)
+            files[file_of(key)] = _page(key, page, about, answers)
     for name, data in files.items():
         target = folder / name
         if not (target.is_file() and target.read_bytes() == data):
@@ -97,10 +97,11 @@ def names() -> set[str]:
 def rights() -> dict[str, Right]:
     """What a role must allow for each of these files."""
     scripts = dict.fromkeys((PLOTLY, *STATIC), Right.AGGREGATES)
-    return scripts | {_file(key): page.right for key, page in definitions.pages().items()}
+    return scripts | {file_of(key): page.right for key, page in definitions.pages().items()}
 
 
-def _file(key: str) -> str:
+def file_of(key: str) -> str:
+    """A page's file, by the page's key."""
     return FIRST if key == next(iter(definitions.pages())) else f"{key}.html"
 
 
@@ -222,7 +223,7 @@ def _page(key: str, page: Page, about: dict[str, Any], answers: list[dict[str, A
         page=page.model_dump(),
         key=key,
         about=about,
-        pages=[(_file(name), other, name) for name, other in definitions.pages().items()],
+        pages=[(file_of(name), other, name) for name, other in definitions.pages().items()],
         roles=None if page.right is Right.AGGREGATES else ", ".join(ROLES[page.right]),
         sql={figure.key: definitions.sql(key, figure.key) for figure in page.figures},
         content=text,

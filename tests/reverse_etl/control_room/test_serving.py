@@ -82,3 +82,16 @@ def test_before_the_first_run(paths: Paths) -> None:
     ]
     found = TestClient(Starlette(routes=routes)).get(f"{PATH}/", auth=("k", ""))
     assert found.status_code == 404 and "marketing control-room" in found.text
+
+
+def test_pages_that_are_served_lead_to_the_desk(paths: Paths) -> None:
+    building.build(paths)
+    rooms = Rooms(paths.control_room, [ReadKey("k", "viewer", "k")], "/control-room/desk/")
+    client = TestClient(Starlette(routes=[Route(f"{PATH}{{name:path}}", rooms.page)]))
+    found = client.get(f"{PATH}/", auth=("k", ""))
+    link = '<a href="/control-room/desk/">Desk</a></nav>'
+    assert (
+        found.text.count(link) == 1 and link not in (paths.control_room / "index.html").read_text()
+    )
+    assert found.headers["content-type"] == "text/html; charset=utf-8"
+    assert found.headers["cache-control"] == "private, no-cache"
