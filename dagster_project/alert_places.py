@@ -73,7 +73,7 @@ FOLDERS = {
 #: By the beginning of an asset's name, for what is no model.
 ASSETS = {
     "source/": "data",
-    "lake/audit_chain": "consent",
+    "lake/audit_chain": "audit",
     "lake/journey_": "journeys",
     "lake/ml_": "models",
     "lake/model_": "models",
