@@ -209,12 +209,15 @@ def _definition(office: Office, found: Definitions, asked: Asked) -> dict[str, A
             row for row in journey_versions.history(office.lake, at) if row["journey"] == asked.key
         ]
         before = yaml.safe_load(known[-1]["definition"]) if known else None
-    text = _yaml(plain)
-    lines = difflib.unified_diff(
-        _yaml(before).splitlines() if before else [], text.splitlines(), "ran last", "file", n=2
-    )
-    return {"text": text, "is_new": before is None, "diff": "\n".join(lines) if before else ""}
+    diff = _difference(before, plain) if before is not None else ""
+    return {"text": _yaml(plain), "is_new": before is None, "diff": diff}
 
 
-def _yaml(plain: dict[str, Any]) -> str:
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=88)
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """In one order of keys: the record of versions does not keep the file's."""
+    old, new = (_yaml(plain, sort=True).splitlines() for plain in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, "ran last", "file", n=2, lineterm=""))
+
+
+def _yaml(plain: dict[str, Any], sort: bool = False) -> str:
+    return yaml.safe_dump(plain, sort_keys=sort, allow_unicode=True, width=88)

@@ -11,7 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from interfaces.cli import app
+from reverse_etl.campaigns import versions
 from tests.interfaces.desk.desks import CAMPAIGN, JOURNEY, WEEKLY, At, chain, field, seated
+from workspace.definitions import load as load_definitions
+from workspace.lake import Lake
 from workspace.ledger import approvals, open_ledger
 from workspace.settings import Settings, load
 
@@ -51,6 +54,17 @@ def test_before_anything_ran(settings: Settings) -> None:
     assert found.status_code == 200 and "marketing run" in found.text
     assert "It never ran" in found.text and "iframe" in found.text
     assert "Nothing is published yet" in at.get("").text
+
+
+def test_what_differs_from_what_ran(settings: Settings, folder: Path) -> None:
+    campaigns = load_definitions(settings.definitions).campaigns
+    versions.store(campaigns, Lake(settings.paths.lake), settings.present())
+    at = seated(settings)
+    assert "As it ran last." in at.get(PAGE).text
+    edit(folder, f"campaigns/{CAMPAIGN}.yml", "priority: 200", "priority: 201")
+    (shown,) = re.findall("<pre[^>]*>(--- ran last.*?)</pre>", at.get(PAGE).text, re.DOTALL)
+    changed = [line for line in shown.splitlines() if line[0] in "+-" and line[1] not in "+-"]
+    assert changed == ["-priority: 200", "+priority: 201"]
 
 
 def test_the_same_record_as_the_command(settings: Settings, folder: Path, tmp_path: Path) -> None:
