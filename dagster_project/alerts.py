@@ -1,8 +1,12 @@
-"""What ended runs say of their steps and checks, told as alerts."""
+"""What ended runs say of their steps and checks, told as alerts to each channel."""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,12 +20,28 @@ from dagster import (
     RunsFilter,
 )
 
-from workspace.alerts import AlertError, Fault, Memory, Seen, send
+from dagster_project import alert_places
+from dagster_project.resources import LOOKS_BACK
+from reverse_etl.alerting.channels import Channel
+from reverse_etl.control_room.linking import link
+from workspace.alerts import (
+    Alert,
+    AlertError,
+    Fault,
+    Memory,
+    News,
+    Seen,
+    memories_text,
+    read_memories,
+)
 from workspace.clock import iso
+from workspace.settings import Settings
 
 #: A tick has a minute: what is left waits for the next one.
-RUNS_A_TICK, POSTS_A_TICK = 50, 5
-#: Ticks in which a post may fail before its run is passed by.
+RUNS_A_TICK, ALERTS_A_TICK = 50, 5
+#: A channel that has taken so long in a tick begins no other alert in it.
+CHANNEL_SECONDS = 20.0
+#: Failures in a row after which a run is passed by: the next one that finds the fault tells it.
 ATTEMPTS = 10
 TEXT_LENGTH = 300
 
@@ -34,47 +54,178 @@ _EVENTS = {
 }
 
 
+@dataclass(frozen=True)
+class Desk:
+    """What alerts are written with: ``pages`` are those of the models, ``channels`` stand beside
+    the log."""
+
+    settings: Settings
+    public_url: str
+    pages: Mapping[str, str]
+    channels: Sequence[Channel]
+
+    def alert(self, ended: Ended, news: Sequence[News]) -> Alert:
+        return Alert(
+            ident=f"alert_{ended.run_id}",
+            environment=str(self.settings.environment),
+            workspace=str(self.settings.paths.root),
+            run_id=ended.run_id,
+            job=ended.job,
+            ended_at=_iso(ended.at),
+            status=ended.status,
+            faults=tuple(map(self._fault, news)),
+        )
+
+    def _fault(self, news: News) -> Fault:
+        seen, state, since = news
+        kind, page, figure = alert_places.place(seen, self.pages)
+        return Fault(
+            kind=kind,
+            asset=seen.asset,
+            check=seen.check,
+            step=seen.step,
+            severity=seen.severity,
+            state=state,
+            since=_iso(since),
+            text=seen.text,
+            link=link(page, figure, self.settings.paths, self.public_url),
+        )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that ended, and what it says."""
+
+    run_id: str
+    job: str
+    status: str
+    at: float
+    seen: tuple[Seen, ...]
+
+
+@dataclass(frozen=True)
+class Log:
+    """The channel that is always there."""
+
+    log: logging.Logger = field(repr=False)
+    name: str = "log"
+    about: str = "the sensor's"
+    fault: None = None
+
+    def send(self, alert: Alert) -> str:
+        self.log.warning("%s", alert)
+        return "written"
+
+
 def look(
     instance: DagsterInstance,
     cursor: str | None,
     present: datetime,
-    workspace: str,
-    url: str | None,
+    desk: Desk,
     log: logging.Logger,
 ) -> str:
     """Tell the faults of the runs that ended since the cursor; returns the next cursor.
 
-    Without a cursor nothing is told: what is amiss shows in the next run. Where a post fails, the
-    cursor stays before its run, for :data:`ATTEMPTS` ticks.
+    A channel that the cursor does not know is told nothing of the past: what is amiss shows in the
+    next run. Where sending fails, the channel stays before the run, for :data:`ATTEMPTS` ticks.
     """
-    memory = Memory.read(cursor)
-    if memory is None:
-        memory = Memory(present.replace(tzinfo=UTC).timestamp())
-        for record in _ended_since(instance, memory):
-            memory.runs[record.dagster_run.run_id] = _ended(record)
-        return memory.text
-    posts = 0
-    for record in _ended_since(instance, memory)[:RUNS_A_TICK]:
-        run_id, ended = record.dagster_run.run_id, _ended(record)
-        faults, known = memory.news(seen_in(instance, record), ended)
-        if faults:
-            posts += 1
-            if posts > POSTS_A_TICK:
+    channels: list[Channel] = [Log(log), *desk.channels]
+    known, runs = read_memories(cursor), _Runs(instance)
+    memories, waiting = {}, {}
+    for channel in channels:
+        memory = known.get(channel.name)
+        if memory is None:
+            memory = Memory(present.replace(tzinfo=UTC).timestamp())
+            ended = {r.dagster_run.run_id: _ended(r) for r in runs.since(memory)}
+            memory.runs.update(ended)
+        memories[channel.name] = memory
+        waiting[channel.name] = [runs.read(record) for record in runs.since(memory)[:RUNS_A_TICK]]
+    # One that hangs is waited for by nobody else. The log is Dagster's, for this thread only.
+    with ThreadPoolExecutor(len(channels)) as pool:
+        told = [
+            pool.submit(_tell, channel, memories[channel.name], waiting[channel.name], desk)
+            for channel in desk.channels
+        ]
+        _tell(channels[0], memories["log"], waiting["log"], desk)
+        for lines in told:
+            for level, line in lines.result():
+                log.log(level, line)
+    return memories_text(memories)
+
+
+def _tell(
+    channel: Channel, memory: Memory, runs: Sequence[Ended], desk: Desk
+) -> list[tuple[int, str]]:
+    """Bring a channel up to date; what the log should say of it, with its level."""
+    said: list[tuple[int, str]] = []
+    alerts, began = 0, time.monotonic()
+    for run in runs:
+        is_told = True
+        if news := memory.news(run.seen, run.at):
+            alerts += 1
+            if alerts > ALERTS_A_TICK or time.monotonic() - began > CHANNEL_SECONDS:
                 break
-            if memory.attempts == 0:
-                told = "\n".join(f"  {fault}" for fault in faults)
-                log.warning("run %s (%s):\n%s", run_id, record.dagster_run.job_name, told)
-            if url and not _is_sent(url, _document(record, faults, workspace), memory, log):
+            fault = _sent(channel, desk.alert(run, news))
+            is_told = fault is None
+            memory.attempts = 0 if is_told else memory.attempts + 1
+            text = f"{channel.name}: the alert of run {run.run_id} was not sent: {fault}"
+            if not is_told and memory.attempts < ATTEMPTS:
+                said.append((logging.WARNING, f"{text}; tried again"))
                 break
-        memory.pass_by(run_id, ended, known)
-    return memory.text
+            if not is_told:
+                said.append((logging.ERROR, f"{text}; the next run tells what stays"))
+        memory.pass_by(run.run_id, run.at, run.seen, is_told)
+        if not is_told:
+            break
+    return said
+
+
+def _sent(channel: Channel, alert: Alert) -> str | None:
+    """Why it was not sent; None where it was."""
+    try:
+        channel.send(alert)
+    except AlertError as error:
+        return str(error)
+    except Exception as error:  # what breaks one channel must not make the others repeat theirs
+        return type(error).__name__
+    return None
+
+
+class _Runs:
+    """What is read of a run is read once, for all channels."""
+
+    def __init__(self, instance: DagsterInstance) -> None:
+        self._instance = instance
+        self._read: dict[str, Ended] = {}
+
+    def since(self, memory: Memory) -> list[RunRecord]:
+        """Runs to look at, in the order they ended."""
+        from_at = datetime.fromtimestamp(memory.looks_from, UTC)
+        wanted = RunsFilter(statuses=_ENDED, updated_after=from_at)
+        records = [
+            record
+            for record in self._instance.get_run_records(wanted)
+            if not memory.knows(record.dagster_run.run_id, _ended(record))
+        ]
+        return sorted(records, key=lambda record: (_ended(record), record.dagster_run.run_id))
+
+    def read(self, record: RunRecord) -> Ended:
+        run = record.dagster_run
+        if run.run_id not in self._read:
+            seen = tuple(seen_in(self._instance, record))
+            at = _ended(record)
+            self._read[run.run_id] = Ended(run.run_id, run.job_name, run.status.value, at, seen)
+        return self._read[run.run_id]
 
 
 def seen_in(instance: DagsterInstance, record: RunRecord) -> list[Seen]:
-    """The last word of a run on each of its steps and checks, and on the run itself."""
+    """The last word of a run on each of its steps and checks, and on the run itself; of one that
+    looks from a past ``as_of`` nothing."""
     run = record.dagster_run
     entries = instance.all_logs(run.run_id, of_type=_EVENTS)
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
+    if any(map(_looks_back, events)):
+        return []
     found = {seen.key: seen for event in events if (seen := _seen(event))}
     if run.status == DagsterRunStatus.CANCELED:
         return list(found.values())
@@ -84,19 +235,6 @@ def seen_in(instance: DagsterInstance, record: RunRecord) -> list[Seen]:
     ends = [e for e in events if e.event_type == DagsterEventType.RUN_FAILURE]
     why = _error(ends[-1].job_failure_data.error) if failed and ends else "failed"
     return [*found.values(), Seen(not failed, why if failed else "")]
-
-
-def _ended_since(instance: DagsterInstance, memory: Memory) -> list[RunRecord]:
-    """Runs to look at, in the order they ended."""
-    wanted = RunsFilter(
-        statuses=_ENDED, updated_after=datetime.fromtimestamp(memory.looks_from, UTC)
-    )
-    records = [
-        record
-        for record in instance.get_run_records(wanted)
-        if not memory.knows(record.dagster_run.run_id, _ended(record))
-    ]
-    return sorted(records, key=lambda record: (_ended(record), record.dagster_run.run_id))
 
 
 def _ended(record: RunRecord) -> float:
@@ -136,6 +274,11 @@ def _seen_check(check: AssetCheckEvaluation) -> Seen | None:
     )
 
 
+def _looks_back(event: DagsterEvent) -> bool:
+    is_check = event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION
+    return is_check and LOOKS_BACK in event.asset_check_evaluation_data.metadata
+
+
 def _error(error: Any) -> str:
     """The class of an error: its text may hold what people wrote, or a secret."""
     while error is not None and error.cause is not None:
@@ -148,29 +291,5 @@ def _short(text: str) -> str:
     return text.strip().partition("\n")[0][:TEXT_LENGTH]
 
 
-def _document(record: RunRecord, faults: list[Fault], workspace: str) -> dict[str, Any]:
-    ended = datetime.fromtimestamp(_ended(record), UTC).replace(tzinfo=None)
-    return {
-        "run_id": record.dagster_run.run_id,
-        "job": record.dagster_run.job_name,
-        "ended_at": iso(ended),
-        "status": record.dagster_run.status.value,
-        "workspace": workspace,
-        "faults": [vars(fault) for fault in faults],
-    }
-
-
-def _is_sent(url: str, document: dict[str, Any], memory: Memory, log: logging.Logger) -> bool:
-    """Whether the run is done with: told, or tried often enough."""
-    try:
-        send(url, document)
-    except AlertError as error:
-        memory.attempts += 1
-        run_id = document["run_id"]
-        if memory.attempts < ATTEMPTS:
-            log.warning("the alert of run %s was not sent: %s; tried again", run_id, error)
-            return False
-        log.error(
-            "the alert of run %s was not sent in %d ticks: %s; given up", run_id, ATTEMPTS, error
-        )
-    return True
+def _iso(at: float) -> str:
+    return iso(datetime.fromtimestamp(at, UTC).replace(tzinfo=None, microsecond=0))

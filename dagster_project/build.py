@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagster import Definitions, in_process_executor
+from dagster import Definitions, in_process_executor, map_asset_specs
 
-from dagster_project import jobs, output_keys, schedules, sensors
+from dagster_project import jobs, output_keys, schedules, sensors, tags
 from dagster_project.assets import (
     actions,
     anomalies,
@@ -37,33 +37,36 @@ def build_definitions(
     """Everything Dagster shows, for one dbt manifest."""
     output_keys.remember()
     return Definitions(
-        assets=[
-            sources.build_source_asset(),
-            *lake.build_landing_specs(),
-            *lake.build_lake_assets(),
-            *models.build_model_assets(manifest),
-            *scores.build_score_assets(manifest),
-            *learning.build_learning_assets(manifest),
-            values.build_value_assets(manifest),
-            anomalies.build_anomaly_asset(manifest),
-            *actions.build_action_assets(manifest),
-            *segments.build_segment_assets(),
-            *journeys.build_journey_assets(),
-            *experiments.build_experiment_assets(manifest),
-            published.build_published_asset(manifest),
-            control_room.build_control_room_asset(),
-            postgres.build_postgres_asset(),
-            *delivery.build_delivery_assets(),
-            *audiences.build_audience_assets(),
-            maintenance.build_maintenance_asset(),
-            backups.build_backup_asset(),
-        ],
+        assets=map_asset_specs(
+            tags.of_stream,
+            [
+                sources.build_source_asset(),
+                *lake.build_landing_specs(),
+                *lake.build_lake_assets(),
+                *models.build_model_assets(manifest),
+                *scores.build_score_assets(manifest),
+                *learning.build_learning_assets(manifest),
+                values.build_value_assets(manifest),
+                anomalies.build_anomaly_asset(manifest),
+                *actions.build_action_assets(manifest),
+                *segments.build_segment_assets(),
+                *journeys.build_journey_assets(),
+                *experiments.build_experiment_assets(manifest),
+                published.build_published_asset(manifest),
+                control_room.build_control_room_asset(),
+                postgres.build_postgres_asset(),
+                *delivery.build_delivery_assets(),
+                *audiences.build_audience_assets(),
+                maintenance.build_maintenance_asset(),
+                backups.build_backup_asset(),
+            ],
+        ),
         jobs=[
-            *(jobs.refresh, jobs.nightly, jobs.retrain, jobs.campaigns),
+            *(jobs.refresh, jobs.nightly, jobs.past_months, jobs.retrain, jobs.campaigns),
             *(jobs.send, jobs.due_campaigns, jobs.audiences, jobs.daily_backup),
         ],
         schedules=schedules.schedules,
-        sensors=[sensors.build_landing_sensor(), sensors.build_alert_sensor()],
+        sensors=[sensors.build_landing_sensor(), sensors.build_alert_sensor(manifest)],
         resources={"workspace": WorkspaceResource(), **(resource_overrides or {})},
         executor=in_process_executor,
     )

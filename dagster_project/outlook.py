@@ -25,12 +25,20 @@ def check(settings: Settings) -> None:
         pass
 
 
-def of_campaign(settings: Settings, loaded: Definitions, key: str) -> Outlook:
-    """Raises :class:`~reverse_etl.campaigns.planning.NothingToLaunch`,
-    :class:`~dagster_project.what_if.NoWarehouse` and
-    :class:`~workspace.locks.RunInProgress`."""
+def of_campaign(
+    settings: Settings,
+    loaded: Definitions,
+    key: str,
+    is_approved: bool = False,
+    wait_seconds: float = _WAIT_SECONDS,
+) -> Outlook:
+    """The next launch of a campaign; with ``is_approved`` as if its messages were approved.
+
+    Raises :class:`~reverse_etl.campaigns.planning.NothingToLaunch`,
+    :class:`~dagster_project.what_if.NoWarehouse` and :class:`~workspace.locks.RunInProgress`.
+    """
     with (
-        run_lock(settings.paths.run_lock, _WAIT_SECONDS, f"plan {key}"),
+        run_lock(settings.paths.run_lock, wait_seconds, f"plan {key}"),
         what_if.opened(settings.paths.warehouse) as connection,
         Library.load(loaded.folder) as library,
     ):
@@ -47,6 +55,7 @@ def of_campaign(settings: Settings, loaded: Definitions, key: str) -> Outlook:
                 library,
                 settings.present(),
                 loaded.verticals.reporting.time_zone,
+                is_approved,
             )
         finally:
             ledger.close()

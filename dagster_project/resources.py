@@ -27,6 +27,8 @@ listeners: list[Callable[[str, float, int | None], None]] = []
 tellers: list[Callable[[str], None]] = []
 
 LOCK_WAIT_SECONDS = 600.0
+#: Metadata of the checks of a run that looks from a past `as_of`.
+LOOKS_BACK = "looks_back"
 
 
 @dataclass
@@ -54,6 +56,11 @@ class RunState:
         if not self.is_past:
             return paths.warehouse
         return paths.scratch / f"{clock.compact(self.as_of)}.duckdb"
+
+    @property
+    def hindsight(self) -> dict[str, bool]:
+        """Metadata of a check, by which alerts know a run that says nothing of the present."""
+        return {LOOKS_BACK: True} if self.is_past else {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -95,7 +102,9 @@ class WorkspaceResource(ConfigurableResource):
         None, description="Workspace folder; MARKETING_WORKSPACE or data/ when empty."
     )
     as_of: str | None = Field(
-        None, description="ISO 8601 UTC time the run looks from; the present when empty."
+        "",  # and not None, so that the launchpad shows it
+        description="ISO 8601 UTC time the run looks from, such as 2026-03-01; the present when "
+        "empty.",
     )
     full_refresh: bool = Field(
         False, description="Build every model anew, not only what is behind a change."

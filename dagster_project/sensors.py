@@ -12,7 +12,9 @@ from dagster import (
     sensor,
 )
 
+from dagster_project import alert_places
 from dagster_project.jobs import refresh
+from dagster_project.translation import Manifest
 from ingestion.contracts import KINDS
 
 
@@ -44,24 +46,23 @@ def build_landing_sensor() -> SensorDefinition:
     return landing_folder
 
 
-def build_alert_sensor() -> SensorDefinition:
+def build_alert_sensor(manifest: Manifest) -> SensorDefinition:
+    pages = alert_places.pages(manifest)
+
     @sensor(
         minimum_interval_seconds=60,
         default_status=DefaultSensorStatus.STOPPED,
-        description="Tells failed steps and checks of ended runs, in the log and to a webhook.",
+        description="Tells failed steps and checks of ended runs: in the log, to a webhook and by "
+        "mail (docs/operations.md).",
     )
     def alerts(context: SensorEvaluationContext) -> SensorResult:
-        from dagster_project.alerts import look
+        from dagster_project.alerts import Desk, look
+        from reverse_etl.alerting import channels
         from workspace import clock, settings
 
-        cursor = look(
-            context.instance,
-            context.cursor,
-            clock.now(),
-            str(settings.load().paths.root),
-            settings.alert_webhook(),
-            context.log,
-        )
+        given = channels.configured(settings.variables(channels.VARIABLES))
+        desk = Desk(settings.load(), settings.public_url(), pages, given)
+        cursor = look(context.instance, context.cursor, clock.now(), desk, context.log)
         return SensorResult(cursor=cursor)
 
     return alerts

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from dagster_project.compiled import Compiled
+from dagster_project.statements import NodeResult
+
 MAX_ROWS = 24
+#: What is told of a test's rows at most.
+MAX_TOLD = 5
 
 #: Mart -> the query whose rows are shown on its asset page.
 PICTURES = {
@@ -45,6 +51,24 @@ def markdown(connection: Any, query: str) -> str:
     if len(rows) > MAX_ROWS:
         lines.append(f"\nThe first {MAX_ROWS} rows.")
     return "\n".join(lines)
+
+
+def told(connection: Any, project: Compiled, results: Mapping[str, NodeResult]) -> dict[str, str]:
+    """Unique id of a test that did not pass -> which rows: what `meta.tells` of its YAML gives of
+    each, an expression without anything that identifies people."""
+    found = {}
+    for unique_id, done in results.items():
+        node = project.manifest["nodes"].get(unique_id, {})
+        column = node.get("config", {}).get("meta", {}).get("tells")
+        if not (column and done.failures):
+            continue
+        rows = connection.execute(
+            f"select distinct {column} as told from ({project.statements[unique_id]}) as failing "
+            f"order by told limit {MAX_TOLD + 1}"
+        ).fetchall()
+        names = [str(row[0]) for row in rows]
+        found[unique_id] = "; ".join([*names[:MAX_TOLD], *(["…"] if names[MAX_TOLD:] else [])])
+    return found
 
 
 def row_counts(connection: Any) -> dict[str, int]:

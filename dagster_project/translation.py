@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from dagster import AssetCheckSpec, AssetKey, AssetSpec, TableColumn, TableSchema
+
+from dagster_project.sentences import check_name, sentence
+from dagster_project.tags import of_model
 
 Manifest = dict[str, Any]
 
@@ -115,7 +119,7 @@ def specs(manifest: Manifest, nodes: Iterable[dict[str, Any]]) -> list[AssetSpec
             group_name=groups[node["unique_id"]],
             kinds={"dbt", "duckdb"},
             owners=["team:data"],
-            tags={tag: "" for tag in node["tags"]},
+            tags=of_model(node),
             skippable=True,
             metadata={"dagster/column_schema": _columns(node)} if node["columns"] else {},
         )
@@ -154,16 +158,55 @@ def group_names(manifest: Manifest) -> dict[str, str]:
 
 def check_specs(manifest: Manifest, nodes: Iterable[dict[str, Any]]) -> list[AssetCheckSpec]:
     known = {node["unique_id"]: node for node in nodes}
+    subjects, names = subjects_of(manifest), check_names(manifest)
     return [
         AssetCheckSpec(
-            name=test["name"],
-            asset=asset_key(known[test["attached_node"]]),
+            name=names[test["unique_id"]],
+            asset=asset_key(known[subject]),
             blocking=test["config"]["severity"].lower() == "error",
-            description=test.get("description") or _sentence(test, known[test["attached_node"]]),
+            description=sentence(test, known[subject]["alias"]),
         )
         for test in tests(manifest)
-        if test.get("attached_node") in known
+        if (subject := subjects.get(test["unique_id"])) in known
     ]
+
+
+def subjects_of(manifest: Manifest) -> dict[str, str]:
+    """Unique id of a test -> that of the model whose check it is. A test of several models is a
+    check of the last that is built of them; one of a source alone is nobody's."""
+    phases, everything = phases_of(manifest), manifest["nodes"]
+    found = {}
+    for test in tests(manifest):
+        asked = (
+            [test["attached_node"]] if test.get("attached_node") else test["depends_on"]["nodes"]
+        )
+        models = [name for name in asked if name in everything]
+        if models:
+            # Of one phase a mart comes before what it is made of, then what is named first.
+            found[test["unique_id"]] = max(
+                enumerate(models),
+                key=lambda one: (
+                    PHASES.index(phases[one[1]]),
+                    everything[one[1]]["schema"] in PUBLISHED,
+                    -one[0],
+                ),
+            )[1]
+    return found
+
+
+def check_names(manifest: Manifest) -> dict[str, str]:
+    """Unique id of a test -> the name of its check, which no other check of its asset has."""
+    subjects = subjects_of(manifest)
+    found: dict[str, str] = {}
+    taken: Counter[tuple[str, str]] = Counter()
+    for test in sorted(tests(manifest), key=lambda test: test["unique_id"]):
+        subject = subjects.get(test["unique_id"])
+        if subject is not None:
+            said = check_name(test)
+            taken[subject, said] += 1
+            number = taken[subject, said]
+            found[test["unique_id"]] = said if number == 1 else f"{said}_{number}"
+    return found
 
 
 def tests(manifest: Manifest) -> list[dict[str, Any]]:
@@ -188,14 +231,6 @@ def tests_of(manifest: Manifest, built: Collection[str]) -> list[str]:
         if chosen.intersection(test["depends_on"]["nodes"])
         and PHASES.index(phases[test["unique_id"]]) <= last
     ]
-
-
-def _sentence(test: dict[str, Any], node: dict[str, Any]) -> str:
-    """``accepted_values`` of a column reads: kpi_monthly.status holds accepted values."""
-    kind = (test.get("test_metadata") or {}).get("name", test["name"]).replace("_", " ")
-    column = test.get("column_name")
-    subject = f"{node['alias']}.{column}" if column else node["alias"]
-    return f"{subject}: {kind}"
 
 
 def _columns(node: dict[str, Any]) -> TableSchema:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from interfaces import recording
 from workspace.settings import Settings
+
+if TYPE_CHECKING:
+    from reverse_etl.campaigns.deciding import Asked
 
 Reject = Annotated[bool, typer.Option("--reject", help="Nothing of it goes out.")]
 Withdraw = Annotated[bool, typer.Option("--withdraw", help="As if never asked.")]
@@ -20,21 +22,17 @@ def say(
     out: Console,
     refuse: recording.Refuse,
     settings: Settings,
-    subject: str,
-    hashes: Sequence[str],
+    asked: Asked,
     decision: str,
     by: str | None,
     note: str | None,
 ) -> None:
-    """Record the decision about everything that ``subject`` would send."""
-    from workspace.ledger import approvals
+    """Record the decision about everything that ``asked`` names."""
+    from reverse_etl.campaigns import deciding
 
-    (actor, why), at = recording.said(by, note, refuse), settings.present()
-    with recording.ledger_of(settings) as ledger:
-        new = approvals.record(ledger, subject, hashes, decision, actor, at, why)
-    name = subject.partition(":")[2]
+    new = deciding.decide(settings, asked, decision, recording.said(by, note, refuse))
     when = "" if new else " already"
-    out.print(f"{name} is {decision}{when}", highlight=False, markup=False)
+    out.print(f"{asked.name} is {decision}{when}", highlight=False, markup=False)
 
 
 def decision(reject: bool, withdraw: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,10 +12,13 @@ from rich.markup import escape
 
 from interfaces import recording
 from interfaces.loading import loaded
-from interfaces.recording import By, Reason, Said
+from interfaces.recording import By, Reason
 from interfaces.tables import number, table
 from workspace import restored
 from workspace.settings import Settings
+
+if TYPE_CHECKING:
+    from workspace.decisions import Said
 
 Option = Annotated[
     Path | None, typer.Option("--workspace", help="The folder that holds everything.")

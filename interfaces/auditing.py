@@ -142,10 +142,11 @@ def _text(value: Any) -> str:
 
 
 def _verify(out: Console, settings: Settings, as_json: bool) -> None:
+    from workspace import decisions
     from workspace.ledger import anchors
 
     with recording.ledger_of(settings) as ledger:
-        found = anchors.verify(recording.places(settings, ledger))
+        found = anchors.verify(decisions.places(settings, ledger))
     if as_json:
         print(
             json.dumps(
@@ -177,6 +178,7 @@ def _accept(
     by: str | None,
     reason: str | None,
 ) -> None:
+    from workspace import decisions
     from workspace.ledger import anchors
 
     said = recording.said(by, reason, refuse)
@@ -184,7 +186,7 @@ def _accept(
         return refuse("--reason: say which backup it was restored from, and why")
     with recording.ledger_of(settings) as ledger:
         try:
-            places = recording.places(settings, ledger)
+            places = decisions.places(settings, ledger)
             end = anchors.accept(places, settings.present(), said.actor, said.reason)
         except ValueError as error:
             return refuse(str(error))

@@ -94,6 +94,9 @@ def commands(
     @app.command()
     def plan(
         key: Annotated[str | None, typer.Argument(help="One campaign; all by default.")] = None,
+        approved: Annotated[
+            bool, typer.Option("--approved", help="As if the next launch were approved.")
+        ] = False,
         workspace: Option = None,
     ) -> None:
         """Say what the files change, or where the messages of one's next launch would end."""
@@ -101,7 +104,7 @@ def commands(
         found = loaded(settings, refuse)
         if key is not None:
             campaign(found, key)
-            return _show_outlook(out, _outlook(settings, found, key, refuse))
+            return _show_outlook(out, _outlook(settings, found, key, refuse, approved))
         from reverse_etl.campaigns import planning
         from workspace.lake import Lake
 
@@ -128,31 +131,22 @@ def commands(
         workspace: Option = None,
     ) -> None:
         """Let a campaign go out as its file and template stand; a change needs a new approval."""
-        from reverse_etl.campaigns import versions
-        from reverse_etl.campaigns.approving import CannotApprove, of_campaign, variants_of
+        from reverse_etl.campaigns import deciding
+        from reverse_etl.campaigns.approving import CannotApprove
         from reverse_etl.content.library import Library
         from workspace.lake import Lake
 
         settings = chosen(workspace)
         found = loaded(settings, refuse)
-        given = campaign(found, key)
-        now = settings.present()
+        campaign(found, key)
         try:
             with Library.load(settings.definitions) as library:
-                hashes = of_campaign(
-                    key,
-                    given,
-                    library,
-                    occurrence,
-                    now.date(),
-                    variants_of(found.experiments, "campaign", key),
-                    versions.all_of(Lake(settings.paths.lake), key, now),
-                )
+                lake, now = Lake(settings.paths.lake), settings.present()
+                asked = deciding.of_campaign(lake, found, library, key, occurrence, now)
             said = approving.decision(reject, withdraw)
         except CannotApprove as error:
             return refuse(f"{key}: {error}")
-        name = f"{key} {occurrence}" if occurrence else key
-        return approving.say(out, refuse, settings, f"campaign:{name}", hashes, said, by, note)
+        return approving.say(out, refuse, settings, asked, said, by, note)
 
     @app.command()
     def run(by: By = None, reason: Reason = None, workspace: Option = None) -> None:
@@ -215,15 +209,15 @@ def commands(
             return show(out, deliver(at_hand, only=ids))
 
     def hold(key: str, event: str, by: str | None, reason: str | None, at: Path | None) -> None:
-        from reverse_etl.campaigns import versions
+        from reverse_etl.campaigns import holding
         from workspace.lake import Lake
 
         settings = chosen(at)
-        # What ran can be held back, whatever is wrong with the files, or even if there is none.
-        ran = versions.all_of(Lake(settings.paths.lake), key, settings.present())
-        journey = (ran[0] if ran else campaign(loaded(settings, refuse), key)).journey
-        scope = "campaign" if journey is None else "journey"
-        stopping.say(out, refuse, settings, scope, journey or key, event, by, reason)
+        lake, now = Lake(settings.paths.lake), settings.present()
+        scope, name = holding.of_campaign(
+            lake, key, now, lambda: campaign(loaded(settings, refuse), key)
+        )
+        stopping.say(out, refuse, settings, scope, name, event, by, reason)
 
     @app.command()
     def pause(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
@@ -251,7 +245,9 @@ def show_plan(out: Console, rows: list[Any]) -> None:
     out.print(shown)
 
 
-def _outlook(settings: Settings, found: Any, key: str, refuse: Callable[[str], None]) -> Any:
+def _outlook(
+    settings: Settings, found: Any, key: str, refuse: Callable[[str], None], approved: bool
+) -> Any:
     from dagster_project import outlook
     from dagster_project.what_if import NoWarehouse
     from reverse_etl.campaigns.planning import NothingToLaunch
@@ -259,7 +255,7 @@ def _outlook(settings: Settings, found: Any, key: str, refuse: Callable[[str], N
     from workspace.locks import RunInProgress
 
     try:
-        return outlook.of_campaign(settings, found, key)
+        return outlook.of_campaign(settings, found, key, is_approved=approved)
     except (NothingToLaunch, NoWarehouse, RunInProgress, DefinitionError) as error:
         return refuse(str(error))
 
@@ -270,8 +266,9 @@ def _show_outlook(out: Console, found: Any) -> None:
         f"{found.contacts:,} contacts, of whom {found.goes_out:,} would get it as things stand",
         highlight=False,
     )
-    shown = table("gate", "not sent", "held back")
+    shown = table("gate", "not sent", "held back", "mostly")
     for gate, blocked, held in found.stages:
-        shown.add_row(escape(gate), number(blocked), number(held))
+        why = escape(found.reasons.get(gate, ""))
+        shown.add_row(escape(gate), number(blocked), number(held), why)
     if found.stages:
         out.print(shown)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from interfaces import (
+    alerting,
     attribution,
     audiences,
     auditing,
@@ -37,6 +38,7 @@ from interfaces import (
 )
 from interfaces.recording import By, Reason, recorded
 from workspace import definitions, restored, settings
+from workspace.paths import Paths
 from workspace.settings import Settings, SettingsError
 
 app = typer.Typer(
@@ -338,6 +340,8 @@ def publish(
         _refuse(str(error))
     if postgres:
         _publish_to_postgres(chosen, everything, take_over)
+    if rollback:
+        _make_pages(paths)
 
 
 def _publish_to_postgres(chosen: Settings, everything: bool, take_over: bool) -> None:
@@ -361,11 +365,16 @@ def _publish_to_postgres(chosen: Settings, everything: bool, take_over: bool) ->
 @app.command("control-room")
 def control_room(workspace: WorkspaceOption = None) -> None:
     """Make the pages of the control room anew from what is published, and say where they are."""
+    _make_pages(_settings(workspace).paths)
+
+
+def _make_pages(paths: Paths) -> None:
     from reverse_etl.control_room import building
+    from workspace.locks import RunInProgress
 
     try:
-        done = building.build(_settings(workspace).paths)
-    except building.PageError as error:
+        done = building.build(paths)
+    except (building.PageError, RunInProgress) as error:
         _refuse(str(error))
     figures = f"{len(done.pages)} pages, {len(done.rows)} figures"
     out.print(f"{done.folder / building.FIRST}  ({figures}, {done.seconds:.1f} s)", highlight=False)
@@ -485,6 +494,7 @@ app.add_typer(
 app.add_typer(templates.commands(out, _settings, _refuse), name="templates")
 app.add_typer(audiences.commands(out, _settings, _refuse), name="audiences")
 app.add_typer(sending.commands(out, _settings, _refuse), name="outbox")
+app.add_typer(alerting.commands(out, _settings), name="alerts")
 app.command("send")(sending.send_command(out, _settings, _refuse))
 app.command("backup")(backups.backup_command(out, _settings, _refuse))
 app.command("restore")(backups.restore_command(out, _refuse))

@@ -8,6 +8,7 @@ import duckdb
 from rich.console import Console
 
 from ingestion.sources import registry
+from interfaces import alerting
 from workspace import at_rest, definitions, freshness, restored
 from workspace.lake import Lake
 from workspace.ledger import open_ledger
@@ -24,8 +25,7 @@ def examine(settings: Settings, console: Console) -> list[str]:
         if fault is not None:
             faults.append(f"{name}: {fault}")
             console.print(f"       {fault}", markup=False, highlight=False)
-    note = _encryption(settings)
-    if note is not None:
+    for note in filter(None, (_encryption(settings), alerting.sentence())):
         console.print(f"  note {note}", markup=False, highlight=False)
     return faults
 
@@ -107,6 +107,10 @@ def _encryption(settings: Settings) -> str | None:
     )
 
 
+def _alerts(settings: Settings) -> str | None:
+    return "; ".join(f"{one.name}: {one.fault}" for one in alerting.channels() if one.fault) or None
+
+
 def _is_open(settings: Settings) -> str | None:
     try:
         restored.check(settings.paths.root)
@@ -123,5 +127,6 @@ EXAMINATIONS: dict[str, Callable[[Settings], str | None]] = {
     "every published view can be read": _published,
     "only its owner reads what identifies people": _modes,
     "the disk is encrypted where people are real": _disk,
+    "every channel of alerts can be used": _alerts,
     "erasures were replayed after a restore": _is_open,
 }

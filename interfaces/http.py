@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
-from workspace import restored, settings
+from workspace import clock, restored, settings
 from workspace.ledger import Ledger
 from workspace.settings import Settings
 
 _SCORES, _OPENAPI = "/v1/score/", "/v1/openapi.json"
 _READ = "/api/v1/"
+_DESK = "/control-room/desk"
 ASGI = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -58,6 +59,7 @@ def create_app() -> ASGI:
     from starlette.responses import Response
     from starlette.routing import Mount, Route
 
+    from ingestion.answer_times import AnswerTimes
     from ingestion.collector.app import Collector
     from ingestion.collector.webhooks import confirm
     from ingestion.consent.requests import Desk
@@ -84,7 +86,9 @@ def create_app() -> ASGI:
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
         await collector.start()
+        await times.start()
         yield
+        await times.stop()
         await collector.stop()
         close_scores()
         close_reading()
@@ -105,7 +109,10 @@ def create_app() -> ASGI:
     scores, close_scores = _scores(chosen)
     readers = settings.read_keys(chosen.environment)
     reading, close_reading = _reading(chosen, readers)
-    rooms = Rooms(chosen.paths.control_room, readers)
+    times = AnswerTimes(chosen.paths.landing, chosen.present)
+    reading = times.timed("read_api", reading)
+    desk = _desk(chosen, readers)
+    rooms = Rooms(chosen.paths.control_room, readers, f"{_DESK}/")
     routes = [
         Route(f"{PATH}{{name:path}}", rooms.page),
         Route(f"{_SCORES}{{model}}", scores, methods=["GET", "POST", "PUT", "DELETE"]),
@@ -117,13 +124,21 @@ def create_app() -> ASGI:
     ]
     pages = Starlette(routes=routes, lifespan=lifespan)
 
+    scoring = times.timed("scores", pages)
+
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         # Events go past the router: it costs as much as they do.
         path = scope["path"] if scope["type"] == "http" else ""
         if path.startswith(_READ):
             await reading(scope, receive, send)
             return
-        events = path.startswith("/v1/") and not path.startswith((_SCORES, _OPENAPI))
+        if path == _DESK or path.startswith(f"{_DESK}/"):
+            await desk(scope, receive, send)
+            return
+        if path.startswith(_SCORES):
+            await scoring(scope, receive, send)
+            return
+        events = path.startswith("/v1/") and not path.startswith(_OPENAPI)
         await (collector if events else pages)(scope, receive, send)
 
     return app
@@ -224,6 +239,30 @@ def _reading(
             app.state.versions.close()
 
     return read, close
+
+
+def _desk(chosen: Settings, readers: tuple[settings.ReadKey, ...]) -> ASGI:
+    """The desk. It is loaded for the first who asks, as the read API is."""
+    from threading import Lock
+
+    from starlette.concurrency import run_in_threadpool
+
+    opening = Lock()
+    opened: list[ASGI] = []
+
+    def desk() -> ASGI:
+        with opening:
+            if not opened:
+                from interfaces.desk.app import Desk
+
+                opened.append(Desk(chosen, readers, clock.now))
+        return opened[0]
+
+    async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        app = opened[0] if opened else await run_in_threadpool(desk)
+        await app(scope, receive, send)
+
+    return answer
 
 
 async def _openapi(_request: Any) -> Any:

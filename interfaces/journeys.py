@@ -36,18 +36,7 @@ def commands(
     def stage(settings: Settings) -> Any:
         from reverse_etl.journeys.rehearsal import Stage
 
-        found = loaded(settings, refuse)
-        zone = found.verticals.reporting.time_zone
-        zones = found.caps.time_zones
-        return Stage(
-            settings.paths,
-            found.fields,
-            found.segments,
-            found.journeys,
-            zone,
-            zones,
-            found.consent,
-        )
+        return Stage.over(settings.paths, loaded(settings, refuse))
 
     def ask(question: Callable[[], Any]) -> Any:
         """The answer, or the reason why there is none, and exit."""
@@ -240,15 +229,15 @@ def commands(
         out.print(f"{key} is at version {to} from the next run on", highlight=False)
 
     def hold(key: str, event: str, by: str | None, reason: str | None, at: Path | None) -> None:
-        from reverse_etl.journeys import versions
+        from reverse_etl.campaigns import holding
         from workspace.lake import Lake
 
         settings = chosen(at)
-        # What ran can be held back, whatever is wrong with the files, or even if there is none.
-        ran = versions.history(Lake(settings.paths.lake), settings.present())
-        if key not in {row["journey"] for row in ran}:
-            ask(lambda: stage(settings).journey(key))
-        stopping.say(out, refuse, settings, "journey", key, event, by, reason)
+        lake, now = Lake(settings.paths.lake), settings.present()
+        scope, name = holding.of_journey(
+            lake, key, now, lambda: ask(lambda: stage(settings).journey(key))
+        )
+        stopping.say(out, refuse, settings, scope, name, event, by, reason)
 
     @app.command()
     def pause(key: Key, by: By = None, reason: Reason = None, workspace: Option = None) -> None:
@@ -270,59 +259,61 @@ def commands(
         workspace: Option = None,
     ) -> None:
         """Let a journey's messages go as its file and templates stand (needs_approval: true)."""
-        from reverse_etl.campaigns.approving import CannotApprove, of_journey, variants_of
+        from reverse_etl.campaigns import deciding
+        from reverse_etl.campaigns.approving import CannotApprove
         from reverse_etl.content.library import Library
-        from reverse_etl.journeys import versions
-        from workspace.definitions.journeys import Journey
         from workspace.lake import Lake
 
         settings = chosen(workspace)
         found = loaded(settings, refuse)
-        journey = ask(lambda: stage(settings).journey(key))
-        history = versions.history(Lake(settings.paths.lake), settings.present())
-        earlier = [
-            Journey.model_validate_json(row["definition"])
-            for row in history
-            if row["journey"] == key
-        ]
-        others = variants_of(found.experiments, "journey", key)
+        ask(lambda: stage(settings).journey(key))
         try:
             with Library.load(settings.definitions) as library:
-                hashes = of_journey(key, journey, library, others, earlier)
+                lake, now = Lake(settings.paths.lake), settings.present()
+                asked = deciding.of_journey(lake, found, library, key, now)
             said = approving.decision(reject, withdraw)
         except CannotApprove as error:
             return refuse(f"{key}: {error}")
-        return approving.say(out, refuse, settings, f"journey:{key}", hashes, said, by, note)
+        return approving.say(out, refuse, settings, asked, said, by, note)
 
     @app.command()
     def enroll(
         key: Key,
         file: Annotated[Path, typer.Argument(help="CSV with a column contact_id.")],
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="Say who would enter and who not; ask nothing.")
+        ] = False,
         by: By = None,
         reason: Reason = None,
         workspace: Option = None,
     ) -> None:
         """Put the contacts of a CSV file into a journey, at the next run."""
-        from reverse_etl.journeys import enrolment
+        from reverse_etl.journeys import enrolment, entering
         from workspace.lake import Lake
-        from workspace.locks import run_lock
 
         settings = chosen(workspace)
-
-        def store() -> int:
-            stage(settings).journey(key)
-            with run_lock(settings.paths.run_lock, 60.0, f"enroll {key}"):
-                lake = Lake(settings.paths.lake)
-                return enrolment.enroll(lake, key, file, settings.present())
-
-        with recording.recorded(
-            settings, refuse, "journey.enroll", f"journey:{key}", by, reason
-        ) as done:
-            count = ask(store)
-            done.after = {"file": file.read_bytes(), "contacts": count}
-        out.print(f"{count:,} contacts enter {key} at the next run", highlight=False)
+        on_stage = stage(settings)
+        contacts = ask(lambda: enrolment.read(file))
+        if dry_run:
+            lake, now = Lake(settings.paths.lake), settings.present()
+            found = ask(lambda: entering.on_paper(on_stage, lake, key, contacts, now))
+            return _show_entries(out, key, found)
+        who = recording.said(by, reason, refuse)
+        is_new = ask(lambda: enrolment.enroll(settings, on_stage, key, contacts, who))
+        when = "at the next run" if is_new else "at the next run, as was asked today already"
+        out.print(f"{len(contacts):,} contacts enter {key} {when}", highlight=False)
+        return None
 
     return app
+
+
+def _show_entries(out: Console, key: str, found: Any) -> None:
+    """Who would enter and who not; the first of each verdict by name."""
+    shown = table("contacts", "", "such as")
+    for _, text, contacts in found.told():
+        shown.add_row(f"{len(contacts):,}", text, ", ".join(contacts[:3]))
+    out.print(shown)
+    out.print(f"{found.entering:,} of {len(found.entries):,} would enter {key}", highlight=False)
 
 
 def show_plan(out: Console, found: list[Any]) -> None:

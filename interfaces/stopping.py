@@ -52,14 +52,12 @@ def say(
     reason: str | None = None,
 ) -> None:
     """Record a pause or its end, and show what is held back."""
-    from workspace import clock
+    from workspace import clock, decisions
     from workspace.ledger import pauses
 
-    said, at = recording.said(by, reason, refuse), settings.present()
+    said = recording.said(by, reason, refuse)
     try:
-        with recording.ledger_of(settings) as ledger:
-            changed = pauses.record(ledger, scope, key, event, said.actor, at, said.reason)
-            held = pauses.held(ledger)
+        changed, held = decisions.hold(settings, scope, key, event, said)
     except ValueError as error:
         refuse(str(error))
     if scope == pauses.ALL:

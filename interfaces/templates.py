@@ -92,7 +92,10 @@ def commands(
         name: Name,
         workspace: Option = None,
         contact: Annotated[
-            str | None, typer.Option("--contact", help="A contact id; made-up values by default.")
+            str | None,
+            typer.Option(
+                "--contact", help="A contact id or an identifier; made-up values by default."
+            ),
         ] = None,
         language: Annotated[str | None, typer.Option("--language", help="Such as fr.")] = None,
         channel: Annotated[
@@ -105,7 +108,7 @@ def commands(
         """Render a template as a contact would get it. Nothing is sent."""
         from reverse_etl.content import preview as previews
         from reverse_etl.content.library import Refused
-        from reverse_etl.content.people import published_person
+        from reverse_etl.content.looking import NoSuchContact, look
         from reverse_etl.publish import NothingPublished, TookTooLong
         from workspace import durable
 
@@ -114,12 +117,9 @@ def commands(
             person = None
             if contact is not None:
                 try:
-                    person = published_person(settings.paths, contact)
-                except (NothingPublished, TookTooLong) as error:
+                    person = look(settings, contact, name, recording.said(None, None, refuse))
+                except (NoSuchContact, NothingPublished, TookTooLong) as error:
                     refuse(str(error))
-                if person is None:
-                    refuse(f"no contact {contact!r} is published")
-                recording.read(settings, refuse, contact, f"template:{name}")
             first = loaded.entries[name].template.channels[0]
             found = previews.preview(loaded, name, channel or first, language, person)
             if isinstance(found, Refused):

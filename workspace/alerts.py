@@ -1,32 +1,45 @@
-"""Alerts: which faults of a run are worth telling, and telling them to a webhook.
+"""Alerts: which faults of a run are worth telling, what an alert says, and what was told to whom.
 
 A schedule repeats the same fault every few minutes. It is told when it appears, once a day while
-it stays, and once when it is gone.
+it stays, and once when it is gone: to each channel by itself, so that one that is down neither
+holds the others back nor makes them repeat anything.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
 
-from workspace.http_guard import Forbidden, Guard
-
-TIMEOUT_SECONDS = 10.0
 #: An hour less than a day: a nightly run does not end at the same second every night.
 AGAIN_SECONDS = 23 * 3600.0
 #: What no run has looked at for so long is forgotten: its asset may be gone.
 FORGET_SECONDS = 30 * 86400.0
 #: Runs are written when they end, but not always in that order.
 OVERLAP_SECONDS = 60.0
-_GUARD = Guard(ports=None, here=True, private=True)
 
 State = Literal["appeared", "stays", "gone"]
+_STATES: tuple[State, ...] = ("appeared", "stays", "gone")
 
 
 class AlertError(Exception):
-    """An alert that could not be sent. Never holds the address, which may be a secret."""
+    """An alert that could not be sent. Never holds an address or a secret."""
+
+
+class Kind(StrEnum):
+    """What an alert is about. ``check`` is every other check, ``run`` a step or a whole run."""
+
+    ANOMALY = "anomaly"
+    STALE_SEGMENT = "stale_segment"
+    MISSED_FRESHNESS = "missed_freshness"
+    FAILED_DELIVERIES = "failed_deliveries"
+    CONSENT = "consent"
+    DRIFT = "drift"
+    BROKEN_PLAN = "broken_plan"
+    CHECK = "check"
+    RUN = "run"
 
 
 @dataclass(frozen=True)
@@ -45,53 +58,108 @@ class Seen:
         return ":".join(filter(None, (self.asset, self.check, self.step))) or "run"
 
 
+class News(NamedTuple):
+    """What of a run is to be told; ``since`` is when it appeared, in seconds since 1970."""
+
+    seen: Seen
+    state: State
+    since: float
+
+
 @dataclass(frozen=True)
 class Fault:
-    """One line of an alert."""
+    """One line of an alert. ``since`` is ISO 8601 in UTC, ``link`` the page that shows more."""
 
+    kind: Kind
     asset: str | None
     check: str | None
     step: str | None
     severity: str
     state: State
+    since: str
     text: str
+    link: str
+
+    @property
+    def what(self) -> str:
+        return " ".join(filter(None, (self.asset, self.check, self.step))) or "the run"
+
+    @property
+    def rank(self) -> tuple[int, bool]:
+        """Small for what is to be read first."""
+        return _STATES.index(self.state), self.severity != "ERROR"
 
     def __str__(self) -> str:
-        what = " ".join(filter(None, (self.asset, self.check, self.step))) or "the run"
-        return f"{self.state}: {what} ({self.severity}): {self.text}"
+        text = f": {self.text}" if self.text else ""
+        kind = self.kind.replace("_", " ")
+        return (
+            f"{self.state}: {kind}: {self.what} ({self.severity}, since {self.since}){text}"
+            f" {self.link}"
+        )
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What one run brings to tell. ``ident`` is the same however often it is sent."""
+
+    ident: str
+    environment: str
+    workspace: str
+    run_id: str
+    job: str
+    ended_at: str
+    status: str
+    faults: tuple[Fault, ...]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As it is sent to a webhook."""
+        return {**vars(self), "faults": [vars(fault) for fault in self.faults]}
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"  {fault}" for fault in self.faults)
+        return f"run {self.run_id} ({self.job}):\n{lines}"
+
+
+class Known(NamedTuple):
+    """A fault that stands: when it appeared, was told last (None: not yet) and was seen last."""
+
+    since: float
+    told: float | None
+    seen: float
 
 
 @dataclass
 class Memory:
-    """What was told, kept in a sensor's cursor. Times are seconds since 1970.
+    """What one channel was told. Times are seconds since 1970.
 
     ``since`` is when the last run that was looked at ended, ``runs`` the runs that ended within
-    :data:`OVERLAP_SECONDS` of it; ``faults`` maps what is amiss to when it was told and seen
-    last; ``attempts`` counts the posts that failed for the run whose turn it is.
+    :data:`OVERLAP_SECONDS` of it; ``faults`` is what stands; ``attempts`` counts how often sending
+    has failed since it worked last.
     """
 
     since: float
     runs: dict[str, float] = field(default_factory=dict)
-    faults: dict[str, tuple[float, float]] = field(default_factory=dict)
+    faults: dict[str, Known] = field(default_factory=dict)
     attempts: int = 0
 
     @classmethod
-    def read(cls, cursor: str | None) -> Memory | None:
-        """None where there is no cursor, or one that nobody can read."""
-        try:
-            raw = json.loads(cursor or "")
-            return cls(
-                float(raw["since"]),
-                {str(run): float(ended) for run, ended in raw["runs"].items()},
-                {str(key): (float(t), float(s)) for key, (t, s) in raw["faults"].items()},
-                int(raw["attempts"]),
-            )
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return None
+    def of(cls, raw: Any) -> Memory:
+        """Of what :attr:`plain` gave. Raises ``ValueError``, ``TypeError``, ``KeyError`` or
+        ``AttributeError`` for anything else."""
+        return cls(
+            float(raw["since"]),
+            {str(run): float(ended) for run, ended in raw["runs"].items()},
+            {
+                str(key): Known(float(since), None if told is None else float(told), float(seen))
+                for key, (since, told, seen) in raw["faults"].items()
+            },
+            int(raw["attempts"]),
+        )
 
     @property
-    def text(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+    def plain(self) -> dict[str, Any]:
+        return dict(vars(self))
 
     @property
     def looks_from(self) -> float:
@@ -101,49 +169,48 @@ class Memory:
         """Whether a run was looked at. One that ended long before the last is not asked about."""
         return run_id in self.runs or ended < self.looks_from
 
-    def news(self, seen: Iterable[Seen], at: float) -> tuple[list[Fault], dict[str, Any]]:
-        """What of a run that ended at ``at`` is to be told, and the ``faults`` once it is."""
-        told, faults = [], dict(self.faults)
+    def news(self, seen: Iterable[Seen], at: float) -> list[News]:
+        """What of a run that ended at ``at`` is to be told."""
+        told = []
         for one in seen:
-            before = faults.pop(one.key, None)
-            state: State | None = None
-            if one.ok:
-                state = "gone" if before else None
-            elif before is None:
-                state = "appeared"
-            elif at - before[0] >= AGAIN_SECONDS:
-                state = "stays"
-            if not one.ok:
-                faults[one.key] = (at if state or before is None else before[0], at)
-            if state:
-                told.append(Fault(one.asset, one.check, one.step, one.severity, state, one.text))
-        return told, {k: v for k, v in faults.items() if at - v[1] < FORGET_SECONDS}
+            before = self.faults.get(one.key)
+            if state := _state(one.ok, before, at):
+                told.append(News(one, state, before.since if before else at))
+        return told
 
-    def pass_by(self, run_id: str, ended: float, faults: dict[str, Any]) -> None:
-        """A run is done with."""
+    def pass_by(self, run_id: str, ended: float, seen: Iterable[Seen], is_told: bool) -> None:
+        """A run is done with. What could not be told stays to be told by the next that sees it."""
+        for one in seen:
+            before = self.faults.pop(one.key, None)
+            state = _state(one.ok, before, ended)
+            if not one.ok:
+                told = ended if state and is_told else before.told if before else None
+                self.faults[one.key] = Known(before.since if before else ended, told, ended)
+            elif before is not None and state and not is_told:
+                self.faults[one.key] = before
+        self.faults = {k: v for k, v in self.faults.items() if ended - v.seen < FORGET_SECONDS}
         self.since = max(self.since, ended)
         known = {**self.runs, run_id: ended}
         self.runs = {run: end for run, end in known.items() if end >= self.looks_from}
-        self.faults, self.attempts = faults, 0
 
 
-def send(url: str, document: Mapping[str, Any]) -> None:
-    """POST a document as JSON to ``https``, or to this machine by ``http``.
+def _state(ok: bool, before: Known | None, at: float) -> State | None:
+    if ok:
+        return "gone" if before is not None and before.told is not None else None
+    if before is None or before.told is None:
+        return "appeared"
+    return "stays" if at - before.told >= AGAIN_SECONDS else None
 
-    The address is the operator's, so it may be in a private network. Follows no redirect, uses no
-    proxy and reads no answer but its status. Raises :class:`AlertError`.
-    """
+
+def read_memories(cursor: str | None) -> dict[str, Memory]:
+    """What each channel was told, by its name; none where nobody can read the cursor."""
     try:
-        answer = _GUARD.request(
-            "POST",
-            url,
-            {"Content-Type": "application/json"},
-            json.dumps(document).encode(),
-            seconds=TIMEOUT_SECONDS,
-        )
-    except Forbidden as error:
-        raise AlertError(str(error)) from None
-    except OSError as error:
-        raise AlertError(f"no answer ({error})") from None
-    if not 200 <= answer.status < 300:
-        raise AlertError(f"answered {answer.status}")
+        return {str(name): Memory.of(raw) for name, raw in json.loads(cursor or "").items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def memories_text(memories: Mapping[str, Memory]) -> str:
+    """For a sensor's cursor."""
+    plain = {name: memory.plain for name, memory in memories.items()}
+    return json.dumps(plain, separators=(",", ":"))

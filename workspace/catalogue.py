@@ -387,6 +387,8 @@ NOT_PERSONAL: Mapping[Store, Mapping[str, str]] = {
         "message_decisions": "of a message, which its intent ties to a person",
         "experiment_looks": "sums",
         "collector_requests": "counts",
+        "http_latencies": "counts",
+        "scheduled_ticks": "what ran",
         "attribution_effects": "sums over paths of many",
         "ml_model_versions": "sums over many",
         "ml_promotions": "decisions about models",

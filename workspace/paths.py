@@ -58,6 +58,10 @@ class Paths:
         return self.root / "control_room"
 
     @property
+    def control_room_lock(self) -> Path:
+        return self.root / "control_room.lock"
+
+    @property
     def dagster(self) -> Path:
         return self.root / "dagster"
 

@@ -219,7 +219,7 @@ def read_keys(environment: Environment) -> tuple[ReadKey, ...]:
 def _asking(variable: str, environment: Environment) -> dict[str, str]:
     keys = dict(_pairs(variable))
     if not keys and environment is Environment.DEV and not os.environ.get("MARKETING_WRITE_KEYS"):
-        return {"dev": "dev"} if _is_here(os.environ.get(_HOST, "")) else {}
+        return {"dev": "dev"} if is_here(os.environ.get(_HOST, "")) else {}
     if set(keys.values()) & set(write_keys(environment).values()):
         raise SettingsError(f"{variable} has a write key, which anybody may know")
     short = [name for name, key in keys.items() if len(key) < SHORTEST_KEY]
@@ -297,11 +297,6 @@ def twilio_shared_keys() -> dict[str, str]:
     return dict(_pairs("MARKETING_TWILIO_SHARED_KEYS"))
 
 
-def alert_webhook() -> str | None:
-    """Where alerts are posted: ``MARKETING_ALERT_WEBHOOK``. It may hold a secret."""
-    return os.environ.get("MARKETING_ALERT_WEBHOOK") or None
-
-
 def public_url() -> str:
     """Where the world reaches ``marketing serve``, without a slash at the end."""
     return os.environ.get("MARKETING_PUBLIC_URL", "").rstrip("/")
@@ -326,7 +321,7 @@ def cors_origins() -> dict[str, list[str]]:
     return origins
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
     """Whether only this machine reaches what listens there."""
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -67,7 +67,7 @@ def build_anomaly_asset(manifest: Manifest) -> AssetsDefinition:
                     passed=not said,
                     severity=AssetCheckSeverity.WARN,
                     description="; ".join(said[:SENTENCES]) or None,
-                    metadata={"alerts": len(said)},
+                    metadata={"alerts": len(said), **run.hindsight},
                 )
             ],
         )

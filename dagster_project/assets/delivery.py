@@ -83,6 +83,8 @@ def deliveries(workspace: WorkspaceResource, config: SendConfig) -> MaterializeR
     return MaterializeResult(
         metadata={
             "dry_run": done.is_rehearsal,
+            **{f"messages_{name}": count for name, count in done.report.outcomes.items()},
+            "messages_unknown_by_now": unknown,
             "messages": MetadataValue.md("\n".join(lines)),
             "not_asked": MetadataValue.json(dict(done.idle)),
         },

@@ -8,11 +8,13 @@ from dagster import (
     AssetKey,
     AssetsDefinition,
     AssetSpec,
+    Config,
     MaterializeResult,
     MetadataValue,
     asset,
     multi_asset,
 )
+from pydantic import Field
 
 from dagster_project.assets.lake import stream_key
 from dagster_project.resources import WorkspaceResource
@@ -22,6 +24,16 @@ from workspace.streams import STREAMS
 
 STEPS = "journey_steps"
 ONCE = "no_node_is_passed_twice_in_one_visit"
+
+
+class CampaignRun(Config):
+    """The launchpad's form."""
+
+    only: list[str] = Field(
+        default=[],
+        description="Keys of the campaigns that may launch, such as [spring_webinar]; none named: "
+        "every one that is due. What is left out stays due until its not_after.",
+    )
 
 
 def build_journey_assets() -> list[AssetsDefinition]:
@@ -98,7 +110,7 @@ def build_journey_assets() -> list[AssetsDefinition]:
     owners=["team:marketing"],
     description=STREAMS["campaign_launches"].description,
 )
-def campaign_launches(workspace: WorkspaceResource) -> MaterializeResult:
+def campaign_launches(workspace: WorkspaceResource, config: CampaignRun) -> MaterializeResult:
     from reverse_etl.campaigns import launching
 
     run = workspace.run
@@ -114,6 +126,7 @@ def campaign_launches(workspace: WorkspaceResource) -> MaterializeResult:
                 run.as_of,
                 run.definitions.verticals.reporting.time_zone,
                 run.lake.snapshot_id(),
+                config.only,
             )
             step.rows = sum(done.launched.values())
             told = {
@@ -126,6 +139,7 @@ def campaign_launches(workspace: WorkspaceResource) -> MaterializeResult:
     return MaterializeResult(
         metadata={
             "dagster/row_count": run.lake.rows("campaign_launches"),
+            "contacts_launched": step.rows or 0,
             "this_run": MetadataValue.md("\n".join(lines)),
         }
     )
@@ -197,6 +211,7 @@ def messages(workspace: WorkspaceResource) -> Iterator[MaterializeResult]:
             metadata={
                 "dagster/row_count": run.lake.rows(name),
                 "decisions": MetadataValue.json(done.decisions if done else {}),
+                "queued": done.queued if done else 0,
                 "confirmations_asked_for": asked,
             },
         )

@@ -12,6 +12,7 @@ from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
+    AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     AssetSpec,
@@ -46,6 +47,11 @@ SUITE = "batches_pass_their_suite"
 CONSERVED = "received_is_good_plus_bad_plus_duplicate_plus_quarantined"
 READABLE = "no_landed_file_was_refused"
 FRESH = "is_fresh"
+_CHECKED = {
+    SUITE: "Each batch of rows is as ingestion/quality.py expects; one that is not was held back.",
+    CONSERVED: "Every row received is good, bad, a duplicate or quarantined: none was lost.",
+    READABLE: "Every landed file could be read; what could not is in rejected_rows.",
+}
 HOLDS = "the_chain_holds"
 
 
@@ -99,6 +105,7 @@ def build_lake_assets() -> list[AssetsDefinition]:
         _exported(privacy_requests.STREAM, privacy_requests.export),
         audience_states,
         audit_chain,
+        scheduled_ticks,
         run_context,
     ]
 
@@ -120,9 +127,11 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
             for stream in streams
         ],
         check_specs=[
-            AssetCheckSpec(name, asset=stream_key(stream), blocking=name != READABLE)
+            AssetCheckSpec(
+                name, asset=stream_key(stream), blocking=name != READABLE, description=told
+            )
             for stream in streams
-            for name in (SUITE, CONSERVED, READABLE)
+            for name, told in _CHECKED.items()
         ]
         + [
             AssetCheckSpec(
@@ -171,7 +180,11 @@ def _load(kind: str, streams: tuple[str, ...]) -> AssetsDefinition:
                     severity=(
                         AssetCheckSeverity.WARN if name == READABLE else AssetCheckSeverity.ERROR
                     ),
-                    metadata={"files": len(results), "faults": MetadataValue.json(faults)},
+                    metadata={
+                        "files": len(results),
+                        "faults": MetadataValue.json(faults),
+                        **run.hindsight,
+                    },
                 )
 
     return load
@@ -369,6 +382,27 @@ def audience_states(workspace: WorkspaceResource) -> Iterator[MaterializeResult]
         yield MaterializeResult(
             asset_key=stream_key(name), metadata=_stream_metadata(run, name, [], latest)
         )
+
+
+@asset(
+    key=stream_key("scheduled_ticks"),
+    group_name="lake",
+    kinds={"parquet"},
+    owners=["team:data"],
+    description=STREAMS["scheduled_ticks"].description,
+)
+def scheduled_ticks(
+    context: AssetExecutionContext, workspace: WorkspaceResource
+) -> MaterializeResult:
+    from dagster_project import schedule_history
+
+    run, stream = workspace.run, "scheduled_ticks"
+    with run.step(f"export_{stream}") as step:
+        step.rows = 0
+        if not run.is_past:
+            step.rows = schedule_history.export(context.instance, run.lake, run.as_of)
+    latest = run.lake.latest(stream, "known_at")
+    return MaterializeResult(metadata=_stream_metadata(run, stream, [], latest))
 
 
 @multi_asset(

@@ -98,7 +98,7 @@ def _training(manifest: Manifest) -> AssetsDefinition:
             check_name=ALL_TRAINED,
             passed=not refused,
             severity=AssetCheckSeverity.WARN,
-            metadata={"refused": MetadataValue.json(refused)},
+            metadata={"refused": MetadataValue.json(refused), **run.hindsight},
         )
 
     return train_models
@@ -151,17 +151,23 @@ def _scoring(manifest: Manifest) -> AssetsDefinition:
             check_name=NO_DRIFT,
             passed=not drifted,
             severity=AssetCheckSeverity.WARN,
-            metadata={"drifted": MetadataValue.json(drifted)},
+            description=_drifted(drifted),
+            metadata={"drifted": MetadataValue.json(drifted), **run.hindsight},
         )
         yield AssetCheckResult(
             asset_key=stream_key(SCORED[0]),
             check_name=CHAMPIONS,
             passed=not refused,
             severity=AssetCheckSeverity.WARN,
-            metadata={"refused": MetadataValue.json(refused)},
+            metadata={"refused": MetadataValue.json(refused), **run.hindsight},
         )
 
     return score_subjects
+
+
+def _drifted(found: dict[str, list[str]]) -> str | None:
+    """``churn: uses_30d, tenure``"""
+    return "; ".join(f"{model}: {', '.join(names)}" for model, names in found.items()) or None
 
 
 def _place(run: RunState) -> Any:

@@ -21,7 +21,7 @@ from dagster import (
     multi_asset,
 )
 
-from dagster_project import tables, translation
+from dagster_project import figures, tables, translation
 from dagster_project.dbt import Dbt, NodeResult
 from dagster_project.resources import WorkspaceResource
 from dagster_project.statements import UNCHANGED
@@ -92,7 +92,9 @@ def _phase(name: str, manifest: Manifest, nodes: list[dict[str, Any]]) -> Assets
                         data_version=DataVersion(done.version) if done.version else None,
                     )
         by_id = {done.unique_id: done for done in result.nodes}
-        yield from _check_results(context, manifest, by_id)
+        with warehouse.connect(run.warehouse) as connection:
+            told = tables.told(connection, dbt.project, by_id)
+        yield from _check_results(context, manifest, by_id, told, run.hindsight)
         if result.failed:
             raise Failure(
                 "dbt: " + "; ".join(f"{n.unique_id}: {n.message}" for n in result.failed[:20]),
@@ -134,6 +136,7 @@ def _metadata(
     name = f"{node['schema']}.{node['alias']}"
     if name in counts:
         metadata["dagster/row_count"] = counts[name]
+    metadata |= figures.numbers(connection, node["alias"])
     picture = tables.PICTURES.get(node["alias"])
     if picture is not None:
         metadata["table"] = MetadataValue.md(tables.markdown(connection, picture))
@@ -141,24 +144,31 @@ def _metadata(
 
 
 def _check_results(
-    context: AssetExecutionContext, manifest: Manifest, by_id: dict[str, NodeResult]
+    context: AssetExecutionContext,
+    manifest: Manifest,
+    by_id: dict[str, NodeResult],
+    told: dict[str, str],
+    hindsight: dict[str, bool],
 ) -> Iterator[AssetCheckResult]:
     """A result for each test that ran and that this run asked for."""
     wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
-    everything = manifest["nodes"]
+    everything, subjects = manifest["nodes"], translation.subjects_of(manifest)
+    names = translation.check_names(manifest)
     for test in translation.tests(manifest):
         done = by_id.get(test["unique_id"])
-        attached = everything.get(test.get("attached_node"))
+        attached = everything.get(subjects.get(test["unique_id"]))
         if done is None or attached is None or done.status == "skipped":
             continue
         key = translation.asset_key(attached)
-        if (key, test["name"]) not in wanted:
+        name = names[test["unique_id"]]
+        if (key, name) not in wanted:
             continue
         warns = test["config"]["severity"].lower() == "warn"
         yield AssetCheckResult(
             asset_key=key,
-            check_name=test["name"],
+            check_name=name,
             passed=done.ok,
             severity=AssetCheckSeverity.WARN if warns else AssetCheckSeverity.ERROR,
-            metadata={"failing_rows": done.failures or 0},
+            description=told.get(test["unique_id"]),
+            metadata={"failing_rows": done.failures or 0, **hindsight},
         )

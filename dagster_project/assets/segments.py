@@ -84,7 +84,7 @@ def segment_queries(workspace: WorkspaceResource) -> Iterator[Any]:
         check_name=SEEN,
         passed=not unseen,
         severity=AssetCheckSeverity.WARN,
-        metadata={"unseen": MetadataValue.json(unseen)},
+        metadata={"unseen": MetadataValue.json(unseen), **run.hindsight},
     )
 
 
@@ -151,6 +151,9 @@ def segment_changes(workspace: WorkspaceResource) -> Iterator[Any]:
             asset_key=stream_key(stream),
             metadata={
                 "dagster/row_count": run.lake.rows(stream),
+                "entered": sum(e.entered for e in found.evaluations),
+                "departed": sum(e.departed for e in found.evaluations),
+                "held_segments": len(waiting),
                 "segments": MetadataValue.md("\n".join(lines)),
             },
         )
@@ -159,12 +162,14 @@ def segment_changes(workspace: WorkspaceResource) -> Iterator[Any]:
         check_name=NOT_HELD,
         passed=not waiting,
         severity=AssetCheckSeverity.WARN,
-        description="accept with: marketing segments accept KEY" if waiting else None,
-        metadata={"held": MetadataValue.json(waiting)},
+        description=f"{', '.join(waiting)}: accept with marketing segments accept KEY"
+        if waiting
+        else None,
+        metadata={"held": MetadataValue.json(waiting), **run.hindsight},
     )
     yield AssetCheckResult(
         asset_key=stream_key("segment_changes"),
         check_name=AGREED,
         passed=not disagreed,
-        metadata={"disagreed": MetadataValue.json(disagreed)},
+        metadata={"disagreed": MetadataValue.json(disagreed), **run.hindsight},
     )

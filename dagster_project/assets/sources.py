@@ -30,6 +30,10 @@ from workspace.clock import iso
 
 ANSWERED = "every_resource_answered"
 RECENT = "answered_recently"
+_CHECKED = {
+    ANSWERED: "In the last pull the source answered for each of its resources.",
+    RECENT: "Its last complete answer is no older than marketing/freshness.yml says.",
+}
 AFTER_FAILURE = timedelta(minutes=15)
 #: A schedule that comes a little early still counts.
 SLACK = timedelta(minutes=1)
@@ -56,15 +60,16 @@ def build_source_asset() -> AssetsDefinition:
                 group_name="sources",
                 kinds={"api"},
                 owners=["team:data"],
-                description=f"{source.title}: "
-                + "; ".join(resource.description for resource in source.resources),
+                description=f"What {source.title} is asked for: "
+                + "; ".join(resource.description.rstrip(".") for resource in source.resources)
+                + ".",
             )
             for source in sources
         ],
         check_specs=[
-            AssetCheckSpec(name, asset=source_key(source.name))
+            AssetCheckSpec(name, asset=source_key(source.name), description=told)
             for source in sources
-            for name in (ANSWERED, RECENT)
+            for name, told in _CHECKED.items()
         ],
     )
     def pull_sources(context: AssetExecutionContext, workspace: WorkspaceResource) -> Iterator[Any]:
@@ -104,7 +109,12 @@ def build_source_asset() -> AssetsDefinition:
                 passed=not errors,
                 severity=AssetCheckSeverity.WARN,
                 description="; ".join(errors) or None,
-                metadata={"faults": MetadataValue.json(errors)},
+                # Who was not asked has not answered, either.
+                metadata={
+                    "faults": MetadataValue.json(errors),
+                    "judged": result is not None,
+                    **run.hindsight,
+                },
             )
             yield _recency(run, source, result)
 

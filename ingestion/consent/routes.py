@@ -10,11 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs
 
 from ingestion.collector.bodies import Bodies, Receive, Scope, Send
 from ingestion.collector.envelope import Refused
@@ -23,7 +21,7 @@ from ingestion.consent import deciding, pages, standing
 from ingestion.consent.deciding import Unreadable
 from ingestion.consent.standing import Ask
 from ingestion.consent.words import chosen, words
-from workspace import tokens
+from workspace import forms, tokens
 from workspace.definitions.consent import Consent
 from workspace.definitions.templates import Sender
 from workspace.identifiers import Keyring
@@ -36,15 +34,6 @@ _log = logging.getLogger(__name__)
 KINDS = ("unsubscribe", "preferences", "confirm")
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 MAX_BODY_BYTES = 32_768
-_MOST_FIELDS = 300
-_BOUNDARY = re.compile(
-    rb"""[; ]boundary=(?:"([ -!#-~]{1,70})"|([!#-+\--:<-~]{1,70}))""", re.IGNORECASE
-)
-_NAME = re.compile(
-    rb"""\r\ncontent-disposition: *form-data *;(?:[^\r"]|"[^"\r]*")*?(?<=[; ])name="""
-    rb"""(?:"([^"\r]+)"|([^\s";]+))""",
-    re.IGNORECASE,
-)
 
 Form = Mapping[str, list[str]]
 Answer = tuple[int, bytes]
@@ -241,43 +230,24 @@ class Pages:
 
 def _form(content_type: bytes, body: bytes) -> Form:
     """The fields of a form, url-encoded or multipart. Raises :class:`Refused`."""
-    kind = content_type.split(b";", 1)[0].strip().lower()
-    if kind == b"application/x-www-form-urlencoded":
-        return _fields(body)
-    if kind != b"multipart/form-data":
-        raise Refused(415, "content_type", "send a form")
-    return _parts(content_type, body)
-
-
-def _parts(content_type: bytes, body: bytes) -> Form:
-    """The fields of a multipart body. Of a part's head only the name counts, so that no parser of
-    all that mails may hold is at the mercy of whoever sends."""
-    boundary = _BOUNDARY.search(content_type)
-    if boundary is None:
-        raise Unreadable
-    found: dict[str, list[str]] = {}
-    mark = b"\r\n--" + (boundary[1] or boundary[2])
-    for part in (b"\r\n" + body).split(mark, _MOST_FIELDS + 1)[1:]:
-        head, blank, value = part.partition(b"\r\n\r\n")
-        name = _NAME.search(head + b"\r\n")
-        if blank and name is not None:
-            text = (name[1] or name[2]).decode("utf-8", "replace")
-            found.setdefault(text, []).append(value.decode("utf-8", "replace"))
-    return found
+    kind = forms.kind_of(content_type)
+    try:
+        if kind == forms.URLENCODED:
+            return forms.fields(body)
+        if kind == forms.MULTIPART:
+            found = forms.parts(content_type, body)
+            return {
+                name: [value.decode("utf-8", "replace") for value in values]
+                for name, values in found.items()
+            }
+    except forms.Unreadable:
+        raise Unreadable from None
+    raise Refused(415, "content_type", "send a form")
 
 
 def _asked_language(query: bytes) -> str | None:
     """A query is nobody's word but for this: one that cannot be read asks for nothing."""
     try:
-        return (_fields(query).get("lang") or [None])[0]
-    except Unreadable:
+        return (forms.fields(query).get("lang") or [None])[0]
+    except forms.Unreadable:
         return None
-
-
-def _fields(text: bytes) -> Form:
-    try:
-        return parse_qs(
-            text.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS
-        )
-    except ValueError:
-        raise Unreadable from None

@@ -39,6 +39,7 @@ TABLES: dict[str, Contract] = {
         tables.CRM_ASSOCIATIONS,
         tables.CRM_PROPERTY_HISTORY,
         tables.COLLECTOR_REQUESTS,
+        tables.HTTP_LATENCIES,
     )
 }
 

@@ -645,3 +645,20 @@ COLLECTOR_REQUESTS = Contract(
         Field("occurred_at", "time", required=True),
     ),
 )
+
+HTTP_LATENCIES = Contract(
+    kind="http_latencies",
+    stream="http_latencies",
+    identity="version",
+    identity_columns=("worker_id", "period", "family", "outcome", "from_ms"),
+    fields=(
+        Field("worker_id", required=True),
+        Field("period", "integer", required=True, minimum=1),
+        Field("family", "code", required=True),
+        Field("outcome", "code", required=True, allowed=("answered", "refused", "failed")),
+        Field("from_ms", "float", required=True, minimum=0),
+        Field("below_ms", "float", minimum=0),
+        Field("requests", "integer", required=True, minimum=0),
+        Field("occurred_at", "time", required=True),
+    ),
+)

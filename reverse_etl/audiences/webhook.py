@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 import json
 from collections.abc import Sequence
 from datetime import UTC
 
 from reverse_etl.audiences.model import Capabilities, Item, Outcome, Paused
 from reverse_etl.audiences.transport import Api
+from workspace import standard_webhooks
 from workspace.ledger.audiences import CONFIRMED
 
 #: Messages go to another webhook: `reverse_etl.delivery.providers.webhook`.
@@ -72,12 +72,9 @@ class Webhook:
         return {item.contact_id: Outcome(CONFIRMED, batch_id=message_id) for item in items}
 
     def _headers(self, message_id: str, body: bytes) -> dict[str, str]:
-        at = str(int(self._api.present().replace(tzinfo=UTC).timestamp()))
-        signed = hmac.new(self._key, f"{message_id}.{at}.".encode() + body, hashlib.sha256)
+        at = int(self._api.present().replace(tzinfo=UTC).timestamp())
         return {
             "Content-Type": "application/json",
-            "webhook-id": message_id,
-            "webhook-timestamp": at,
-            "webhook-signature": f"v1,{base64.b64encode(signed.digest()).decode()}",
             "Idempotency-Key": message_id,
+            **standard_webhooks.headers(self._key, message_id, at, body),
         }

@@ -7,7 +7,7 @@ before anything else is judged, without taking the audience again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow as pa
 from reverse_etl.campaigns import calendar, controls, versions
 from reverse_etl.campaigns.approving import definition_of
 from reverse_etl.campaigns.calendar import Ended, Occurrence
+from reverse_etl.campaigns.versions import Version
 from reverse_etl.experiments import assigning
 from workspace.clock import iso
 from workspace.definitions.caps import Caps
@@ -87,17 +88,19 @@ def launch(
     as_of: datetime,
     time_zone: str,
     snapshot_id: str,
+    only: Collection[str] = (),
 ) -> Launched:
     """Launch what is due at ``as_of``. ``connection`` sees the schema ``marts``.
 
-    Who gets which variant is stored before the messages are.
+    Who gets which variant is stored before the messages are. Where some campaigns are named,
+    ``only`` these are judged: the others stay due. Raises ValueError for one that is not in force.
     """
     done = known(lake, as_of)
     begun = _begun(connection, lake, done, as_of, snapshot_id)
     for row in begun:
         done.setdefault(row["campaign"], {})[row["occurrence"]] = Ended(row["planned_at"], True)
     in_force = versions.in_force(lake, as_of)
-    found = calendar.due(in_force, done, caps, time_zone, as_of)
+    found = calendar.due(_chosen(in_force, only), done, caps, time_zone, as_of)
     stale = unfit(connection, found)
     waiting = [one for one in found if not one.missed and _key(one) in stale]
     ready = [one for one in found if not one.missed and _key(one) not in stale]
@@ -124,6 +127,13 @@ def launch(
         {_key(one): one.missed for one in found if one.missed},
         [_key(one) for one in waiting],
     )
+
+
+def _chosen(in_force: Sequence[Version], only: Collection[str]) -> list[Version]:
+    if unknown := set(only) - {one.key for one in in_force}:
+        keys = ", ".join(sorted(one.key for one in in_force)) or "none"
+        raise ValueError(f"no campaign {min(unknown)!r} is in force; there are: {keys}")
+    return [one for one in in_force if not only or one.key in only]
 
 
 def known(lake: Lake, as_of: datetime) -> dict[str, dict[str, Ended]]:

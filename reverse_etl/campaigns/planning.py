@@ -21,6 +21,7 @@ from workspace.definitions.experiments import Experiments
 from workspace.definitions.journeys import Journey
 from workspace.lake import Lake
 from workspace.ledger import Ledger
+from workspace.ledger.approvals import APPROVED
 
 TABLE = "planned_intents"
 
@@ -44,7 +45,8 @@ class Change:
 @dataclass(frozen=True)
 class Outlook:
     """The next launch of a campaign as it would end today. ``stages`` are gates with how many
-    messages they stop for good and how many they hold back."""
+    messages they stop for good and how many they hold back, ``reasons`` what a gate most often
+    says of them."""
 
     campaign: str
     occurrence: str
@@ -52,6 +54,7 @@ class Outlook:
     contacts: int
     goes_out: int
     stages: list[tuple[str, int, int]] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 def changes(
@@ -104,9 +107,11 @@ def outlook(
     library: Library,
     as_of: datetime,
     time_zone: str,
+    is_approved: bool = False,
 ) -> Outlook:
     """Launch the next occurrence on paper: today's audience through today's gates, as if the time
-    had come. Raises :class:`NothingToLaunch`.
+    had come; with ``is_approved`` as if its messages were approved. Raises
+    :class:`NothingToLaunch`.
 
     ``connection`` sees the schemas ``marts`` and ``pii``; its temporary tables are replaced,
     nothing else is written.
@@ -147,12 +152,20 @@ def outlook(
     facts = known.facts(
         connection, ledger, lake, caps, then, "incomplete_messages", known.ADDRESSES
     )
+    if is_approved:
+        own = f"select approval from {TABLE} semi join {new} using (intent_id)"
+        connection.execute(f"delete from {known.APPROVALS} where subject_hash in ({own})")
+        connection.execute(
+            f"insert into {known.APPROVALS} select distinct approval, $1 from ({own}) "
+            "where approval is not null",
+            [APPROVED],
+        )
     decided = decide(connection, TABLE, facts, caps, then, time_zone)
     connection.register("planned_decisions", decided)
     rows = connection.execute(
         f"""
         select d.gate, count(*) filter (where d.decision = 'blocked'),
-            count(*) filter (where d.decision = 'deferred')
+            count(*) filter (where d.decision = 'deferred'), mode(d.detail)
         from planned_decisions as d semi join {new} as i on d.intent_id = i.intent_id
         group by d.gate order by count(*) desc, d.gate
         """
@@ -160,6 +173,7 @@ def outlook(
     counted = connection.execute(f"select count(*) from {new}").fetchone()
     connection.unregister("planned_decisions")
     contacts = counted[0] if counted else 0
-    stages = [(gate, blocked, held) for gate, blocked, held in rows if gate is not None]
+    stages = [(gate, blocked, held) for gate, blocked, held, _ in rows if gate is not None]
+    reasons = {gate: detail for gate, *_, detail in rows if gate is not None and detail}
     stopped = sum(blocked + held for _, blocked, held in stages)
-    return Outlook(key, one.key, one.first, contacts, contacts - stopped, stages)
+    return Outlook(key, one.key, one.first, contacts, contacts - stopped, stages, reasons)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -67,15 +68,19 @@ def preview(
     channel: str,
     language: str | None = None,
     person: Person | None = None,
+    occasion: Mapping[str, Primitive] | None = None,
 ) -> Preview | Refused:
-    """Render a template, drafts, too. What the contact's own values do not say of the occasion
-    (``event.…``) and of the message is made up; without a ``person``, everything is."""
+    """Render a template, drafts, too. What neither the contact's own values nor ``occasion``, by
+    source, say of the occasion (``event.…``) and of the message is made up; without a ``person``,
+    everything else is."""
     made_up = samples(library, template) if template in library.entries else {}
     given: dict[str, Primitive] = dict(made_up)
     if person is not None:
         of_occasion = ("event.", "message.")
         given = {s: value for s, value in made_up.items() if s.startswith(of_occasion)}
         given |= person.values
+    known = {source: value for source, value in (occasion or {}).items() if source in made_up}
+    given |= known
     request = Request(
         template,
         channel,
@@ -87,7 +92,18 @@ def preview(
     if isinstance(answer, Refused):
         return answer
     own = person.values if person else {}
-    return Preview(answer, tuple(sorted(set(made_up) - set(own))))
+    return Preview(answer, tuple(sorted(set(made_up) - set(own) - set(known))))
+
+
+def standing_alone(library: Library, folder: Path, html: str) -> str:
+    """The HTML of a message with its assets in the page itself, so that it needs no network."""
+    for name, asset in library.assets.items():
+        if asset.published_name in html and asset.media_type.startswith("image/"):
+            data = base64.b64encode((folder / FOLDER / name).read_bytes()).decode()
+            for sender in library.senders.values():
+                address = f"{sender.assets_url.rstrip('/')}/{asset.published_name}"
+                html = html.replace(address, f"data:{asset.media_type};base64,{data}")
+    return html
 
 
 def page(library: Library, folder: Path, found: Preview) -> str:
@@ -98,12 +114,7 @@ def page(library: Library, folder: Path, found: Preview) -> str:
     message = found.message
     html = message.html
     if html is not None:
-        for name, asset in library.assets.items():
-            if asset.published_name in html and asset.media_type.startswith("image/"):
-                data = base64.b64encode((folder / FOLDER / name).read_bytes()).decode()
-                for sender in library.senders.values():
-                    address = f"{sender.assets_url.rstrip('/')}/{asset.published_name}"
-                    html = html.replace(address, f"data:{asset.media_type};base64,{data}")
+        html = standing_alone(library, folder, html)
     rows = [
         ("template", f"{message.template} ({message.template_version})"),
         ("channel, language", f"{message.channel}, {message.language}"),

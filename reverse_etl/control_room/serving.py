@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
@@ -15,6 +16,8 @@ from workspace import http_keys
 from workspace.settings import ReadKey
 
 PATH = "/control-room"
+#: Of the navigation: no text of a page holds it, since texts are escaped.
+_END = "</nav>"
 #: Plotly sets styles on what it draws, and draws pictures from data.
 _HEADERS = {
     "content-security-policy": (
@@ -32,13 +35,17 @@ _LINK = '<a data-right="'
 
 class Rooms:
     """Answers with the files of ``folder``. ``keys`` open it, each the pages that its role may
-    see; without any nobody is let in."""
+    see; without any nobody is let in.
 
-    def __init__(self, folder: Path, keys: Sequence[ReadKey]) -> None:
+    ``desk`` is where the desk answers: the pages lead there when they are served, not on the disk.
+    """
+
+    def __init__(self, folder: Path, keys: Sequence[ReadKey], desk: str = "") -> None:
         self._folder = folder
         self._texts = [one.key for one in keys]
         self._roles = [one.role for one in keys]
         self._refused = http_keys.refusals()
+        self._desk = f'<a href="{desk}">Desk</a>' if desk else ""
 
     async def page(self, request: Request) -> Response:
         """The route."""
@@ -63,7 +70,9 @@ class Rooms:
             return PlainTextResponse(told, 404, _HEADERS)
         if path.suffix != ".html":
             return FileResponse(path, headers=_HEADERS)
-        return Response(_for(role, path.read_text(encoding="utf-8")), 200, _HEADERS, "text/html")
+        page = _for(role, await run_in_threadpool(path.read_text, encoding="utf-8"))
+        page = page.replace(_END, self._desk + _END, 1)
+        return Response(page, 200, _HEADERS, "text/html")
 
 
 def _for(role: str, page: str) -> str:

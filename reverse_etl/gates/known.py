@@ -39,6 +39,8 @@ SEND_TIMES = """(
 
 #: Addresses in plain text, where the schema ``pii`` is seen.
 ADDRESSES = "pii.contacts"
+#: The table of approvals that :func:`facts` makes.
+APPROVALS = "known_approvals"
 
 _STOP = pa.schema(
     [(name, pa.string()) for name in ("identifier_key", "channel", "purpose", "gate", "detail")]
@@ -68,7 +70,7 @@ def facts(
     _table(connection, "known_stops", stops, _STOP)
     _table(
         connection,
-        "known_approvals",
+        APPROVALS,
         [
             {"subject_hash": digest, "decision": decision}
             for digest, decision in approvals.standing(ledger).items()
@@ -96,7 +98,7 @@ def facts(
         contacts="known_contacts",
         consents="known_consents",
         stops="known_stops_of_contacts",
-        approvals="known_approvals",
+        approvals=APPROVALS,
         pauses="known_pauses",
         incomplete=incomplete or empty(FACT_COLUMNS["incomplete"]),
         sent="known_sent",

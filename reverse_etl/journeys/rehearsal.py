@@ -23,7 +23,7 @@ from reverse_etl.journeys.plan import Plan, Version, plan
 from reverse_etl.journeys.telling import SCHEMA
 from reverse_etl.journeys.tick import FACTS, STEPS, step
 from reverse_etl.publish import need, published_as_of, reader
-from workspace.definitions import nearest
+from workspace.definitions import Definitions, nearest
 from workspace.definitions.consent import Consent
 from workspace.definitions.journey_nodes import Send
 from workspace.definitions.journeys import LAUNCH_WINDOW, Journey, Journeys
@@ -105,6 +105,19 @@ class Stage:
     time_zones: Mapping[str, str]
     consent: Consent
 
+    @classmethod
+    def over(cls, paths: Paths, found: Definitions) -> Stage:
+        """That of a workspace, with all its journeys."""
+        return cls(
+            paths,
+            found.fields,
+            found.segments,
+            found.journeys,
+            found.verticals.reporting.time_zone,
+            found.caps.time_zones,
+            found.consent,
+        )
+
     def journey(self, key: str) -> Journey:
         if key not in self.journeys.journeys:
             raise Unanswerable(f"no journey {key!r}{nearest(key, self.journeys.journeys)}")
@@ -153,10 +166,10 @@ class Stage:
             Version(key, journey, start + (LAUNCH_WINDOW if contacts is None else timedelta()))
         ]
         planned = plan(given)
-        with self._opened() as connection:
+        with self.opened() as connection:
             enrolled = [(key, one, start) for one in contacts or []]
             _relation(connection, "rehearsed_enrolments", enrolled)
-            sources = self._sources(connection, is_by_hand=contacts is not None)
+            sources = self.sources(connection, is_by_hand=contacts is not None)
             days, told = [], []
             for steps, day in self._ticks(connection, planned, given, sources, moments, responses):
                 days.append(day)
@@ -207,7 +220,7 @@ class Stage:
         before = {}
         for row in versions.history(lake, as_of):
             before[row["journey"]] = row
-        with self._opened() as connection:
+        with self.opened() as connection:
             need(connection, "journey_executions")
             active = dict(
                 connection.execute(
@@ -240,12 +253,12 @@ class Stage:
     # ---- facts from what is published ----------------------------------------------------------
 
     @contextmanager
-    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with reader(self.paths, seconds=600) as connection:
             need(connection, *READ)
             yield connection
 
-    def _sources(self, connection: duckdb.DuckDBPyConnection, is_by_hand: bool) -> facts.Sources:
+    def sources(self, connection: duckdb.DuckDBPyConnection, is_by_hand: bool) -> facts.Sources:
         """Changes of segments are told back from the published spells."""
         connection.execute(
             """

@@ -123,12 +123,17 @@ def load_log(connection: duckdb.DuckDBPyConnection, lake: Lake, as_of: datetime)
 
     ``logged_contact_id`` is the contact by the tick that wrote the row. It is a view.
     """
+    show_log(connection, lake.relation_sql(STEPS, as_of))
+
+
+def show_log(connection: duckdb.DuckDBPyConnection, steps: str) -> None:
+    """``journey_log`` over a SELECT of steps."""
     connection.execute(
         f"""
         create or replace temp view journey_log as
         select log.* replace (coalesce(identities.contact_id, log.contact_id) as contact_id),
             log.contact_id as logged_contact_id
-        from ({lake.relation_sql(STEPS, as_of)}) as log
+        from ({steps}) as log
         left join (select * from marts.identity_map where contact_id is not null) as identities
             on log.contact_id = identities.identifier_key
         """

@@ -113,9 +113,14 @@ def _lock(folders: set[Path]) -> list[str]:
 
 @contextmanager
 def _locked(file: Path, folders: set[Path], seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(file), read_only=True) as connection:
+    # Attached to a database of its own: one process has one instance of a file that is opened, and
+    # what locks it here would lock it for the next who asks at the same time.
+    with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(f"set memory_limit = '{MEMORY}'")
+        connection.execute(f"set temp_directory = {literal(f'{file}.tmp')}")
+        connection.execute(f"attach {literal(str(file))} as {file.stem} (read_only)")
+        connection.execute(f"use {file.stem}")
         for statement in _lock(folders):
             connection.execute(statement)
         timer = threading.Timer(seconds, connection.interrupt)

@@ -140,13 +140,13 @@ def test_checks_block(definitions: Definitions, manifest: Manifest) -> None:
                     if k.asset_key == AssetKey(["lake", stream]) and k.name == name
                 )
                 assert graph.get(key).blocking
-    tests = [t for t in translation.tests(manifest) if t.get("attached_node")]
-    names = {(k.asset_key, k.name) for k in graph.asset_check_keys}
-    nodes = manifest["nodes"]
-    for test in tests:
-        parent = nodes.get(test["attached_node"])
-        if parent is not None:
-            assert (translation.asset_key(parent), test["name"]) in names
+    found = {(k.asset_key, k.name): graph.get(k).blocking for k in graph.asset_check_keys}
+    nodes, names = manifest["nodes"], translation.check_names(manifest)
+    subjects = translation.subjects_of(manifest)
+    for test in translation.tests(manifest):
+        if (subject := subjects.get(test["unique_id"])) is not None:
+            key = translation.asset_key(nodes[subject]), names[test["unique_id"]]
+            assert found[key] == (test["config"]["severity"] == "error"), key
 
 
 @pytest.mark.filterwarnings("ignore::dagster.BetaWarning")

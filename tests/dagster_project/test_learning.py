@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from dagster import AssetCheckEvaluation, materialize
+from dagster import AssetCheckEvaluation, DagsterInstance, materialize
 
-from dagster_project import resources
+from dagster_project import alerts, resources
 from dagster_project.assets.lake import stream_key
 from dagster_project.assets.learning import CHAMPIONS, NO_DRIFT, SCORED, build_learning_assets
 from dagster_project.resources import WorkspaceResource
 from models_ml.operations import records
 from models_ml.operations.retraining import retrain
 from tests.models_ml.operations.worlds import AS_OF, TRAINED_AT, world
-from workspace import settings, warehouse
+from workspace import clock, settings, warehouse
+from workspace.alerts import Alert, Fault, Kind
 from workspace.clock import iso
 from workspace.lake import Lake
 from workspace.settings import Settings
@@ -40,12 +42,15 @@ def opened(tmp_path: Path) -> Settings:
     return found
 
 
-def scored(opened: Settings, hours: int = 0) -> dict[str, AssetCheckEvaluation]:
+def scored(
+    opened: Settings, hours: int = 0, instance: DagsterInstance | None = None
+) -> dict[str, AssetCheckEvaluation]:
     opened.paths.default_as_of.write_text(iso(AS_OF + timedelta(hours=hours)))
     done = materialize(
         build_learning_assets(NO_MODELS),
         selection=[stream_key(name) for name in SCORED],
         resources={"workspace": WorkspaceResource(workspace=str(opened.paths.root))},
+        instance=instance,
     )
     return {check.check_name: check for check in done.get_asset_check_evaluations()}
 
@@ -60,6 +65,30 @@ def test_drift_is_told_until_it_is_gone(opened: Settings) -> None:
     with warehouse.connect(opened.paths.warehouse) as connection:
         connection.execute(query.format("-"), [AS_OF])
     assert scored(opened, 24)[NO_DRIFT].passed
+
+
+def test_drift_is_an_alert_with_its_page(opened: Settings) -> None:
+    told: list[Fault] = []
+
+    class Channel:
+        name, about, fault = "test", "", None
+
+        def send(self, alert: Alert) -> str:
+            told.extend(alert.faults)
+            return ""
+
+    desk = alerts.Desk(opened, "https://hooks.example", {}, [Channel()])
+    log = logging.getLogger("test_learning")
+    with DagsterInstance.ephemeral() as instance:
+        cursor = alerts.look(instance, None, clock.now(), desk, log)
+        with warehouse.connect(opened.paths.warehouse) as connection:
+            connection.execute(f"update marts.{FEATURES} set uses_30d = uses_30d + 3")
+        scored(opened, instance=instance)
+        alerts.look(instance, cursor, clock.now(), desk, log)
+    (fault,) = told
+    assert (fault.kind, fault.asset, fault.state) == (Kind.DRIFT, "lake/model_metrics", "appeared")
+    assert fault.text.startswith("churn: ") and "uses_30d" in fault.text
+    assert fault.link == "https://hooks.example/control-room/models.html#drift"
 
 
 def test_a_champion_that_cannot_score_is_told(

@@ -52,7 +52,7 @@ def test_what_a_restored_ledger_lost_stands_beside_what_came_instead(
         *((n, False, "campaign") for n in (1, 2, 3)),
         *((n, True, "campaign") for n in (3, 4)),
     ]
-    assert house.rows(house.statement("audit_links")) == []
+    assert house.rows(house.statement("every_audit_entry_follows_the_one_before")) == []
 
 
 def test_a_run_of_a_past_day_sees_the_beginning(exported: list[dict[str, Any]]) -> None:
@@ -74,5 +74,5 @@ def test_a_broken_copy_fails(
         rows = [row for row in exported if row["position"] != 2]
     else:
         rows = [{**r, "digest": "0" * 64} if r["position"] == 2 else r for r in exported]
-    with pytest.raises(AssertionError, match="audit_links"):
+    with pytest.raises(AssertionError, match="every_audit_entry_follows_the_one_before"):
         build(tmp_path, target, rows)

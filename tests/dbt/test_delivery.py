@@ -319,6 +319,25 @@ def test_failures_are_per_message_and_successes_per_call(tmp_path: Path, target:
     ) == [("missed",), ("missed",)]
 
 
+@pytest.mark.parametrize(
+    ("failed", "ended", "is_told"),
+    [
+        *[(1, 1, False), (99, 99, False), (100, 100, True)],
+        *[(1, 100, False), (2, 100, True), (1, 999, False)],
+        *[(2, 1_999, True), (2, 2_000, False), (3, 2_000, True)],
+    ],
+)
+def test_how_many_failures_of_a_day_are_told(
+    golden: Lakehouse, tmp_path: Path, failed: int, ended: int, is_told: bool
+) -> None:
+    house = golden.copied(tmp_path)
+    name = "test.marketing_warehouse.no_more_than_one_message_in_a_thousand_failed"
+    (statement,) = (s for key, s in house.project.statements.items() if key.startswith(name))
+    row = {"channel": "email", "failed": failed, "ended": ended}
+    house.put("intermediate.int_delivery_day", [row])
+    assert bool(house.rows(statement)) is is_told
+
+
 def test_without_sends_nothing_is_measured(golden: Lakehouse) -> None:
     for metric in ("delivery_error_rate", "api_success_rate"):
         assert golden.kpi(metric, "2026-09-01") == (None, "not_yet_measured")

@@ -34,6 +34,20 @@ def test_unit_tests_pass(empty: Lakehouse) -> None:
     assert {str(result.status) for result in results} == {"pass"}
 
 
+def test_what_tests_tell_of_their_rows_can_be_asked(golden: Lakehouse) -> None:
+    """`meta.tells`, which alerts show of the rows that a test finds."""
+    nodes = golden.project.manifest["nodes"]
+    tells = {
+        unique_id: node["config"]["meta"]["tells"]
+        for unique_id, node in nodes.items()
+        if node["resource_type"] == "test" and "tells" in node["config"].get("meta", {})
+    }
+    assert len(tells) >= 5
+    for unique_id, expression in tells.items():
+        statement = golden.project.statements[unique_id]
+        golden.rows(f"select {expression} from ({statement}) as failing")
+
+
 def test_every_column_of_a_mart_is_described(golden: Lakehouse) -> None:
     """In its yml, which is where the published views take their comments from."""
     manifest = golden.project.manifest

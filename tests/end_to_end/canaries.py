@@ -28,6 +28,9 @@ PLAIN = re.compile(
 )
 #: What has to be said of an account for it to be asked.
 GIVEN = {
+    "MARKETING_ALERT_SMTP_HOST": "127.0.0.1",
+    "MARKETING_ALERT_SMTP_PORT": "1",
+    "MARKETING_ALERT_SMTP_TLS": "none",
     "MARKETING_BOAMP_SEARCH": "x",
     "MARKETING_CALENDLY_ORGANIZATION": "https://api.calendly.com/organizations/1",
     "MARKETING_GA4_PROPERTIES": "1",

@@ -62,6 +62,7 @@ class World:
             **values,
             **GIVEN,
             "MARKETING_ALERT_WEBHOOK": f"{echo_url}/{values['MARKETING_ALERT_WEBHOOK']}",
+            "MARKETING_ALERT_MAIL_TO": f"{values['MARKETING_ALERT_MAIL_TO']}@example.com",
             "MARKETING_WORKSPACE": str(self.folder),
             "MARKETING_WITNESS": str(folder / "witness"),
             "MARKETING_STAND_INS": "on",
@@ -130,6 +131,8 @@ def test_check_25_nothing_leaks(tmp_path: Path) -> None:
             "outbox", "status", code=None,
             MARKETING_LEDGER_URL="postgresql+psycopg://u:Kanarie-ledger-9f3aQ7@127.0.0.1:1/x",
         )  # fmt: skip
+        world.marketing("alerts", "test", code=1)
+        world.marketing("doctor", code=None)
         # Every source is asked and refuses, and a file of the lake is broken.
         with broken_lake(world):
             world.marketing("run", code=1)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import datetime
 from pathlib import Path
 
-import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -14,29 +12,11 @@ from interfaces.cli import app
 from tests.end_to_end import inputs
 from tests.end_to_end.runner import Finished, ask, ingest, marts, run
 from workspace.lake import Lake
-from workspace.paths import PROJECT
 from workspace.settings import Settings
 
 DAY = "2025-08-01T00:00:00Z"
 SURGEONS = "name: Surgeons\nwhere: {field: contact.role, is: surgeon}\n"
 MEMBERS = "select contact_id from marts.segment_memberships where segment = 'surgeons' order by 1"
-
-
-@pytest.fixture
-def marketing_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "marketing"
-    # They name segments, or one another.
-    others = shutil.ignore_patterns(
-        *("segments", "journeys", "templates", "campaigns", "experiments"),
-        *("audiences.yml", "actions.yml"),
-    )
-    shutil.copytree(PROJECT / "marketing", folder, ignore=others)
-    (folder / "segments").mkdir()
-    consent = folder / "consent.yml"
-    lines = consent.read_text().splitlines(keepends=True)
-    consent.write_text("".join(line for line in lines if "_confirm_subscription" not in line))
-    monkeypatch.setenv("MARKETING_DEFINITIONS", str(folder))
-    return folder
 
 
 def contacts(path: Path) -> Path:

@@ -141,6 +141,11 @@ FILES: dict[str, tuple[str, dict[str, Any]]] = {
         "segment_id,collected_kind,up_to_ms,requests,occurred_at\ns1,events,2.5,7,2026-01-02\n",
         {"up_to_ms": 2.5, "requests": 7},
     ),
+    "http_latencies": (
+        "worker_id,period,family,outcome,from_ms,below_ms,requests,occurred_at\n"
+        "w1,1,read_api,answered,100000,,7,2026-01-02\n",
+        {"from_ms": 100000, "below_ms": None, "requests": 7},
+    ),
     "suppressions": (
         "email,channel,reason\nJane@X.example,email,bounce\n",
         {

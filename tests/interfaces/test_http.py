@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
@@ -59,8 +60,14 @@ def test_serving_until_told_to_stop(tmp_path: Path, workers: int) -> None:
         assert requests.get(served.url + "/control-room/", timeout=5).status_code == 401
         kill(process, signal.SIGTERM)
         assert process.returncode in (0, -signal.SIGTERM)
-    # A clean end leaves nothing for others to seal.
+    # A clean end leaves nothing for others to seal, and lands how long answers took.
     landing = tmp_path / "a workspace" / "landing"
+    counted_times: Counter[str] = Counter()
+    for file in (landing / "http_latencies").iterdir():
+        for row in map(json.loads, file.read_text().splitlines()):
+            assert row["family"] == "scores"
+            counted_times[row["outcome"]] += row["requests"]
+    assert counted_times == {"refused": 2, "failed": 1}
     assert not list((landing / ".collector").glob("*.segment"))
     assert {row["message_id"] for row in served.rows()} == {f"m{i}" for i in range(10)}
 
@@ -139,3 +146,27 @@ def test_messages_in_the_browser(tmp_path: Path) -> None:
         assert gone.status_code == 410 and "n'est plus conservé" in gone.text
         foreign = link(1, Keyring(b"another pepper"))
         assert requests.get(served.url + foreign, timeout=20).status_code == 404
+
+
+def test_the_desk_over_http(tmp_path: Path) -> None:
+    """Any worker knows a session that another one began; the desk is loaded when it is asked."""
+    keys = {"MARKETING_READ_KEYS": "approver/max:key-of-max,wall:view-key"}
+    with as_process(tmp_path / "w", 2, changed=keys) as (served, _), requests.Session() as asking:
+        url = served.url + "/control-room/desk"
+        found = asking.post(f"{url}/sign-in", data={"key": "key-of-max"}, timeout=60)
+        assert found.status_code == 200 and "max, approver" in found.text
+        for _ in range(6):
+            assert "Sign out" in asking.get(f"{url}/pauses", timeout=60).text
+        wall = requests.post(f"{url}/sign-in", data={"key": "view-key"}, timeout=60)
+        assert wall.status_code == 403 and "a key of role viewer" in wall.text.lower()
+        slow = served.raw(
+            b"POST /control-room/desk/pauses HTTP/1.1\r\nhost: x\r\ncontent-length: 9999999\r\n"
+            b"content-type: application/x-www-form-urlencoded\r\n\r\n"
+        )
+        assert b" 413 " in slow.split(b"\r\n")[0]
+
+
+def test_the_desk_without_a_key_that_may_do_anything(tmp_path: Path) -> None:
+    with as_process(tmp_path / "w", changed={"MARKETING_WRITE_KEYS": ""}) as (served, _):
+        found = requests.get(f"{served.url}/control-room/desk/", timeout=60)
+        assert found.status_code == 503 and "MARKETING_READ_KEYS=marketer" in found.text

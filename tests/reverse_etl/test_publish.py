@@ -30,6 +30,7 @@ from reverse_etl.publish import (
     read_catalogue,
     rollback,
 )
+from reverse_etl.publish import reader as questions
 from workspace.paths import Paths
 
 AT = datetime(2026, 1, 1)
@@ -388,3 +389,15 @@ def test_the_catalogue_is_read_from_the_manifest(tmp_path: Path) -> None:
     assert read_catalogue(tmp_path / "manifest.json").relations == [
         Relation("marts", "a", "One row per a.", {"x": "X."}, "x")
     ]
+
+
+def test_two_questions_at_once(paths: Paths) -> None:
+    """What locks the one's connection does not lock the other's."""
+    put(paths)
+    with questions(paths) as first, questions(paths) as second:
+        for connection in (first, second):
+            assert connection.execute("select count(*) from duckdb_views()").fetchone()
+            with pytest.raises(duckdb.Error):
+                connection.execute("set memory_limit = '1GB'")
+            with pytest.raises(duckdb.Error):
+                connection.execute("select * from read_csv('/etc/passwd')")

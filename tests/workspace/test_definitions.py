@@ -94,6 +94,7 @@ def test_the_shipped_definitions_load() -> None:
         "kpi_targets",
         "plan_sums",
         "counted_twice",
+        "known_findings",
         "identity_limits",
         "public_mail_domains",
         "consent_purposes",
@@ -224,6 +225,18 @@ def test_faults_of_targets(tmp_path: Path, old: str, new: str, expected: str | N
         definitions.load(folder(tmp_path, targets=changed))
     else:
         assert expected in "\n".join(faults(tmp_path, targets=changed))
+
+
+def test_findings_that_are_known_become_rows(tmp_path: Path) -> None:
+    known = "known_findings: [ltv_chain.shop.ltv_to_cac, set_twice.shop.leads.y1]\n"
+    rows = definitions.load(folder(tmp_path, targets=TARGETS + known)).rows()["targets"]
+    found = [(row.position, row.value) for row in rows if row.collection == "known_findings"]
+    assert found == [
+        (1, {"finding": "ltv_chain.shop.ltv_to_cac"}),
+        (2, {"finding": "set_twice.shop.leads.y1"}),
+    ]
+    for wrong in ("[ltv_chain]", "[a.b.c, a.b.c]"):
+        assert "known" in "\n".join(faults(tmp_path, targets=f"{TARGETS}known_findings: {wrong}\n"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from pydantic import Field, field_validator, model_validator
 
 from workspace.definitions.reading import CurrencyCode, Key, Row, Strict, no_repeats
 
+#: ``rule.scope.metric``, with the year where only one is meant.
+Finding = Annotated[str, Field(pattern=r"^[a-z][a-z_]*\.[a-z][a-z0-9_]*\.\S.*$")]
 Unit = Literal["count", "ratio", "money", "months", "minutes", "milliseconds", "points", "times"]
 COMPANY = "company"
 
@@ -87,11 +89,17 @@ class Targets(Strict):
     targets: list[Target] = []
     sums: list[PlanSum] = []
     counted_twice: list[CountedTwice] = []
+    known_findings: list[Finding] = Field(
+        [],
+        description="Rows of plan_findings that may stay, by finding_id or without its year: no "
+        "alert tells of them.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Targets:
         no_repeats([target.key for target in self.targets], "target")
         no_repeats([plan_sum.id for plan_sum in self.sums], "sum")
+        no_repeats(self.known_findings, "known finding")
         for target in self.targets:
             if target.profile not in self.profiles:
                 raise ValueError(f"target {target.key}: profile {target.profile!r} is not listed")
@@ -149,3 +157,5 @@ class Targets(Strict):
                 )
         for position, line in enumerate(self.counted_twice, 1):
             yield Row("counted_twice", f"{line.scope}/{line.line}", position, line.model_dump())
+        for position, finding in enumerate(self.known_findings, 1):
+            yield Row("known_findings", finding, position, {"finding": finding})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -78,6 +79,33 @@ def record(
             )
             audit.append(connection, entry)
     return len(rows)
+
+
+class Event(NamedTuple):
+    """One decision about ``subject_hash``."""
+
+    decision: str
+    actor: str
+    at: datetime
+    note: str | None
+    subject_hash: str
+
+
+def history(ledger: Ledger, subject: str) -> list[Event]:
+    """Every decision about a subject, the last first."""
+    query = (
+        sa.select(
+            _TABLE.c.decision,
+            _TABLE.c.actor,
+            _TABLE.c.decided_at,
+            _TABLE.c.note,
+            _TABLE.c.subject_hash,
+        )
+        .where(_TABLE.c.subject == subject)
+        .order_by(_TABLE.c.approval_id.desc())
+    )
+    with ledger.reading() as connection:
+        return [Event(*row) for row in connection.execute(query)]
 
 
 def standing(ledger: Ledger) -> dict[str, str]:

@@ -21,6 +21,45 @@ STREAMS: list[Stream] = [
         occurred="occurred_at",
     ),
     stream(
+        "system",
+        "http_latencies",
+        "worker_id period family outcome from_ms known_at",
+        [
+            ("worker_id", TEXT),
+            ("period", INT),
+            ("family", TEXT),  # read_api | scores
+            ("outcome", TEXT),  # answered | refused | failed
+            ("from_ms", FLOAT),
+            ("below_ms", FLOAT),
+            ("requests", INT),
+            ("occurred_at", TIME),
+        ],
+        "How long HTTP answers took: one row per worker of the server, period, family of routes, "
+        "outcome and bucket of milliseconds.",
+        occurred="occurred_at",
+        lineage=True,
+        decided=True,
+    ),
+    stream(
+        "system",
+        "scheduled_ticks",
+        "schedule scheduled_at sequence",
+        [
+            ("schedule", TEXT),
+            ("scheduled_at", TIME),
+            ("next_at", TIME),
+            ("tick", TEXT),  # launched | skipped | failed | started | missed
+            ("run_id", TEXT),
+            ("run_status", TEXT),
+            ("began_at", TIME),
+            ("ended_at", TIME),
+            ("sequence", INT),
+        ],
+        "What became of the times at which schedules were due: one row per schedule, time and "
+        "export that found it changed.",
+        decided=True,
+    ),
+    stream(
         "models",
         "attribution_effects",
         "as_of snapshot_id vertical goal model path replicate channel",

@@ -26,7 +26,8 @@ class Stream:
 
     ``key`` names the columns that identify a version of a thing; ``occurred`` the column of
     the first clock, where the row is something that happened and not the state of something.
-    ``decided`` streams hold what runs themselves found or decided, and are no input of a run.
+    ``decided`` streams hold what runs themselves found or decided, or what the machines took, and
+    are no input of a run.
     """
 
     name: str
@@ -50,9 +51,10 @@ def stream(
     description: str,
     *,
     occurred: str | None = None,
-    lineage: bool = True,
+    lineage: bool | None = None,
     decided: bool = False,
 ) -> Stream:
-    fields = columns + [("known_at", TIME)] + (LINEAGE if lineage and not decided else [])
+    is_landed = not decided if lineage is None else lineage
+    fields = columns + [("known_at", TIME)] + (LINEAGE if is_landed else [])
     schema = pa.schema(fields)
     return Stream(name, area, schema, tuple(key.split()), description, occurred, decided)

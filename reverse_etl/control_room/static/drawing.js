@@ -1,7 +1,10 @@
 "use strict";
-// What Plotly is given for a figure's rows. Colours are Okabe and Ito's, told apart by any eye.
+// What Plotly is given for a figure's rows. Colours are Okabe and Ito's, told apart by any eye, and
+// that of the text in place of their black; their yellow is too pale on white. A pattern, or a dash
+// and a mark, goes with each: as their number differs, no two series are drawn alike.
 const Drawing = (() => {
-  const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#b8a900"];
+  const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+  const PATTERNS = ["", "/", ".", "x", "-", "\\", "|", "+"];
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
   const MARKS = ["circle", "square", "diamond", "cross", "x", "triangle-up"];
   // Plotly reads markup in its texts; what comes from data stays text.
@@ -20,7 +23,7 @@ const Drawing = (() => {
       margin: { l: 48, r: 8, t: 8, b: 36 }, showlegend: false, hovermode: "closest",
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
       separators: view.locale === "fr-FR" ? ", " : ".,",
-      xaxis: { ...line }, yaxis: { ...line }, colorway: COLOURS,
+      xaxis: { ...line }, yaxis: { ...line }, colorway: [...COLOURS, colour("--text")],
       hoverlabel: { bgcolor: colour("--raised"), font: { color: colour("--text") } },
     };
   }
@@ -29,26 +32,31 @@ const Drawing = (() => {
     const column = view.column(name);
     const title = { title: { text: plain(column.label), standoff: 6 } };
     const units = new Set(column.kind === "unit" ? view.rows.map((row) => view.value(row, "unit")) : [column.kind]);
-    if (units.size === 1 && units.has("ratio")) return { ...title, tickformat: ".3~%" };
+    if (units.size === 1 && units.has("ratio")) return { ...title, ticksuffix: view.locale === "fr-FR" ? "\u202f%" : "%" };
     if (Formats.isText(column.kind)) {
       // In the order of the rows, and not of the traces that they are in.
       const categoryarray = [...new Set(view.rows.map((row) => drawn(view, row, name)))];
       return { ...title, type: "category", categoryorder: "array", categoryarray };
     }
     const times = new Set(view.rows.map((row) => view.value(row, name))).size;
+    // Plotly shows a single day, or time, in milliseconds.
+    if (times === 1 && ["date", "month", "time"].includes(column.kind)) {
+      const [row] = view.rows;
+      return { ...title, type: "category", tickmode: "array", tickvals: [drawn(view, row, name)], ticktext: [plain(view.text(row, name))] };
+    }
     if (column.kind === "month") return { ...title, tickformat: "%b %Y", ...(times <= 6 ? { dtick: "M1" } : {}) };
-    // Plotly shows a single day in milliseconds.
-    if (column.kind === "date" && times === 1) return { ...title, type: "category" };
     return title;
   }
 
-  // Amounts are drawn in the chosen currency, as they are written.
+  // Amounts are drawn in the chosen currency, and shares in per cent, as they are written.
   const drawn = (view, row, name) => {
     const column = view.column(name);
     const value = view.value(row, name);
     if (value === null) return null;
     const unit = column.kind === "unit" ? view.value(row, "unit") : column.kind;
     if (unit === "money") return value / view.formats.rate;
+    // In per cent, as Plotly's own format for shares is English.
+    if (unit === "ratio") return value * 100;
     return Formats.isText(column.kind) ? plain(view.text(row, name)) : value;
   };
 
@@ -115,7 +123,7 @@ const Drawing = (() => {
 
   function calibration(view) {
     const made = lines(view);
-    const most = Math.max(0.01, ...made.data.flatMap((one) => [...one.x, ...one.y]));
+    const most = Math.max(1, ...made.data.flatMap((one) => [...one.x, ...one.y]));
     made.data.unshift({
       type: "scatter", mode: "lines", x: [0, most], y: [0, most], name: "as predicted", hoverinfo: "skip",
       line: { color: colour("--soft"), dash: "dot", width: 1 },
@@ -127,8 +135,9 @@ const Drawing = (() => {
   function bars(view, width) {
     const { x, y, horizontal } = view.draw;
     const [first, second] = horizontal ? [y, x] : [x, y];
-    const data = traces(view, (rows) => ({
+    const data = traces(view, (rows, number) => ({
       type: "bar", orientation: horizontal ? "h" : "v",
+      marker: { pattern: { shape: PATTERNS[number % PATTERNS.length], fillmode: "overlay", fgcolor: colour("--ground"), size: 7, solidity: 0.3 } },
       x: rows.map((row) => drawn(view, row, first)), y: rows.map((row) => drawn(view, row, second)),
       hovertext: rows.map((row) => hover(view, row)), hovertemplate: "%{hovertext}<extra></extra>",
       ...(view.draw.low ? { [horizontal ? "error_x" : "error_y"]: { ...spread(view, rows, y), color: colour("--text") } } : {}),
@@ -177,6 +186,20 @@ const Drawing = (() => {
 
   const KINDS = { lines, bars, heatmap, graph, calibration };
 
+  /** Plotly's name of a locale whose names of months and days it has been told. */
+  function named(locale) {
+    const names = (count, options, from) =>
+      Array.from({ length: count }, (_, place) => new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options }).format(from(place)));
+    const months = (month) => names(12, { month }, (place) => Date.UTC(2023, place, 1));
+    // The first of January 2023 was a Sunday.
+    const days = (weekday) => names(7, { weekday }, (place) => Date.UTC(2023, 0, 1 + place));
+    Plotly.register({
+      moduleType: "locale", name: locale.toLowerCase(), dictionary: {},
+      format: { months: months("long"), shortMonths: months("short"), days: days("long"), shortDays: days("short") },
+    });
+    return locale.toLowerCase();
+  }
+
   function draw(element, view) {
     const made = KINDS[view.draw.kind](view, element.clientWidth);
     const base = layout(view);
@@ -185,7 +208,7 @@ const Drawing = (() => {
     // Where a legend has a line for each of its names, it takes the room of the drawing.
     const isNarrow = element.clientWidth < 500;
     if (given.showlegend && isNarrow) given.height = (given.height ?? 320) + 19 * made.data.length;
-    return Plotly.react(element, made.data, given, { displaylogo: false, responsive: true, displayModeBar: false });
+    return Plotly.react(element, made.data, given, { displaylogo: false, responsive: true, displayModeBar: false, locale: named(view.locale) });
   }
 
   return { draw };

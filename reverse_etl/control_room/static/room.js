@@ -33,26 +33,44 @@
     for (const one of content.currencies) filters.currency.append(new Option(one.code, one.code));
     const given = new URLSearchParams(location.hash.slice(1));
     const fallback = { locale: navigator.language.startsWith("fr") ? "fr-FR" : "en-GB" };
+    for (const figure of content.figures) {
+      const wanted = given.get(`choose.${figure.key}`);
+      const place = figure.columns.findIndex((column) => column.name === figure.choose);
+      const row = figure.rows.find((one) => wanted !== null && String(one[place] ?? "") === wanted);
+      if (row) chosen[figure.key] = row[place];
+    }
     for (const field of filters.elements) {
       const wanted = given.get(field.name) ?? fallback[field.name];
       if ([...field.options].some((option) => option.value === wanted)) field.value = wanted;
     }
     filters.addEventListener("change", show);
     filters.addEventListener("submit", (event) => event.preventDefault());
+    // The address holds what is chosen: the link moves the focus without it.
+    document.querySelector("a.skip").addEventListener("click", (event) => {
+      event.preventDefault();
+      document.getElementById("content").focus();
+    });
   }
 
   /** What is chosen stays chosen on the next page. */
   function remember() {
     const state = new URLSearchParams();
     for (const field of filters.elements) if (field.value) state.set(field.name, field.value);
-    history.replaceState(null, "", `#${state}`);
     for (const link of document.querySelectorAll("nav a")) link.hash = state.toString();
+    for (const [key, option] of Object.entries(chosen)) state.set(`choose.${key}`, option ?? "");
+    history.replaceState(null, "", `#${state}`);
   }
 
-  function since(months) {
+  /** The first day of the period. A row of a month has its first day: so many complete months are
+      shown, and the running one. */
+  function since(months, kind) {
     if (!months || !content.as_of) return "";
     const day = new Date(content.as_of);
+    const number = kind === "month" ? 1 : day.getUTCDate();
+    day.setUTCDate(1);
     day.setUTCMonth(day.getUTCMonth() - Number(months));
+    const last = new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 0)).getUTCDate();
+    day.setUTCDate(Math.min(number, last));
     return day.toISOString().slice(0, 10);
   }
 
@@ -66,11 +84,11 @@
       const kind = column(name).kind;
       return formats.format(kind, value(row, name), kind === "unit" ? value(row, "unit") : null);
     };
-    const from = since(filters.period.value);
+    const from = figure.period ? since(filters.period.value, column(figure.period).kind) : "";
     let rows = figure.rows.filter(
       (row) =>
         (!filters.vertical.value || !places.has("vertical") || [filters.vertical.value, null].includes(value(row, "vertical"))) &&
-        (!from || !figure.period || (value(row, figure.period) ?? "") >= from),
+        (!from || (value(row, figure.period) ?? "") >= from),
     );
     const options = figure.choose ? [...new Set(rows.map((row) => value(row, figure.choose)))] : [];
     if (options.length) {
@@ -84,10 +102,13 @@
     // What is chosen above the table is not repeated in each row.
     const above = view.options.length > 1 ? view.figure.choose : null;
     const shown = view.columns.filter((column) => !["unit", above].includes(column.name));
+    const head = shown.find((column) => column.kind === "text") ?? shown.find((column) => column.kind === "word");
     const cell = (row, column) => {
       const kind = Formats.isText(column.kind) ? "text" : "digits";
       const mood = column.kind === "status" ? ` ${Formats.mood(view.value(row, column.name))}` : "";
-      return element("td", { className: kind + mood, text: view.text(row, column.name) });
+      const given = { className: kind + mood, text: view.text(row, column.name) };
+      // What a row is of is read aloud with each of its numbers.
+      return column === head ? element("th", { scope: "row", ...given }) : element("td", given);
     };
     const heads = shown.map((column) =>
       element("th", { scope: "col", text: column.label, className: Formats.isText(column.kind) ? "" : "digits" }));
@@ -109,7 +130,7 @@
       groups.get(name).push(row);
     }
     const tile = (row) => {
-      const beside = view.draw.notes
+      const beside = (view.draw.notes ?? [])
         .filter((name) => view.value(row, name) !== null)
         .map((name) => {
           const column = view.column(name);
@@ -124,7 +145,7 @@
       ]);
     };
     return [...groups].flatMap(([name, rows]) => [
-      ...(name ? [element("h3", { className: "group", text: titled(name) })] : []),
+      ...(view.draw.series ? [element("h3", { className: "group", text: name === null ? `Without ${view.column(view.draw.series).label.toLowerCase()}` : titled(name) })] : []),
       element("dl", { className: "tiles" }, rows.map(tile)),
     ]);
   }
@@ -138,7 +159,8 @@
     }
     field.addEventListener("change", () => {
       chosen[view.figure.key] = view.options[field.selectedIndex];
-      fill(view.figure);
+      remember();
+      attempt(view.figure);
       document.querySelector(`#${view.figure.key} select`)?.focus();
     });
     return element("p", {}, [element("label", { className: "choose", text: `${place.label} ` }, [field])]);
@@ -178,7 +200,19 @@
       filled();
       if (window.Plotly) Drawing.draw(drawing, view);
     }
-    if (figure.left_out) place.append(element("p", { className: "count", text: `${formats.format("count", figure.left_out)} more rows; the SQL below gives all.` }));
+    const beyond = figure.left_out.find(([option]) => option === (figure.choose ? chosen[figure.key] : null));
+    if (beyond) place.append(element("p", { className: "count", text: `${formats.format("count", beyond[1])} more rows; the SQL below gives all.` }));
+  }
+
+  /** One value that cannot be written leaves the other figures as they are. */
+  function attempt(figure) {
+    try {
+      fill(figure);
+    } catch (error) {
+      console.error(figure.key, error);
+      const told = element("p", { className: "missing", text: `This figure cannot be shown: ${error.message}` });
+      document.querySelector(`#${figure.key} .figure`).replaceChildren(told);
+    }
   }
 
   function show() {
@@ -190,12 +224,17 @@
         ? `Amounts at ${formats.format("number", 1 / currency.rate)} ${currency.code} for one ${content.currencies[0].code}, the rate of that day.` : "";
     }
     for (const time of document.querySelectorAll("time")) time.textContent = `${formats.format("time", time.dateTime)} UTC`;
+    content.figures.forEach(attempt);
     remember();
-    content.figures.forEach(fill);
+    const filled = content.figures.filter((figure) => !document.querySelector(`#${figure.key} .figure > .missing`));
+    document.getElementById("told").textContent = `${filled.length} of ${content.figures.length} figures have rows for these filters.`;
   }
 
+  // The address of a figure, in place of filters.
+  const wanted = location.hash.includes("=") ? null : document.getElementById(location.hash.slice(1));
   offer();
   show();
+  wanted?.scrollIntoView();
   // Texts and tables are there before the large script is; drawings follow.
   if (!window.Plotly) addEventListener("load", show, { once: true });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);

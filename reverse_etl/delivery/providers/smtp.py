@@ -60,6 +60,9 @@ class Server:
     password: str | None = None
     ca_file: str | None = None
 
+    def __repr__(self) -> str:  # the host and the password stay out of logs
+        return f"Server({self.tls})"
+
 
 class Smtp:
     name, capabilities = NAME, CAPABILITIES
@@ -225,23 +228,30 @@ def is_here(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def server(values: Mapping[str, str], prefix: str = "MARKETING_SMTP_") -> Server:
+    """The server that variables name. Raises ``ValueError``, which names the variable."""
+    host = values[f"{prefix}HOST"]
+    tls = values.get(f"{prefix}TLS") or ("none" if is_here(host) else "starttls")
+    if tls not in _PORTS:
+        raise ValueError(f"{prefix}TLS is one of {', '.join(_PORTS)}")
+    if tls == "none" and not is_here(host):
+        raise ValueError(f"{prefix}TLS may be none on this machine only")
+    port = values.get(f"{prefix}PORT") or str(_PORTS[tls])
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError(f"{prefix}PORT is no port")
+    return Server(
+        host,
+        int(port),
+        tls,
+        values.get(f"{prefix}USER") or None,
+        values.get(f"{prefix}PASSWORD") or None,
+        values.get(f"{prefix}CA_FILE") or None,
+    )
+
+
 def make(
     environment: Mapping[str, str],
     options: Mapping[str, str | int | float | bool],
     transport: Transport,
 ) -> Smtp:
-    host = environment["MARKETING_SMTP_HOST"]
-    tls = environment.get("MARKETING_SMTP_TLS") or ("none" if is_here(host) else "starttls")
-    if tls not in _PORTS:
-        raise ValueError(f"MARKETING_SMTP_TLS is one of {', '.join(_PORTS)}")
-    if tls == "none" and not is_here(host):
-        raise ValueError("MARKETING_SMTP_TLS may be none on this machine only")
-    server = Server(
-        host,
-        int(environment.get("MARKETING_SMTP_PORT") or _PORTS[tls]),
-        tls,
-        environment.get("MARKETING_SMTP_USER") or None,
-        environment.get("MARKETING_SMTP_PASSWORD") or None,
-        environment.get("MARKETING_SMTP_CA_FILE") or None,
-    )
-    return Smtp(server, transport.answer_seconds)
+    return Smtp(server(environment), transport.answer_seconds)

@@ -7,10 +7,6 @@ address is somebody's input, so it is asked behind :mod:`workspace.http_guard`.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +14,7 @@ import msgspec
 
 from reverse_etl.delivery.protocol import Capabilities, Item, Kind, Outcome, Outgoing, Unsupported
 from reverse_etl.delivery.transport import Transport, by_status
+from workspace import standard_webhooks
 from workspace.http_guard import ANSWER_BYTES, Forbidden, Guard
 
 NAME = "webhook"
@@ -74,9 +71,7 @@ class Webhook:
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": ident,
-            "webhook-id": ident,
-            "webhook-timestamp": str(at),
-            "webhook-signature": sign(self._secret, ident, at, item.body),
+            **standard_webhooks.headers(self._secret, ident, at, item.body),
         }
         answer = await self._transport.request("POST", self._url, headers, item.body)
         if isinstance(answer, Outcome):
@@ -91,12 +86,6 @@ class Webhook:
 
     async def close(self) -> None:
         await self._transport.close()
-
-
-def sign(secret: bytes, ident: str, at: int, body: bytes) -> str:
-    """The header ``webhook-signature``: version and base64 of HMAC-SHA256 over id, time, body."""
-    signed = f"{ident}.{at}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
 
 
 def make(
@@ -117,12 +106,9 @@ def make(
     except Forbidden as error:
         raise NotConfigured(f"webhook: {error}") from None
     try:
-        text = environment["MARKETING_WEBHOOK_SECRET"].removeprefix("whsec_")
-        secret = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        secret = b""
-    if not 24 <= len(secret) <= 64:
-        raise NotConfigured("MARKETING_WEBHOOK_SECRET is no base64 of 24 to 64 bytes")
+        secret = standard_webhooks.secret(environment["MARKETING_WEBHOOK_SECRET"])
+    except ValueError as error:
+        raise NotConfigured(f"MARKETING_WEBHOOK_SECRET is {error}") from None
     own_transport = Transport(
         transport.clock,
         answer_seconds=min(SECONDS, transport.answer_seconds),

@@ -32,8 +32,10 @@ def store(lake: Lake, at: datetime = START, **given: Campaign) -> None:
     versions.store(campaigns(**given), lake, at)
 
 
-def launch(marts: Connection, lake: Lake, at: datetime = START) -> Launched:
-    return launching.launch(marts, lake, CAPS, Experiments(), at, ZONE, "snapshot")
+def launch(
+    marts: Connection, lake: Lake, at: datetime = START, only: tuple[str, ...] = ()
+) -> Launched:
+    return launching.launch(marts, lake, CAPS, Experiments(), at, ZONE, "snapshot", only)
 
 
 def break_off(marts: Connection, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +80,25 @@ def test_messages_say_whether_they_go_at_the_best_hour(marts: Connection, lake: 
         "silent": None,
     }
     assert campaign(send_time="best").hash != campaign().hash
+
+
+def test_only_the_campaigns_that_were_named_and_the_others_stay_due(
+    marts: Connection, lake: Lake
+) -> None:
+    put(marts, "readers", "anne")
+    late = campaign(not_after={"hours": 3})
+    store(lake, spring=campaign(), summer=campaign(), late=late)
+    assert launch(marts, lake, only=("summer",)) == Launched({("summer", "once"): 1}, {}, [])
+    after = START + timedelta(hours=8)
+    # What was left out is neither launched nor told as missed before it is judged itself.
+    assert launch(marts, lake, after, ("spring",)).missed == {}
+    done = launch(marts, lake, after)
+    assert (done.launched, set(done.missed)) == ({}, {("late", "once")})
+    with pytest.raises(
+        ValueError, match="no campaign 'sumer' is in force; there are: late, spring"
+    ):
+        launch(marts, lake, after, ("sumer",))
+    assert {row["source_key"] for row in intended(lake)} == {"summer", "spring"}
 
 
 def test_once_and_whoever_comes_later_is_too_late(marts: Connection, lake: Lake) -> None:

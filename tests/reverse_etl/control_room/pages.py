@@ -37,12 +37,12 @@ def show(monkeypatch: pytest.MonkeyPatch, paths: Paths, sql: str, **changes: Any
     page = {"position": 1, "title": "One", "about": "Tests.", "figures": [figure]}
     monkeypatch.setattr(definitions, "pages", lambda: {"one": Page.model_validate(page)})
     monkeypatch.setattr(definitions, "sql", lambda page, figure: sql)
-    monkeypatch.setattr(building, "_about", lambda connection, paths: ABOUT)
+    monkeypatch.setattr(building, "_about", lambda connection, facts: ABOUT)
 
     @contextmanager
     def reading(paths: Paths) -> Any:
         with duckdb.connect() as connection:
-            yield connection
+            yield connection, {}
 
     monkeypatch.setattr(building, "_reading", reading)
     return building.build(paths)

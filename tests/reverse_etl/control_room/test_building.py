@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from reverse_etl.control_room import building, definitions
 from reverse_etl.control_room.building import PageError
@@ -53,7 +56,34 @@ def test_more_rows_than_are_shown(monkeypatch: pytest.MonkeyPatch, paths: Paths)
     sql = f"select 'n' as name, 1.0 as share from range({building.MOST_ROWS + 7})"
     show(monkeypatch, paths, sql)
     (figure,) = content(paths.control_room / "index.html")["figures"]
-    assert (len(figure["rows"]), figure["left_out"]) == (building.MOST_ROWS, 7)
+    assert (len(figure["rows"]), figure["left_out"]) == (building.MOST_ROWS, [[None, 7]])
+
+
+def test_nothing_that_can_be_chosen_is_lost_to_the_rows_before_it(
+    monkeypatch: pytest.MonkeyPatch, paths: Paths
+) -> None:
+    sql = """select case when n < 3_500 then 'a' else 'b' end as name, 1.0 as share
+        from range(3_600) as given (n)"""
+    show(monkeypatch, paths, sql, choose="name")
+    (figure,) = content(paths.control_room / "index.html")["figures"]
+    assert Counter(row[0] for row in figure["rows"]) == {"a": building.MOST_ROWS, "b": 100}
+    assert figure["left_out"] == [["a", 500]]
+
+
+def test_values_to_choose_share_the_rows(monkeypatch: pytest.MonkeyPatch, paths: Paths) -> None:
+    monkeypatch.setattr(building, "MOST_CHOSEN", 20)
+    sql = "select 'n' || n % 10 as name, 1.0 as share from range(35) as given (n)"
+    show(monkeypatch, paths, sql, choose="name")
+    (figure,) = content(paths.control_room / "index.html")["figures"]
+    assert set(Counter(row[0] for row in figure["rows"]).values()) == {2}
+    assert sum(count for _, count in figure["left_out"]) == 35 - 20
+
+
+def test_a_limit_is_of_each_business() -> None:
+    """One over all would leave a remainder once a business is chosen."""
+    for key, figure in definitions.figures():
+        parsed = sqlglot.parse_one(definitions.sql(key, figure.key), dialect="duckdb")
+        assert "vertical" not in figure.columns or not list(parsed.find_all(exp.Limit)), figure.key
 
 
 @pytest.mark.parametrize(

@@ -91,3 +91,16 @@ def test_wrong_keys_are_answered_slowly_and_hold_up_nobody(client: TestClient) -
     assert client.get(f"{PATH}/").status_code == 401
     right = {"authorization": f"Bearer {KEYS[0].key}"}
     assert client.get(f"{PATH}/", headers=right).status_code in {200, 404}
+
+
+def test_pages_that_are_served_lead_to_the_desk(paths: Paths) -> None:
+    building.build(paths)
+    rooms = Rooms(paths.control_room, [ReadKey("k", "viewer", "k")], "/control-room/desk/")
+    client = TestClient(Starlette(routes=[Route(f"{PATH}{{name:path}}", rooms.page)]))
+    found = client.get(f"{PATH}/", auth=("k", ""))
+    link = '<a href="/control-room/desk/">Desk</a></nav>'
+    assert (
+        found.text.count(link) == 1 and link not in (paths.control_room / "index.html").read_text()
+    )
+    assert found.headers["content-type"] == "text/html; charset=utf-8"
+    assert found.headers["cache-control"] == "private, no-cache"

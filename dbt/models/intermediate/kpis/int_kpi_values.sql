@@ -63,6 +63,14 @@ union all
 {% endfor -%}
 {% for metric, model, value, within, total in [
     ('ingestion_latency_p99_ms', 'int_ingestion_latency', 'p99_ms', 'requests_within', 'requests'),
+    (
+        'campaign_api_p95_ms', 'int_read_api_latency',
+        'p95_ms', 'requests_within', 'requests',
+    ),
+    (
+        'uptime', 'int_schedule_success',
+        ratio('succeeded', 'scheduled'), 'succeeded', 'scheduled',
+    ),
     ('data_freshness_minutes', 'int_data_freshness', 'p95_minutes', 'files_within', 'files'),
     ('crm_lag_minutes', 'int_crm_lag', 'p95_minutes', 'versions_within', 'versions'),
     (

@@ -33,6 +33,7 @@
     ('crm_associations', none, 'crm_associations', 'known_at'),
     ('crm_property_history', 'changed_at', 'crm_property_changes', 'known_at'),
     ('collector_requests', 'occurred_at', none, none),
+    ('http_latencies', 'occurred_at', none, none),
     ('rejected_rows', none, 'rejected_rows', none),
     ('parameters', none, none, none),
 ] -%}

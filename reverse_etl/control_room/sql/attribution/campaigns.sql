@@ -13,5 +13,7 @@ select
 from marts.attribution_disagreement as returns
 left join marts.dim_campaigns as named on returns.name = named.campaign_id
 where returns.level = 'campaign' and returns.scope != 'company'
+qualify row_number() over (
+    partition by returns.scope order by returns.spend_base desc, returns.name
+) <= 100
 order by returns.scope, returns.spend_base desc, returns.name
-limit 120

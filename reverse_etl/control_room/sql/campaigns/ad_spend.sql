@@ -1,12 +1,23 @@
+with reported as (
+    select *
+    from marts.campaign_performance
+    where campaign_id in (
+        select campaign_id from marts.campaign_performance where impressions is not null
+    )
+        and month > (select max(month) from marts.campaign_performance) - interval 24 months
+)
+
 select
     vertical,
     channel,
     month,
-    sum(spend_base) as spend_base,
+    if(
+        count(*) filter (where impressions is not null and spend_base is null) = 0,
+        coalesce(sum(spend_base), 0),
+        null
+    ) as spend_base,
     sum(sourced_leads) as sourced_leads,
-    sum(sourced_won_base) as sourced_won_base
-from marts.campaign_performance
-where spend_base is not null
-    and month > (select max(month) from marts.campaign_performance) - interval 24 months
+    if(count(*) = count(sourced_won_base), sum(sourced_won_base), null) as sourced_won_base
+from reported
 group by vertical, channel, month
 order by vertical, channel, month

@@ -4,11 +4,16 @@ with spent as (
         vertical,
         channel,
         any_value(platform) as platform,
-        sum(spend_base) as spend_base,
+        -- What one month spent is not known: nor is the sum. A month without a report spent nothing.
+        if(
+            count(*) filter (where impressions is not null and spend_base is null) = 0,
+            sum(spend_base),
+            null
+        ) as spend_base,
         sum(sessions) as sessions,
         sum(sourced_leads) as sourced_leads,
         sum(sourced_new_customers) as sourced_new_customers,
-        sum(sourced_won_base) as sourced_won_base
+        if(count(*) = count(sourced_won_base), sum(sourced_won_base), null) as sourced_won_base
     from marts.campaign_performance
     where campaign_id != 'without_campaign'
         and month <= (select max(month) from marts.kpi_monthly where is_complete)
@@ -33,5 +38,8 @@ select
     (spent.sourced_won_base - spent.spend_base) / nullif(spent.spend_base, 0) as roi
 from spent
 left join marts.dim_campaigns as named on spent.campaign_id = named.campaign_id
+qualify row_number() over (
+    partition by spent.vertical
+    order by spent.spend_base desc nulls last, spent.sourced_won_base desc nulls last, spent.campaign_id
+) <= 60
 order by spent.spend_base desc nulls last, spent.sourced_won_base desc nulls last, named.campaign_name
-limit 60

@@ -1,5 +1,9 @@
 select
-    experiment_name || ' · ' || variant as compared,
+    experiment_name
+    -- Names need not be unique; keys are.
+    || if(min(experiment) over same_name != max(experiment) over same_name, ' (' || experiment || ')', '')
+    || ' · '
+    || variant as compared,
     vertical,
     measured,
     effect,
@@ -15,5 +19,5 @@ select
     incremental_revenue_high
 from marts.experiment_results
 where not is_control and effect is not null
+window same_name as (partition by experiment_name)
 order by effect desc, compared
-limit 40

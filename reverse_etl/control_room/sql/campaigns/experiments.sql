@@ -14,4 +14,3 @@ select
     reasons
 from marts.experiment_results
 order by is_declared desc, experiment_name, experiment, is_control desc, variant
-limit 200

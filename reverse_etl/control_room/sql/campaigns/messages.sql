@@ -1,4 +1,14 @@
-with states as (
+-- Names need not be unique; keys are.
+with named as (
+    select
+        * replace (
+            campaign_name || if(count(*) over (partition by campaign_name) > 1, ' (' || campaign || ')', '')
+                as campaign_name
+        )
+    from marts.campaigns
+),
+
+states as (
     select
         campaign_name,
         vertical,
@@ -8,7 +18,7 @@ with states as (
         unknown as "Unknown",
         waiting as "Held back for a time",
         not_sent - waiting as "Stopped"
-    from marts.campaigns
+    from named
 )
 
 select campaign_name, vertical, state, messages as intended, count

@@ -3,8 +3,8 @@ with states as (
         purpose,
         channel,
         state,
-        count(*) as subjects,
-        count(*) filter (has_conflict) as conflicts
+        count(distinct subject_id) as subjects,
+        count(distinct subject_id) filter (has_conflict) as conflicts
     from marts.consent_states
     group by all
 )

@@ -1,5 +1,6 @@
 select
-    vertical,
+    -- An event of no business is about all of them.
+    nullif(vertical, 'unassigned') as vertical,
     event_name,
     event_type,
     starts_on,

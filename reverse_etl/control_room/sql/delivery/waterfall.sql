@@ -3,6 +3,7 @@ with sources as (
         'campaign' as source_kind,
         campaign as source_key,
         campaign_name as name,
+        count(*) over (partition by campaign_name) as namesakes,
         vertical
     from marts.campaigns
 
@@ -12,6 +13,7 @@ with sources as (
         'journey' as source_kind,
         journey as source_key,
         journey_name as name,
+        count(*) over (partition by journey_name) as namesakes,
         vertical
     from marts.journeys
 ),
@@ -19,7 +21,10 @@ with sources as (
 stages as (
     select
         sources.vertical,
-        waterfall.source_kind || ': ' || coalesce(sources.name, waterfall.source_key) as source,
+        waterfall.source_kind
+        || ': '
+        || coalesce(sources.name, waterfall.source_key)
+        || if(sources.namesakes > 1, ' (' || waterfall.source_key || ')', '') as source,
         waterfall.intended,
         waterfall.position,
         waterfall.stage,

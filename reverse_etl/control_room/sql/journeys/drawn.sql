@@ -1,4 +1,14 @@
-with nodes as (
+-- Names need not be unique; keys are.
+with named as (
+    select
+        * replace (
+            journey_name || if(count(*) over (partition by journey_name) > 1, ' (' || journey || ')', '')
+                as journey_name
+        )
+    from marts.journeys
+),
+
+nodes as (
     select
         journeys.vertical,
         journeys.journey,
@@ -22,7 +32,7 @@ with nodes as (
         nodes.arrived,
         nodes.waiting,
         nodes.median_hours
-    from marts.journeys as journeys
+    from named as journeys
     inner join marts.journey_nodes as nodes
         on journeys.journey = nodes.journey and journeys.version = nodes.version
 ),
@@ -56,7 +66,7 @@ steps as (
         steps.next_node,
         steps.kind
     from marts.journey_steps as steps
-    inner join marts.journeys as journeys
+    inner join named as journeys
         on steps.journey = journeys.journey and steps.version = journeys.version
 ),
 

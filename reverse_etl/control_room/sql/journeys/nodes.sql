@@ -1,3 +1,13 @@
+-- Names need not be unique; keys are.
+with named as (
+    select
+        * replace (
+            journey_name || if(count(*) over (partition by journey_name) > 1, ' (' || journey || ')', '')
+                as journey_name
+        )
+    from marts.journeys
+)
+
 select
     journeys.vertical,
     journeys.journey_name,
@@ -13,7 +23,7 @@ select
     nodes.median_hours,
     nodes.p90_hours
 from marts.journey_nodes as nodes
-inner join marts.journeys as journeys on nodes.journey = journeys.journey
+inner join named as journeys on nodes.journey = journeys.journey
 order by
     journeys.entered desc,
     journeys.journey_name,

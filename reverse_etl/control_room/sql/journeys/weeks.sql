@@ -1,4 +1,14 @@
-with moments as (
+-- Names need not be unique; keys are.
+with named as (
+    select
+        * replace (
+            journey_name || if(count(*) over (partition by journey_name) > 1, ' (' || journey || ')', '')
+                as journey_name
+        )
+    from marts.journeys
+),
+
+moments as (
     select
         journey,
         'entered' as what,
@@ -32,7 +42,7 @@ select
     weeks.what,
     weeks.enrolments
 from weeks
-inner join marts.journeys as journeys on weeks.journey = journeys.journey
+inner join named as journeys on weeks.journey = journeys.journey
 where weeks.week > (select max(week) from weeks) - 7 * 26
 order by
     journeys.entered desc,

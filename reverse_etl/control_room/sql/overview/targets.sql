@@ -5,6 +5,7 @@ select
     month,
     value,
     unit,
+    direction,
     target_value,
     lag(value) over figure as before,
     target_status

@@ -15,6 +15,9 @@ where drift.drift is not null
         select max(evaluated_at) from marts.segment_drift
     ) - interval 30 days
     and (abs(drift.drift) >= 0.1 or drift.status = 'held')
+qualify row_number() over (
+    partition by drift.vertical
+    order by drift.evaluated_at desc, drift.status = 'held' desc, abs(drift.drift) desc, drift.segment
+) <= 40
 order by
     drift.evaluated_at desc, drift.status = 'held' desc, abs(drift.drift) desc, segments.segment_name
-limit 40

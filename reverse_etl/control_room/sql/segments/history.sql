@@ -1,4 +1,15 @@
-with months as (
+-- Names need not be unique; keys are.
+with named as (
+    select
+        * replace (
+            segment_name || if(count(*) over (partition by segment_name) > 1, ' (' || segment || ')', '')
+                as segment_name
+        )
+    from marts.marketing_segments
+    where is_current
+),
+
+months as (
     select
         segment,
         cast(date_trunc('month', evaluated_at) as date) as month,
@@ -21,7 +32,6 @@ select
     months.departed,
     months.evaluations
 from months
-inner join marts.marketing_segments as segments
-    on months.segment = segments.segment and segments.is_current
+inner join named as segments on months.segment = segments.segment
 where months.month > (select max(month) from months) - interval 12 months
 order by segments.priority, segments.segment_name, months.month

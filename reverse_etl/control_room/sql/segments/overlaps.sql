@@ -1,9 +1,19 @@
-with shown as (
-    select segment, segment_name, vertical, contacts
+-- Names need not be unique; keys are.
+with named as (
+    select
+        * replace (
+            segment_name || if(count(*) over (partition by segment_name) > 1, ' (' || segment || ')', '')
+                as segment_name
+        )
     from marts.marketing_segments
-    where is_current and contacts > 0
-    order by contacts desc, segment_name
-    limit 20
+    where is_current
+),
+
+shown as (
+    select segment, segment_name, vertical, contacts
+    from named
+    where contacts > 0
+    qualify row_number() over (partition by vertical order by contacts desc, segment_name) <= 15
 ),
 
 pairs as (

@@ -31,4 +31,3 @@ left join latest_accuracy as accuracy on segments.segment = accuracy.segment
 where segments.is_current
 order by
     segments.is_held desc, segments.is_stale desc, segments.priority, segments.segment_name
-limit 200

@@ -1,22 +1,28 @@
+with suggested as (
+    select
+        segments.segment_name,
+        segments.vertical,
+        suggestions.*,
+        max(suggestions.expected_gain) over (partition by suggestions.segment) as highest_gain
+    from marts.campaign_suggestions as suggestions
+    inner join marts.marketing_segments as segments
+        on suggestions.segment = segments.segment and segments.is_current
+    where suggestions.suggestion_rank <= 3 and suggestions.contacts > 0
+)
+
 select
-    segments.segment_name,
-    segments.vertical,
-    suggested.suggestion_rank,
-    suggested.action_name,
-    suggested.action_kind,
-    suggested.channel,
-    suggested.members,
-    suggested.candidates,
-    suggested.contacts,
-    suggested.expected_responses,
-    suggested.expected_gain,
-    suggested.basis
-from marts.campaign_suggestions as suggested
-inner join marts.marketing_segments as segments
-    on suggested.segment = segments.segment and segments.is_current
-where suggested.suggestion_rank <= 3 and suggested.contacts > 0
-order by
-    max(suggested.expected_gain) over (partition by suggested.segment) desc,
-    segments.segment_name,
-    suggested.suggestion_rank
-limit 120
+    segment_name,
+    vertical,
+    suggestion_rank,
+    action_name,
+    action_kind,
+    channel,
+    members,
+    candidates,
+    contacts,
+    expected_responses,
+    expected_gain,
+    basis
+from suggested
+qualify dense_rank() over (partition by vertical order by highest_gain desc, segment) <= 40
+order by highest_gain desc, segment_name, suggestion_rank

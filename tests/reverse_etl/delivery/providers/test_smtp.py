@@ -7,16 +7,10 @@ import contextlib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from reverse_etl.delivery import providers
 from reverse_etl.delivery.protocol import Item, Kind, Outcome, Provider
@@ -25,6 +19,7 @@ from reverse_etl.delivery.transport import Transport
 from sandbox.servers import smtp
 from sandbox.servers.base import SECRET
 from sandbox.servers.messaging import Desk, Fate, Trouble
+from tests.reverse_etl import certificates
 from tests.reverse_etl.delivery.conftest import HARNESSES
 from tests.reverse_etl.delivery.harness import NOW, Lane
 
@@ -41,40 +36,12 @@ def server(desk: Desk | None = None, **options: Any) -> Iterator[Lane]:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for this machine, with its key, that is its own authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    today = datetime.now(UTC)
-    names = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    file.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return file
+    return certificates.own(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
 def context(certificate: Path) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificate)
-    return made
+    return certificates.server(certificate)
 
 
 def test_tls_is_begun_before_the_login(context: ssl.SSLContext, certificate: Path) -> None:

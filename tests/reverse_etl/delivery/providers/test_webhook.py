@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import socket
 import threading
@@ -15,7 +14,6 @@ from standardwebhooks.webhooks import Webhook
 
 from reverse_etl.delivery import providers
 from reverse_etl.delivery.protocol import Item, Kind, Outcome, Provider
-from reverse_etl.delivery.providers import webhook
 from reverse_etl.delivery.transport import Transport
 from sandbox.servers import webhook as standin
 from sandbox.servers.messaging import Desk, Trouble
@@ -46,15 +44,6 @@ def test_receivers_verify_it_with_the_library(scripted: Scripted) -> None:
     assert headers["webhook-id"] == headers["idempotency-key"] == message.message_id
     with pytest.raises(Exception, match="No matching signature"):
         Webhook(standin.KEY).verify(body + b" ", headers)
-
-
-def test_a_published_signature() -> None:
-    """The example of the Standard Webhooks specification's libraries."""
-    secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    signed = webhook.sign(
-        secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
-    )
-    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 def test_the_body_says_all_that_a_message_has() -> None:
