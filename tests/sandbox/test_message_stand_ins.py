@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from reverse_etl.delivery.providers.webhook import sign
 from sandbox.servers import fcm, onesignal, telnyx, twilio, webhook
 from sandbox.servers.base import SECRET, serving
 from sandbox.servers.messaging import Desk
+from workspace.standard_webhooks import sign
 
 AT = datetime(2026, 11, 22, 9, 30)
 SECONDS = int(AT.replace(tzinfo=UTC).timestamp())
