@@ -336,6 +336,9 @@ def test_the_control_room_leads_to_the_desk(workspace: Settings) -> None:
     with serving(workspace, 1) as (_, at):
         for file in files:
             page = at.client.get(f"/control-room/{file.name}", auth=("key-of-ana", ""))
+            if file.stem == "audit":  # no marketer reads the chain
+                assert page.status_code == 403
+                continue
             assert page.status_code == 200 and page.text.count(link) == 1
         # A key that browsers remember for the control room is none for the desk.
         bare = requests.get(
