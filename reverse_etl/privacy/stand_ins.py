@@ -18,6 +18,7 @@ from typing import Any
 from reverse_etl.privacy import written
 from reverse_etl.privacy.subjects import Subject
 from workspace.identifiers import KEY_LENGTH, Keyring, normalise_email, normalise_phone
+from workspace.needles import Needles
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _ALPHABET = _LETTERS + "0123456789"
@@ -72,6 +73,7 @@ class StandIns:
     def __post_init__(self) -> None:
         self._pattern = written.pattern(self.spellings)
         self._numbers = written.by_ending(self.spellings)
+        self._needles: Needles | None = None
 
     @classmethod
     def draw(cls, subjects: Iterable[Subject], keyring: Keyring) -> StandIns:
@@ -132,6 +134,15 @@ class StandIns:
     def stands_in(self, text: str) -> bool:
         """Whether free text holds a distinct identifier."""
         return self._pattern is not None and self._pattern.search(text) is not None
+
+    def near(self, data: bytes | memoryview) -> list[int]:
+        """Where bytes may hold a distinct identifier: the ends of what looks like one, in order.
+
+        Whatever :meth:`stands_in` finds in a text ends behind one of them or holds it.
+        """
+        if self._needles is None:
+            self._needles = Needles(written.expressions(self.spellings))
+        return [end for _, end in self._needles.find(data)]
 
     def in_json(self, value: Any) -> Any:
         """:meth:`in_text` in every text, name and whole number of parsed JSON."""

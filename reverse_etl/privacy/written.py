@@ -49,6 +49,34 @@ def pattern(spellings: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(_python("|".join(found)), re.IGNORECASE) if found else None
 
 
+def expressions(spellings: Iterable[str]) -> list[bytes]:
+    """For :class:`workspace.needles.Needles`: what any bytes with one of the spellings have."""
+    found = []
+    for text in spellings:
+        if is_number(text):
+            found.append(_MARKS.join(bytes([digit]) for digit in ending(text).encode()))
+        else:
+            found.append(b"".join(map(_bytes, text)))
+    if any(is_number(text) for text in spellings):
+        found.append(_ESCAPED_MARK)
+    return found
+
+
+#: Marks between the digits of a number; of those that URLs escape, only where one begins: the
+#: expressions of many numbers with escapes would be slow.
+_MARKS = rb"(?:[ .\-\xa0]|\xc2\xa0|\xe2\x80\xaf)?"
+_ESCAPED_MARK = rb"[0-9]%(?:25)*(?:2[0de]|c2|e2)"
+
+
+def _bytes(one: str) -> bytes:
+    if one.isascii() and (one.isalnum() or one == "_"):
+        return one.encode()
+    if one.isascii():
+        code = b"%02x" % ord(one)
+        return rb"(?:\\*\x" + code + b"|%[25]*" + code + rb"|\\+u00" + code + b")"
+    return rb"(?:[\x80-\xff]{1,8}|(?:%[25]*[0-9a-f]{2}){1,8}|(?:\\+u[0-9a-f]{4}){1,2})"
+
+
 def may_hold(spellings: Iterable[str]) -> str | None:
     """For RE2: what any text with one of the spellings has, and few others; None without any."""
     found = set()

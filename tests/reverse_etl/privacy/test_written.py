@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reverse_etl.privacy import erasing, open_work, replay
 from reverse_etl.privacy.stand_ins import StandIns
@@ -80,3 +83,36 @@ def test_a_reason_with_an_address_buries_nobody(desk: erasing.Desk) -> None:
     with pytest.raises(ValueError, match="address"):
         erasing.begin(desk, [anne(desk)], f"asked by {world.ANNE}")
     assert not replay.due(desk) and not list(open_work.unfinished(desk.paths))
+
+
+def _ways(text: str) -> list[str]:
+    """How URLs, JSON and people write an identifier."""
+    once = quote(text, safe="")
+    found = [text, text.upper(), once, quote(once, safe=""), json.dumps(text), once.lower()]
+    found += ["".join(f"\\u{ord(one):04x}" if not one.isalnum() else one for one in text)]
+    found += [json.dumps(json.dumps(text))]
+    if text.startswith("+33"):
+        pairs = ["0" + text[3], *(text[at : at + 2] for at in range(4, len(text), 2))]
+        found += [mark.join(pairs) for mark in (" ", ".", "\u00a0", "%20", "%2520", "%C2%A0")]
+    return found
+
+
+MADE = st.one_of(
+    st.from_regex(r"[a-zé]{2,6}[.+_']?[a-z]{2,6}@[a-z]{3,8}\.example", fullmatch=True),
+    st.from_regex(r"\+33[1-9][0-9]{8}", fullmatch=True),
+    st.from_regex(r"[a-z]{3}[-_:/ ]?[a-z0-9]{4,9}", fullmatch=True),
+)
+
+
+@given(MADE, st.text(max_size=5), st.text(max_size=5))
+def test_what_stands_in_a_text_is_near_one_of_its_places(
+    value: str, before: str, after: str
+) -> None:
+    made = StandIns()
+    made._add("phone" if value[0] == "+" else "external_id", value, world.RING)
+    made.__post_init__()
+    for way in _ways(value):
+        text = f"{before} {way} {after}"
+        if made.stands_in(text):
+            assert made.near(text.encode("utf-8", "surrogatepass")), (value, text)
+    assert made.stands_in(f" {value} ")
