@@ -77,17 +77,6 @@ def _bytes(one: str) -> bytes:
     return rb"(?:[\x80-\xff]{1,8}|(?:%[25]*[0-9a-f]{2}){1,8}|(?:\\+u[0-9a-f]{4}){1,2})"
 
 
-def may_hold(spellings: Iterable[str]) -> str | None:
-    """For RE2: what any text with one of the spellings has, and few others; None without any."""
-    found = set()
-    for text in spellings:
-        if is_number(text):
-            found.add("[ .\\x{2d}\\x{a0}\\x{202f}%]?(?:20)?".join(text[-_ENDING:]))
-        else:
-            found.add(max(re.findall(r"[a-z0-9_]+", text.lower()) or [re.escape(text)], key=len))
-    return f"(?i)(?:{'|'.join(sorted(found))})" if found else None
-
-
 #: By kind: what may stand before and behind; the same as `forms` has.
 _BESIDE = {
     "email": (r"(?<![a-z0-9._\x{2d}])", r"(?![a-z0-9\x{2d}]|\.[a-z0-9])"),
