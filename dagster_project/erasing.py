@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from ipaddress import ip_network
@@ -21,6 +21,7 @@ from reverse_etl.privacy.erasing import Desk, Outcome
 from reverse_etl.privacy.retention import Due
 from reverse_etl.privacy.stand_ins import StandIns
 from reverse_etl.privacy.subjects import resolve
+from reverse_etl.publish import NothingPublished, postgres
 from workspace import clock, definitions
 from workspace import settings as environment
 from workspace.definitions import Definitions
@@ -85,15 +86,18 @@ def _looking(settings: Settings) -> Iterator[Desk]:
 
 
 def _counted(given: Definitions) -> Counted:
-    """Dates of stages that funnels are counted by, and what shows a machine (`actors.yml`)."""
-    properties = frozenset(
+    """Dates of stages that funnels are counted by, what names a campaign or a declared partner,
+    and what shows a machine (`actors.yml`)."""
+    stages = {
         entry.source.property
         for vertical in given.verticals.verticals.values()
         for entry in vertical.funnel
         if entry.source.object == "contact" and entry.source.property
-    )
+    }
+    partners = {row.key for row in given.partners.rows() if row.collection == "partner_names"}
     return Counted(
-        properties,
+        frozenset({*stages, *given.performance.lead_detail_properties}),
+        {given.partners.crm_property: frozenset({*partners, *given.partners.partners})},
         tuple(re.compile(text) for rule in given.actors.agents for text in rule.patterns if text),
         tuple(ip_network(text) for rule in given.actors.networks for text in rule.ranges),
     )
@@ -130,11 +134,15 @@ def replay(settings: Settings) -> int:
 
 
 def conclude(settings: Settings) -> list[Outcome]:
-    """After a run: prove that those who were to be erased are gone, and sign it."""
+    """Prove that those who were to be erased are gone, and sign it. A Postgres that is published
+    to is brought to the version without them first."""
     with _looking(settings) as found:
         if not erasing.is_begun(found):
             return []
     with desk(settings) as opened, run_lock(settings.paths.run_lock, 600.0, "erase"):
+        if opened.postgres is not None:
+            with suppress(postgres.PostgresFault, NothingPublished):  # it then waits, and says why
+                postgres.load(settings.paths, opened.postgres, clock.now())
         return [erasing.finish(opened, work) for work in erasing.unfinished(opened)]
 
 
@@ -156,7 +164,7 @@ def retention_due(settings: Settings) -> list[Due]:
 
 
 def retained(settings: Settings) -> int:
-    """End what is due; how many people's erasure was begun, which the next run has to conclude."""
+    """End what is due; how many people's erasure was begun, which :func:`conclude` signs."""
     given = definitions.load(settings.definitions)
     people = [contact for contact, _ in _people_due(settings, given)]
     with desk(settings) as opened, run_lock(settings.paths.run_lock, 600.0, "retain"):

@@ -504,9 +504,9 @@ app.command("attribution")(attribution.command(out, _settings, _refuse))
 app.command("export")(exporting.command(out, _settings, _refuse))
 app.command("paperwork")(paperwork.command(out, _settings, _refuse))
 app.command("rectify")(rectifying.command(out, _settings, _refuse))
-app.command("erase")(erasing.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
+app.command("erase")(erasing.command(out, _settings, _refuse))
 app.command("audit")(auditing.command(out, _settings, _refuse))
-app.command("retain")(retaining.command(out, _settings, _refuse, lambda at: _run(at, None, None)))
+app.command("retain")(retaining.command(out, _settings, _refuse))
 app.command("stop-all")(stopping.command(out, _settings, _refuse))
 
 

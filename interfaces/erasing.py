@@ -27,9 +27,8 @@ def command(
     out: Console,
     chosen: Callable[[Path | None], Settings],
     refuse: Callable[[str], None],
-    run: Callable[[Settings], None],
 ) -> Callable[..., None]:
-    """The command, printing to ``out``; ``run`` makes the marts anew."""
+    """The command, printing to ``out``."""
 
     def erase(
         subjects: Annotated[
@@ -90,10 +89,10 @@ def command(
             if not begun:
                 out.print("nothing was begun")
                 return None
-        run(settings)
         with report.stage(out, "scan"):
             outcomes = conclude(settings)
-        _tell(out, outcomes)
+        tell(out, outcomes)
+        out.print("the next run makes everything else anew: marketing run", highlight=False)
         if not all(outcome.is_done for outcome in outcomes):
             raise typer.Exit(CHECK_FAILED)
         return None
@@ -140,7 +139,8 @@ def _show(out: Console, desk: Desk, subjects: Sequence[Any]) -> None:
     out.print(table)
 
 
-def _tell(out: Console, outcomes: Sequence[Outcome]) -> None:
+def tell(out: Console, outcomes: Sequence[Outcome]) -> None:
+    """What became of each batch."""
     for outcome in outcomes:
         if outcome.is_done:
             folder = outcome.certificates[0].parent if outcome.certificates else ""

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from interfaces import report
+from interfaces import erasing, report
 from workspace.settings import Settings
 
 Option = Annotated[
@@ -22,9 +22,8 @@ def command(
     out: Console,
     chosen: Callable[[Path | None], Settings],
     refuse: Callable[[str], None],
-    run: Callable[[Settings], None],
 ) -> Callable[..., None]:
-    """The command, printing to ``out``; ``run`` makes the marts anew."""
+    """The command, printing to ``out``."""
 
     def retain(
         workspace: Option = None,
@@ -51,8 +50,8 @@ def command(
         except (NothingPublished, RunInProgress) as error:
             return refuse(str(error))
         if erased:
-            run(settings)
             outcomes = conclude(settings)
+            erasing.tell(out, outcomes)
             if not all(outcome.is_done for outcome in outcomes):
                 raise typer.Exit(1)
 

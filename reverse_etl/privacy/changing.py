@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reverse_etl.privacy.counted import Counted
+from reverse_etl.privacy.counted import NOTHING, Counted
 from reverse_etl.privacy.finding import by_group
 from reverse_etl.privacy.stand_ins import StandIns
 from workspace import catalogue, durable
@@ -134,16 +134,18 @@ class Change:
                 row[name] = self._stand_ins.token(row[name]) if is_key else None
         for name, allowed in holding.kept.items():
             is_contact = holding.name == "crm_contacts"
-            more = self._counted.properties if is_contact else ()
-            row[name] = self._allowed(row[name], (*allowed, *more))
+            counted = self._counted if is_contact else NOTHING
+            row[name] = self._allowed(row[name], (*allowed, *counted.properties), counted)
 
-    def _allowed(self, text: str | None, allowed: Sequence[str]) -> str | None:
+    def _allowed(self, text: str | None, allowed: Sequence[str], counted: Counted) -> str | None:
         """A JSON object's allowed properties; None where none is left."""
         value = json.loads(text) if text else None
         if not isinstance(value, dict):
             return None
         left = {
-            name: value[name] for name in value if any(fnmatchcase(name, one) for one in allowed)
+            name: value[name]
+            for name in value
+            if any(fnmatchcase(name, one) for one in allowed) or counted.is_known(name, value[name])
         }
         if isinstance(left.get(_MERGED_IDS), str):
             ids = left[_MERGED_IDS].split(";")

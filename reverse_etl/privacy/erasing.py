@@ -1,8 +1,8 @@
 """Erasure of people, from the promise to the proof (`docs/erasure.md`).
 
 :func:`begin` buries them: from that transaction on nothing is sent to them. :func:`work` then takes
-them out of landing, lake and ledger and removes what was computed of them; after a run has
-computed it anew, :func:`finish` looks through the whole workspace and signs a certificate. Every
+them out of landing, lake, ledger and what is published, and removes what else was computed of them;
+:func:`finish` looks through the whole workspace and signs a certificate. Every
 step is noted when it is done and can be done again: killed at any moment, the next call goes on.
 """
 
@@ -17,15 +17,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reverse_etl.audiences.hubspot_client import Hub
-from reverse_etl.privacy import certificates, computed, forwards, open_work, records, streams
+from reverse_etl.privacy import (
+    certificates,
+    computed,
+    forwards,
+    open_work,
+    published,
+    records,
+    streams,
+)
 from reverse_etl.privacy.counted import Counted
 from reverse_etl.privacy.forms import Identifier
 from reverse_etl.privacy.open_work import Work
 from reverse_etl.privacy.scanning import Hit, scan
 from reverse_etl.privacy.stand_ins import StandIns
 from reverse_etl.privacy.subjects import Subject
-from reverse_etl.publish import postgres
-from reverse_etl.publish.publisher import NothingPublished, current_version
+from reverse_etl.publish import mending, postgres
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import Ledger, audit, lease, privacy_requests
@@ -152,7 +159,7 @@ def unfinished(desk: Desk) -> list[Work]:
 
 
 def work_off(desk: Desk, work: Work) -> dict[str, dict[str, Any]]:
-    """Every step that is not done yet, up to what the next run computes; what each counted.
+    """Every step that is not done yet, up to the proof; what each counted.
 
     Call it with the run lock held.
     """
@@ -163,7 +170,8 @@ def work_off(desk: Desk, work: Work) -> dict[str, dict[str, Any]]:
         "lake": lambda: _lake(desk, work),
         "forwards": lambda: {"places": forwards.plan(desk.ledger, work, desk.now())},
         "ledger": lambda: _ledger(desk, work),
-        "computed": lambda: _computed(desk),
+        "computed": lambda: {"removed": computed.remove(desk.paths)},
+        "published": lambda: _published(desk, work),
     }
     with desk.ledger.reading() as connection:
         done = privacy_requests.steps(connection, work.batch_id)
@@ -196,16 +204,14 @@ def _ledger(desk: Desk, work: Work) -> Counter[str]:
         return records.erase(desk.ledger, work.stand_ins, desk.now(), work.residual)
 
 
-def _computed(desk: Desk) -> Mapping[str, Any]:
-    return {"removed": computed.remove(desk.paths), "published": _published(desk.paths)}
-
-
-def _published(paths: Paths) -> str | None:
-    """The current version; it holds the people until the next is published."""
-    try:
-        return current_version(paths)
-    except NothingPublished:
-        return None
+def _published(desk: Desk, work: Work) -> Mapping[str, Any]:
+    """Readers see a version without them from here on; the next run makes its own."""
+    derived = published.derived_ids(desk.paths, work.stand_ins.keys)
+    change = published.Change(work.stand_ins, derived)
+    found = mending.mend(desk.paths, change, desk.now())
+    if found is None:
+        return {"rows": 0}
+    return {"version": found.version, "rows": sum(found.changed.values())}
 
 
 def finish(desk: Desk, work: Work) -> Outcome:
@@ -214,11 +220,8 @@ def finish(desk: Desk, work: Work) -> Outcome:
     with desk.ledger.reading() as connection:
         steps = privacy_requests.steps(connection, work.batch_id)
         requests = privacy_requests.find(connection, batch_id=work.batch_id)
-    if "computed" not in steps:
+    if "published" not in steps:
         return Outcome(work.batch_id, len(requests), waits_for="its steps: work_off")
-    before = steps["computed"]["published"]
-    if before is not None and _published(desk.paths) == before:
-        return Outcome(work.batch_id, len(requests), waits_for="a run: 'marketing run'")
     states = forwards.forward(desk.ledger, work, desk.hub, desk.now())
     if any(state in states for state in forwards.OPEN):
         told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))

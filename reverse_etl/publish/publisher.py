@@ -96,11 +96,10 @@ def publish(
     version = f"v{compact(at)}"
     results = []
     for room in rooms(paths):
-        _clean(room)
+        clean(room)
         results.append(_write_version(room, warehouse, version, catalogue, facts, made or {}))
     for room in rooms(paths):
-        _point(room, version)
-        _write_views(room, room.root / version)
+        point_to(room, version)
         _forget_old(room)
     return results[0]
 
@@ -113,7 +112,7 @@ def publish_as_of(
     for room in rooms(paths):
         inner = Room(room.schema, room.root / "as_of", "", room.folder_mode, room.file_mode)
         durable.make_folder(inner.root)
-        _clean(inner)
+        clean(inner)
         name = iso(as_of).replace(":", "")
         old = inner.root / name
         if old.exists():
@@ -132,13 +131,12 @@ def rollback(paths: Paths) -> str:
     """
     now = current_version(paths)
     # A publish that was killed may have left a version in one room only.
-    whole = set.intersection(*(set(_versions(room)) for room in rooms(paths)))
+    whole = set.intersection(*(set(versions_of(room)) for room in rooms(paths)))
     older = sorted(version for version in whole if version < now)
     if not older:
         raise NothingPublished(f"{now} is the oldest version kept; there is nothing to go back to")
     for room in rooms(paths):
-        _point(room, older[-1])
-        _write_views(room, room.root / older[-1])
+        point_to(room, older[-1])
     return older[-1]
 
 
@@ -250,14 +248,20 @@ def _write_version(
         "parts": parts,
         "versions": versions,
     }
-    durable.write(staging / VERSION_FILE, json.dumps(body, indent=1).encode(), room.file_mode)
-    os.rename(staging, room.root / version)
-    os.chmod(room.root / version, room.folder_mode)
-    durable.fsync_folder(room.root)
+    seal(room, staging, body)
     rows: dict[str, int] = {relation.name: 0 for relation in relations}
     for key, content in parts.items():
         rows[key.split("/")[0]] += content["rows"]
     return Published(version, room.root / version, rows, written, linked)
+
+
+def seal(room: Room, staging: Path, body: dict[str, Any]) -> None:
+    """A version's folder, complete but for what describes it, gets its name."""
+    durable.write(staging / VERSION_FILE, json.dumps(body, indent=1).encode(), room.file_mode)
+    folder = room.root / body["version"]
+    os.rename(staging, folder)
+    os.chmod(folder, room.folder_mode)
+    durable.fsync_folder(room.root)
 
 
 def _unchanged(
@@ -338,22 +342,25 @@ def _previous_parts(room: Room) -> tuple[Path | None, dict[str, Any], dict[str, 
     return folder, body["parts"], body.get("versions", {})
 
 
-def _point(room: Room, version: str) -> None:
+def point_to(room: Room, version: str) -> None:
+    """Make a version current, which its folder is complete for."""
     durable.swap_link(room.root / CURRENT, version)
+    _write_views(room, room.root / version)
 
 
-def _versions(room: Room) -> list[str]:
+def versions_of(room: Room) -> list[str]:
+    """The versions there are, oldest first."""
     return sorted(path.name for path in room.root.glob("v*") if path.is_dir())
 
 
 def _forget_old(room: Room) -> None:
     current = os.readlink(room.root / CURRENT)
-    for version in _versions(room)[:-KEPT_VERSIONS]:
+    for version in versions_of(room)[:-KEPT_VERSIONS]:
         if version != current:
             remove_version(room.root / version)
 
 
-def _clean(room: Room) -> None:
+def clean(room: Room) -> None:
     """Remove what a killed publish left: unfinished versions and unfinished files of views."""
     durable.make_folder(room.root)
     for path in room.root.glob(".*"):

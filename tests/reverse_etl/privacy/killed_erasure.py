@@ -29,10 +29,9 @@ def desk_of(root: Path, url: str, witnesses: Path) -> Desk:
 
 
 def go_on(desk: Desk, at: datetime) -> bool:
-    """What the command does, with a run at ``at`` that knows Anne no more; whether all is done."""
+    """What the command does; whether all is done."""
     for work in erasing.unfinished(desk):
         erasing.work_off(desk, work)
-        world.publish_identities(desk.paths, at=at, erased=True)
         if not erasing.finish(desk, work).is_done:
             return False
     return True

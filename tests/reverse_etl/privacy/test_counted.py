@@ -55,3 +55,17 @@ def test_what_shows_a_machine_stays_and_what_shows_a_person_goes(
     (row,) = [row for row in rows if row["event_type"] == "clicked"]
     assert (row["user_agent"], row["ip"]) == left
     assert row["recipient"] is None or world.ANNE not in row["recipient"]
+
+
+def test_a_property_stays_where_its_value_names_no_person(paths: Paths, tmp_path: Path) -> None:
+    counted = Counted(values={"partner": frozenset({"sofcot"}), "advice": frozenset({"sofcot"})})
+    given = {"email": world.ANNE, "partner": " SOFCOT", "advice": "Dr Dupont", "notes": "sofcot"}
+    lake = world.ingest(paths, tmp_path / "files")
+    contact = world._crm("9001001", "contacts", given, updatedAt="2026-09-30T00:00:00Z")
+    file = tmp_path / "more.ndjson"
+    file.write_text(json.dumps(contact) + "\n")
+    ingest_files("crm", [file], paths.landing, lake, world.RING, now=lambda: world.NOW)
+    streams.erase(lake, StandIns.draw([SUBJECT], world.RING), counted=counted)
+    texts = [row["properties"] or "" for row in lake.read("crm_contacts").to_pylist()]
+    assert [json.loads(text) for text in texts if "SOFCOT" in text] == [{"partner": " SOFCOT"}]
+    assert "Dupont" not in str(texts) and "notes" not in str(texts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -39,7 +38,6 @@ from workspace.witness import Witness
 
 RING = world.RING
 LATER = world.NOW + timedelta(hours=1)
-TURNS = itertools.count()
 
 
 @pytest.fixture
@@ -96,11 +94,9 @@ def hits(desk: Desk) -> list[str]:
 
 
 def erase(desk: Desk) -> erasing.Outcome:
-    """What the command does, with a run that knows Anne no more."""
+    """What the command does."""
     for work in erasing.unfinished(desk):
         erasing.work_off(desk, work)
-        at = LATER + timedelta(seconds=next(TURNS))
-        world.publish_identities(desk.paths, at=at, erased=True)
         return erasing.finish(desk, work)
     raise AssertionError("nothing to do")
 
@@ -109,9 +105,8 @@ def test_nothing_is_left_and_it_is_proven(desk: Desk) -> None:
     message = queue(desk)
     assert hits(desk)
     work = erasing.begin(desk, [anne(desk)], "by letter")
-    erasing.work_off(desk, work)
     waiting = erasing.finish(desk, work)
-    assert waiting.waits_for and "run" in waiting.waits_for and not waiting.is_done
+    assert waiting.waits_for and "work_off" in waiting.waits_for and not waiting.is_done
     outcome = erase(desk)
     assert outcome.is_done, outcome.hits
     assert hits(desk) == []
@@ -166,7 +161,7 @@ def test_a_postgres_that_was_published_to_is_asked_before_it_is_signed(
     url = postgres_url.replace("+psycopg", "")
     postgres.load(desk.paths, url, world.NOW)
     erasing.begin(desk, [anne(desk)])
-    waiting = erase(desk)  # a run in a shell that does not know of it
+    waiting = erase(desk)  # in a shell that does not know of it
     assert waiting.waits_for and "MARKETING_PUBLISH_POSTGRES" in waiting.waits_for
     knowing = replace(desk, postgres=url)
     (work,) = erasing.unfinished(desk)
@@ -188,6 +183,8 @@ def _moments() -> list[str]:
         "ingestion.redaction.durable.replace",
         "reverse_etl.privacy.records._vacuum",
         "reverse_etl.privacy.computed.shutil.rmtree",
+        "reverse_etl.publish.mending.os.link",
+        "reverse_etl.publish.mending.point_to",
         "workspace.ledger.privacy_requests.note_step",
         "reverse_etl.privacy.certificates.durable.write",
     ]
