@@ -12,7 +12,7 @@ theirs, are looked at one by one; the others are copied.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -31,7 +31,7 @@ from ingestion.landing import BLOCK, LandedFile, column_map_of, landed_files
 from ingestion.mending import Mender, Names
 from ingestion.pieces import Counted, Edit, Output, around, edited, line_end, odd_quotes, pieces
 from ingestion.sources.lines import KEPT_LINES
-from ingestion.unpack import GZIP, Plain, Unpacked, format_of, plain, segment_record_lines
+from ingestion.unpack import GZIP, Unpacked, format_of, plain, segment_record_lines
 from workspace import durable
 from workspace.identifiers import Keyring
 from workspace.lake import Entry, Lake
@@ -187,33 +187,38 @@ class _Editor:
         if head == MAGIC:
             return self._segment()
         is_packed = head.startswith(GZIP)
-        if format_of(path, self.file.file_name) == "csv":
-            with plain(path, self.file.file_name, self._staging) as source:
-                return self._csv(source, is_packed)
-        if not self.concerned and not self._ndjson(is_packed, None):
-            return None
-        self.mender.blanked = self.mender.mended = 0
-        with Output(self._target, is_packed) as out:
-            changed = self._ndjson(is_packed, out)
-        return out.digest if changed else None
+        if is_packed and format_of(path, self.file.file_name) == "ndjson":
+            unpacked = Unpacked(path)
+            digest = self._ndjson(unpacked.__iter__, is_packed, False)
+            if unpacked.broken is None:
+                return digest
+            self._target.unlink(missing_ok=True)
+        with plain(path, self.file.file_name, self._staging) as source:
+            # What cannot be read goes where it names somebody.
+            is_cut = source.broken is not None and self.mender.says(source.broken.original)
+            if source.format == "csv":
+                return self._csv(source.path, is_packed, is_cut)
+            return self._ndjson(lambda: _blocks(source.path), is_packed, is_cut)
 
     # ---- lines of JSON ----------------------------------------------------------------------
 
-    def _ndjson(self, is_packed: bool, out: Output | None) -> bool:
-        """Whether something is to change; without ``out`` no more than that is found out."""
-        unpacked = Unpacked(self.file.path)
-        known = Counted(self.concerned)
-        changed = False
-        for piece in pieces(unpacked if is_packed else _blocks(self.file.path)):
-            if unpacked.broken is not None and not piece.endswith(b"\n"):
-                return changed or self.mender.says(piece)  # what cannot be read goes
-            edits = self._edits(piece, known)
-            changed = changed or bool(edits)
-            if out:
+    def _ndjson(
+        self, read: Callable[[], Iterable[bytes]], is_packed: bool, is_cut: bool
+    ) -> str | None:
+        if not (self.concerned or is_cut or any(e for _, e in self._with_edits(read()))):
+            return None
+        self.mender.blanked = self.mender.mended = 0
+        has_changed = is_cut
+        with Output(self._target, is_packed) as out:
+            for piece, edits in self._with_edits(read()):
                 out.write(edited(piece, edits))
-            elif changed:
-                return True
-        return changed
+                has_changed = has_changed or bool(edits)
+        return out.digest if has_changed else None
+
+    def _with_edits(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, list[Edit]]]:
+        known = Counted(self.concerned)
+        for piece in pieces(blocks):
+            yield piece, self._edits(piece, known)
 
     def _edits(self, piece: bytes, known: Counted) -> list[Edit]:
         edits = []
@@ -231,12 +236,11 @@ class _Editor:
 
     # ---- CSV --------------------------------------------------------------------------------
 
-    def _csv(self, source: Plain, is_packed: bool) -> str | None:
-        edits = list(self._csv_edits(source.path))
-        is_cut = source.broken is not None and self.mender.says(source.broken.original)
+    def _csv(self, path: Path, is_packed: bool, is_cut: bool) -> str | None:
+        edits = list(self._csv_edits(path))
         if not edits and not is_cut:
             return None
-        with Output(self._target, is_packed) as out, open(source.path, "rb") as handle:
+        with Output(self._target, is_packed) as out, open(path, "rb") as handle:
             for start, end, new in edits:
                 _copy(handle, start, out)
                 out.write(new)

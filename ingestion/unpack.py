@@ -75,10 +75,8 @@ def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
                 broken = Break(lines + 1, rest, "nothing can be read from here", "damaged_segment")
             yield Plain(target, "ndjson", broken)
             return
-        unpacked = Unpacked(path)
-        with open(target, "xb") as out:
-            out.writelines(unpacked)
-        broken = _cut_tail(target, unpacked.broken) if unpacked.broken else None
+        detail = _unpack(path, target)
+        broken = _cut_tail(target, detail) if detail else None
         yield Plain(target, _format(target, _unpacked_name(file_name)), broken)
     finally:
         target.unlink(missing_ok=True)
@@ -110,29 +108,35 @@ def _reader(path: str) -> Callable[[Record], Iterator[bytes]]:
     return (deliveries if path.startswith(deliveries.PATHS) else messages).record_lines
 
 
+def _unpack(path: Path, target: Path) -> str | None:
+    """Write the unpacked bytes; what broke, or None."""
+    # Where a file broke, zlib alone tells what can still be read.
+    for library in (isal_zlib, zlib):
+        unpacked = Unpacked(path, library)
+        with open(target, "wb") as out:
+            out.writelines(unpacked)
+        if unpacked.broken is None:
+            break
+    return unpacked.broken
+
+
 class Unpacked:
     """The text of a gzip file, in blocks of at most :data:`~ingestion.landing.BLOCK` bytes.
 
-    After the last one ``broken`` says what broke, None where nothing did. Raises
+    After the last one ``broken`` says what broke, None where nothing did. Of a broken file igzip,
+    which is fast, may give what is none of its text: read that by :func:`plain`. Raises
     :class:`IngestError` for a file beyond the caps or one that changes meanwhile.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, library: Any = isal_zlib) -> None:
+        self.path, self._library = path, library
         self.broken: str | None = None
 
     def __iter__(self) -> Iterator[bytes]:
-        done = 0
         try:
-            for text in self._texts(isal_zlib):
-                done += len(text)
-                yield text
-        except isal_zlib.error:
-            # Again by zlib, whose state can be copied: what is before the damage counts.
-            for text in self._texts(zlib):
-                if len(text) > done:
-                    yield text[done:]
-                done = max(done - len(text), 0)
+            yield from self._texts(self._library)
+        except isal_zlib.error as error:
+            self.broken = f"the gzip stream is damaged ({error})"
 
     def _texts(self, library: Any) -> Iterator[bytes]:
         self.broken = None
