@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from ingestion import strict
@@ -20,6 +20,8 @@ from workspace.identifiers import Keyring
 _NUMBER = re.compile('"\\\\u0000([^"]+)"')
 #: What JSON writes before a character that it need not escape.
 _ESCAPED = re.compile(r'\\+(?=["\\/])')
+#: Bytes around the end of what looks like an identifier that hold it, however it is escaped.
+_BESIDE = 4096
 #: Names under which JSON holds the id of a contact.
 _CONTACT_ID = re.compile(r"(contact|^from|^to|object|associat).*id|^(crm_)?id$|vid", re.IGNORECASE)
 
@@ -49,13 +51,13 @@ class Mender:
 
     def says(self, data: bytes) -> bool:
         """Whether bytes that no reader takes, or that no row is of, name somebody."""
-        if not self.names.near(data):
-            return False
-        texts = (data.decode("utf-8", "replace"), data.decode("latin-1"))
-        return any(
-            self.names.stands_in(one) or self.names.stands_in(_ESCAPED.sub("", one))
-            for one in texts
-        )
+        spans: list[tuple[int, int]] = []
+        for end in self.names.near(data):
+            start = max(end - _BESIDE, 0)
+            if spans and start <= spans[-1][1]:
+                start = spans.pop()[0]
+            spans.append((start, end + _BESIDE))
+        return any(map(self.names.stands_in, _readings(data, spans)))
 
     # ---- JSON -------------------------------------------------------------------------------
 
@@ -153,6 +155,13 @@ class Mender:
         mended = self.names.in_text(text)
         self.mended += mended != text
         return mended.encode()
+
+
+def _readings(data: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[str]:
+    for start, end in spans:
+        some = data[start:end]
+        texts = {some.decode("utf-8", "replace"), some.decode("latin-1")}
+        yield from texts | {_ESCAPED.sub("", text) for text in texts}
 
 
 def _compact(value: Any) -> str:
