@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from ingestion import landing, unpack
 
 LINES = [b'{"id": %d, "text": "%s"}\n' % (i * i, b"ab" * (i % 9)) for i in range(120)]
-#: Cut short, followed by padding or by something else.
-WHOLE = gzip.compress(b"".join(LINES[:70])) + gzip.compress(b"".join(LINES[70:]), 1)
+FIRST = gzip.compress(b"".join(LINES[:70]))
+WHOLE = FIRST + gzip.compress(b"".join(LINES[70:]), 1)
+#: Where members have their flags.
+FLAGS = (3, len(FIRST) + 3)
 
 
 def slowly(data: bytes) -> tuple[bytes, bool]:
@@ -70,11 +72,21 @@ def test_cut_or_with_more_behind(tmp_path: Path, keep: int, more: bytes) -> None
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.integers(10, len(WHOLE) - 1), st.integers(0, 7))
+@given(st.integers(2, len(WHOLE) - 1).filter(lambda n: n not in FLAGS), st.integers(0, 7))
 def test_a_bit_that_turned(tmp_path: Path, place: int, bit: int) -> None:
     data = bytearray(WHOLE)
     data[place] ^= 1 << bit
     check(tmp_path, bytes(data))
+
+
+@pytest.mark.parametrize("place", FLAGS)
+def test_flags_that_mean_nothing_are_passed_over(tmp_path: Path, place: int) -> None:
+    data = bytearray(WHOLE)
+    data[place] |= 0x80
+    (tmp_path / "a.gz").write_bytes(data)
+    unpacked = unpack.Unpacked(tmp_path / "a.gz")
+    assert b"".join(unpacked) == b"".join(LINES)
+    assert unpacked.broken is None
 
 
 @pytest.mark.parametrize(
