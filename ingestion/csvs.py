@@ -7,7 +7,10 @@ that opened it is bad: reading goes on with the next one, so that no neighbour i
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,17 +42,44 @@ class CsvFile:
         """All records. Raises :class:`IngestError` when the header will not do."""
         with open(self.path, "rb") as handle:
             lines = _Lines(handle)
-            header = lines.take()
-            while header is not None and strict.is_blank(header[1]):
-                header = lines.take()
-            if header is None:
-                return
-            number, first = header
-            delimiter, names = self._header(number, first)
-            while (taken := lines.take()) is not None:
+            begun = self._begin(lines)
+            while begun and (taken := lines.take()) is not None:
                 number, line = taken
                 if not strict.is_blank(line):
-                    yield _record(number, line, lines, delimiter, names)
+                    yield _record(number, line, lines, *begun)
+
+    def holding(
+        self, wanted: Sequence[int], odd: Iterable[int]
+    ) -> Iterator[tuple[int, int, SourceRow]]:
+        """The records that some lines are of, each behind the offsets where its first line begins
+        and where the next record begins at the earliest. Their line numbers are 1.
+
+        ``wanted``: offsets where those lines begin, sorted. ``odd``: offsets of all lines with an
+        odd number of quotes, sorted: only with one of them a record of several lines begins.
+        Raises :class:`IngestError` when the header will not do.
+        """
+        with open(self.path, "rb") as handle:
+            begun = self._begin(_Lines(handle))
+            end = handle.tell()
+            for start, _ in groupby(merge(wanted, odd)):
+                if start < end or begun is None:
+                    continue
+                handle.seek(start)
+                lines = _Lines(handle)
+                taken = lines.take()
+                if taken is None or strict.is_blank(taken[1]):
+                    continue
+                row = _record(*taken, lines, *begun)
+                end = handle.tell() if b"\n" in row.original else start + 1
+                if bisect_left(wanted, start) < bisect_left(wanted, end):
+                    yield start, end, row
+
+    def _begin(self, lines: _Lines) -> tuple[str, list[str | None]] | None:
+        """Read the header: the delimiter and the columns' names; None for an empty file."""
+        header = lines.take()
+        while header is not None and strict.is_blank(header[1]):
+            header = lines.take()
+        return self._header(*header) if header else None
 
     def _header(self, number: int, line: bytes) -> tuple[str, list[str | None]]:
         text = _header_text(self.shown_as, number, line)

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from uuid import uuid4
 
+from isal import isal_zlib
+
 from ingestion.collector import deliveries, messages, segments
 from ingestion.collector.segments import MAGIC, Record
 from ingestion.errors import IngestError
@@ -24,6 +26,8 @@ GZIP = b"\x1f\x8b"
 MAX_UNPACKED_BYTES = 32 << 30
 MAX_RATIO = 200
 RATIO_FLOOR_BYTES = 4 << 20
+#: What a file's format is told by where its name does not tell it.
+_HEAD_BYTES = 4096
 
 Format = Literal["ndjson", "csv"]
 
@@ -73,8 +77,7 @@ def plain(path: Path, file_name: str, staging: Path) -> Iterator[Plain]:
             return
         detail = _unpack(path, target)
         broken = _cut_tail(target, detail) if detail else None
-        name = file_name[:-3] if file_name.lower().endswith(".gz") else file_name
-        yield Plain(target, _format(target, name), broken)
+        yield Plain(target, _format(target, _unpacked_name(file_name)), broken)
     finally:
         target.unlink(missing_ok=True)
 
@@ -107,37 +110,68 @@ def _reader(path: str) -> Callable[[Record], Iterator[bytes]]:
 
 def _unpack(path: Path, target: Path) -> str | None:
     """Write the unpacked bytes; what broke, or None."""
-    unpacker = zlib.decompressobj(wbits=31)
-    size_in = size_out = 0
-    ended = False
-    with open(target, "xb") as out:
-        for block in read_unchanged(path):
-            size_in += len(block)
-            data = block
+    # Where a file broke, zlib alone tells what can still be read.
+    for library in (isal_zlib, zlib):
+        unpacked = Unpacked(path, library)
+        with open(target, "wb") as out:
+            out.writelines(unpacked)
+        if unpacked.broken is None:
+            break
+    return unpacked.broken
+
+
+class Unpacked:
+    """The text of a gzip file, in blocks of at most :data:`~ingestion.landing.BLOCK` bytes.
+
+    After the last one ``broken`` says what broke, None where nothing did. Of a broken file igzip,
+    which is fast, may give what is none of its text: read that by :func:`plain`. Raises
+    :class:`IngestError` for a file beyond the caps or one that changes meanwhile.
+    """
+
+    def __init__(self, path: Path, library: Any = isal_zlib) -> None:
+        self.path, self._library = path, library
+        self.broken: str | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._texts(self._library)
+        except isal_zlib.error as error:
+            self.broken = f"the gzip stream is damaged ({error})"
+
+    def _texts(self, library: Any) -> Iterator[bytes]:
+        self.broken = None
+        unpacker = library.decompressobj(wbits=31)
+        size_in = size_out = 0
+        ended = False
+        for data in read_unchanged(self.path):
+            size_in += len(data)
             while data:
                 if ended:
                     if not data.strip(b"\0"):  # padding after the last member
                         break
                     if not data.startswith(GZIP[: len(data)]):
-                        return "other bytes follow the end of the gzip stream"
-                    unpacker, ended = zlib.decompressobj(wbits=31), False
-                before = unpacker.copy()
+                        self.broken = "other bytes follow the end of the gzip stream"
+                        return
+                    unpacker, ended = library.decompressobj(wbits=31), False
+                before = unpacker.copy() if library is zlib else None
                 try:
                     text = unpacker.decompress(data, BLOCK)
                 except zlib.error as error:
-                    out.write(_salvage(before, data))
-                    return f"the gzip stream is damaged ({error})"
-                out.write(text)
+                    yield _salvage(before, data)
+                    self.broken = f"the gzip stream is damaged ({error})"
+                    return
+                yield text
                 size_out += len(text)
-                _check_caps(path, size_in, size_out)
+                _check_caps(self.path, size_in, size_out)
                 ended = unpacker.eof
                 data = unpacker.unused_data if ended else unpacker.unconsumed_tail
         while not ended and (text := unpacker.decompress(b"", BLOCK)):
-            out.write(text)
+            yield text
             size_out += len(text)
-            _check_caps(path, size_in, size_out)
+            _check_caps(self.path, size_in, size_out)
             ended = unpacker.eof
-    return None if ended else "the gzip stream ends too early"
+        if not ended:
+            self.broken = "the gzip stream ends too early"
 
 
 def _salvage(unpacker: Any, data: bytes) -> bytes:
@@ -175,16 +209,34 @@ def _cut_tail(path: Path, detail: str) -> Break:
     return Break(lines + 1, tail, detail)
 
 
+def format_of(path: Path, file_name: str) -> Format:
+    """The format of a landed file that is no segment, packed or not."""
+    with open(path, "rb") as handle:
+        is_packed = handle.read(len(GZIP)) == GZIP
+    if not is_packed:
+        return _format(path, file_name)
+    named = _format_named(_unpacked_name(file_name))
+    return named or _format_seen(next(iter(Unpacked(path)), b"")[:_HEAD_BYTES])
+
+
+def _unpacked_name(name: str) -> str:
+    return name[:-3] if name.lower().endswith(".gz") else name
+
+
 def _format(path: Path, name: str) -> Format:
+    named = _format_named(name)
+    if named:
+        return named
+    with open(path, "rb") as handle:
+        return _format_seen(handle.read(_HEAD_BYTES))
+
+
+def _format_named(name: str) -> Format | None:
     lower = name.lower()
     if lower.endswith(".csv"):
         return "csv"
-    if lower.endswith((".ndjson", ".jsonl", ".json")):
-        return "ndjson"
-    with open(path, "rb") as handle:
-        head = _first_bytes(handle)
-    return "ndjson" if head[:1] in (b"{", b"[", b"") else "csv"
+    return "ndjson" if lower.endswith((".ndjson", ".jsonl", ".json")) else None
 
 
-def _first_bytes(handle: BinaryIO) -> bytes:
-    return handle.read(4096).lstrip(b" \t\r\n")
+def _format_seen(head: bytes) -> Format:
+    return "ndjson" if head.lstrip(b" \t\r\n")[:1] in (b"{", b"[", b"") else "csv"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
+import zlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from ingestion.collector.segments import Record
 from ingestion.contracts import KINDS
 from ingestion.files import ingest_files
 from ingestion.redaction import redact
+from ingestion.sources.lines import KEPT_LINES
 from reverse_etl.privacy import streams
 from reverse_etl.privacy.forms import Identifier
 from reverse_etl.privacy.scanning import scan
@@ -187,3 +190,121 @@ def test_what_comes_later_is_counted_and_not_kept(paths: Paths, tmp_path: Path, 
     )
     assert b"device-anne" not in data and b"usr_anne" not in data
     assert_accounted(lake)
+
+
+# ---- thoroughness --------------------------------------------------------------------------------
+
+
+def redacted(paths: Paths, kind: str, name: str, data: bytes) -> bytes:
+    """What becomes of a file that no load has read."""
+    path = paths.landing / kind / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    stand_ins = StandIns.draw([SUBJECT], world.RING)
+    redact(paths.landing, Lake(paths.lake), world.RING, stand_ins, {})
+    return path.read_bytes()
+
+
+def test_unreadable_lines_go_however_they_name_somebody(paths: Paths) -> None:
+    named = [
+        f'{{"mail": "{world.ANNE.upper()}',
+        '{"url": "?m=anne.canary%2540clinic.example',
+        '{"mail": "anne.canary\\u0040clinic.example',
+        '{"said": "call 06 11 22 33 44',
+    ]
+    others = [
+        f'{{"mail": "{world.JOAN}',
+        '{"url": "?a=1%202%2e5',
+        '{"mail": "anne.canary@clinic.example.com',
+        '{"number": "9911223344',
+        "",
+    ]
+    lines = [line.encode() for pair in zip(named, others, strict=False) for line in pair]
+    data = redacted(paths, "events", "bad.ndjson", b"\n".join([*lines, b"end\xff"]))
+    wanted = [b" " * len(line) if line.decode() in named else line for line in lines]
+    assert data.split(b"\n") == [*wanted, b"end\xff"]
+
+
+@pytest.mark.parametrize(("event", "tail"), [(4, world.JOAN), (3, world.JOAN), (None, world.ANNE)])
+def test_the_cut_end_of_a_packed_file(paths: Paths, event: int | None, tail: str) -> None:
+    """What is behind the last whole line goes where it names her, and where a line changes."""
+    other = {**world.EVENTS[0], "anonymousId": "device-joan"}
+    lines = [json.dumps(other), json.dumps(other if event is None else world.EVENTS[event])]
+    dice = random.Random(1)
+    noise = "".join(dice.choices("abcdef01", k=4000))
+    text = "".join(f"{line}\n" for line in lines) + f'{{"mail": "{tail}", "x": "{noise}'
+    packed = gzip.compress(text.encode())[:-1200]
+    assert tail.encode() in zlib.decompressobj(wbits=31).decompress(packed)
+    found = gzip.decompress(redacted(paths, "events", "cut.ndjson.gz", packed)).decode()
+    first, second, end = found.split("\n")
+    assert (first, end) == (lines[0], "")
+    assert (second == lines[1]) == (event is None)
+    assert world.ANNE not in second
+
+
+def test_a_file_that_names_nobody_is_not_written(paths: Paths) -> None:
+    packed = gzip.compress(json.dumps({**world.EVENTS[0], "anonymousId": "x"}).encode(), 9)
+    before = packed[:-20]  # broken, and somebody else's
+    assert redacted(paths, "events", "a.ndjson.gz", before) == before
+    assert redacted(paths, "events", "b.ndjson.gz", packed) == packed
+    surveys = world.SURVEYS.replace(world.ANNE, world.JOAN).encode()
+    assert redacted(paths, "surveys", "c.csv", surveys) == surveys
+
+
+def test_records_over_several_lines_in_packed_csv(paths: Paths) -> None:
+    head = "response_id;question_type;email;score;comment;occurred_at\n"
+    rows = [
+        's0;nps;nobody@x.example;1;"never closed;2026-09-01\n',
+        f's1;nps;{world.ANNE};9;"two\nlines, ""quoted""\n";2026-09-01\r\n',
+        f's2;nps;{world.JOAN};7;"hers\nask {world.ANNE}\n";2026-09-02\n',
+        f"s3;nps;{world.JOAN};7;ask nobody;2026-09-02\n",
+        f"s4;nps;{world.ANNE};7;last;2026-09-02",
+    ]
+    packed = gzip.compress("".join([head, *rows]).encode())
+    text = gzip.decompress(redacted(paths, "surveys", "s.csv.gz", packed)).decode()
+    assert len(text) == sum(map(len, [head, *rows]))
+    lines = text.split("\n")
+    assert lines[:2] == [head[:-1], rows[0][:-1]]
+    assert [line.strip() for line in lines[2:5]] == ["", "", ""]
+    assert lines[5] == rows[2].split("\n")[0] and lines[6].startswith("ask ")
+    assert lines[7:9] == ['";2026-09-02', rows[3][:-1]] and not lines[9].strip()
+    assert not hits(paths.landing)
+
+
+def test_records_of_segments_without_lines_do_not_shift_the_others(paths: Paths) -> None:
+    segment = segments.Segment(paths.landing, "events")
+    own = json.dumps(world.EVENTS[1]).encode()
+    kept = [
+        Record(world.NOW, "x", KEPT_LINES, [], body, str(number))
+        for number, body in enumerate([b"{}", b"", b'{"a": 1}\n\n' + own])
+    ]
+    segment.append([segments.frame(record) for record in kept], world.NOW)
+    path = segment.seal()
+    assert path is not None
+    stand_ins = StandIns.draw([SUBJECT], world.RING)
+    unnamed = StandIns(keys=stand_ins.keys, values=stand_ins.values)
+    lines = {path.relative_to(paths.landing).as_posix(): frozenset({4})}
+    found = redact(paths.landing, Lake(paths.lake), world.RING, unnamed, lines)
+    with open(path, "rb") as handle:
+        bodies = [record.body for record in segments.records(handle)]
+    assert found.files == 1
+    assert bodies[:2] == [b"{}", b""]
+    assert bodies[2] == b'{"a": 1}\n\n' + b" " * len(own)
+
+
+def test_files_larger_than_a_block_have_every_line_looked_at(paths: Paths) -> None:
+    dice = random.Random(2)
+    events = [
+        {**world.EVENTS[dice.choice([0, 3])], "messageId": f"m{n}", "pad": "x" * 900}
+        for n in range(6_000)
+    ]
+    lines = [json.dumps(event).encode() for event in events]
+    data = redacted(paths, "events", "many.ndjson.gz", gzip.compress(b"\n".join(lines), 1))
+    found = gzip.decompress(data).split(b"\n")
+    assert len(found) == len(lines)
+    for old, new, event in zip(lines, found, events, strict=True):
+        if "anonymousId" in event:
+            assert new == b" " * len(old)
+        else:
+            assert json.loads(new)["messageId"] == event["messageId"]
+            assert world.ANNE.encode() not in new
