@@ -34,8 +34,6 @@ CLEARED: Mapping[str, tuple[str, ...]] = {
     "delivery_logs": ("reason",),
     "fct_form_submissions": ("page_path",),
 }
-#: What is to be done with people: a run has no row of an erased person.
-GONE = frozenset({"content_recommendations", "next_best_actions", "reachable_contacts"})
 #: Ids that are made of keys and times, so that whoever has the keys could make them again: the
 #: relation they come from, the id, and the columns that say whose a row is.
 DERIVED = (
@@ -92,7 +90,7 @@ class Change:
         touched = sorted({row for others in new.values() for row in others})
         if not touched:
             return table, 0
-        if schema == CLOSED or relation in GONE:
+        if schema == CLOSED:
             keep = np.ones(table.num_rows, dtype=bool)
             keep[touched] = False
             return table.filter(pa.array(keep)), len(touched)
