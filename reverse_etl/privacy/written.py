@@ -56,10 +56,18 @@ def expressions(spellings: Iterable[str]) -> list[bytes]:
         if is_number(text):
             found.append(_MARKS.join(bytes([digit]) for digit in ending(text).encode()))
         else:
-            found.append(b"".join(map(_bytes, text)))
+            found.append(b"".join(map(_bytes, _telling(text))))
     if any(is_number(text) for text in spellings):
         found.append(_ESCAPED_MARK)
     return found
+
+
+def _telling(text: str) -> str:
+    """Without the end of an address that other addresses and pages have, too: Hyperscan looks for
+    ends first, and would stop at each of them."""
+    name, at, domain = text.rpartition("@")
+    host, dot, _ = domain.rpartition(".")
+    return f"{name}@{host}" if at and dot else text
 
 
 #: Marks between the digits of a number; of those that URLs escape, only where one begins: the
