@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ingestion import accounts, load_pending, redaction
 from reverse_etl.privacy import streams
+from reverse_etl.privacy.finding import Known
 from reverse_etl.privacy.forms import Identifier
 from reverse_etl.privacy.scanning import scan
 from reverse_etl.privacy.stand_ins import StandIns
@@ -82,11 +83,12 @@ def erase(landing: Path, lake: Lake, people: Sequence[Subject]) -> dict[str, flo
         ended = time.perf_counter()
         times[name], started = ended - started, ended
 
-    lines = streams.landed_lines(lake, stand_ins).of
+    known: Known = {}
+    lines = streams.landed_lines(lake, stand_ins, known).of
     lap("search")
     redaction.redact(landing, lake, RING, stand_ins, lines, ["events"])
     lap("landing")
-    streams.erase(lake, stand_ins)
+    streams.erase(lake, stand_ins, known=known)
     accounts.recount(lake, ["events"])
     lap("lake")
     wanted = [

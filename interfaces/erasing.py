@@ -127,12 +127,14 @@ def _verify(out: Console, settings: Settings, path: Path, refuse: Callable[[str]
 def _show(out: Console, desk: Desk, subjects: Sequence[Any]) -> None:
     """What an erasure would change, by stream and by landed file."""
     from reverse_etl.privacy import streams
+    from reverse_etl.privacy.finding import Known
     from reverse_etl.privacy.stand_ins import StandIns
 
     stand_ins = StandIns.draw(subjects, desk.keyring)
-    lines = streams.landed_lines(desk.lake, stand_ins).of
+    known: Known = {}
+    lines = streams.landed_lines(desk.lake, stand_ins, known).of
     table = Table("where", "rows", box=None)
-    for stream, rows in sorted(streams.remaining(desk.lake, stand_ins).items()):
+    for stream, rows in sorted(streams.remaining(desk.lake, stand_ins, known).items()):
         table.add_row(f"lake/{stream}", f"{rows:,}")
     table.add_row(f"landing ({len(lines)} files)", f"{sum(map(len, lines.values())):,}")
     out.print(f"{len(subjects)} people, {len(stand_ins.keys)} identifiers", highlight=False)

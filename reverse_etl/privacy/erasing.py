@@ -187,13 +187,13 @@ def work_off(desk: Desk, work: Work) -> dict[str, dict[str, Any]]:
 
 
 def _search(desk: Desk, work: Work) -> Mapping[str, int]:
-    work.lines = dict(streams.landed_lines(desk.lake, work.stand_ins).of)
+    work.lines = dict(streams.landed_lines(desk.lake, work.stand_ins, work.known).of)
     work.save(desk.paths)
     return {"files": len(work.lines), "lines": sum(map(len, work.lines.values()))}
 
 
 def _lake(desk: Desk, work: Work) -> Mapping[str, int]:
-    counts = streams.erase(desk.lake, work.stand_ins, work.residual, desk.counted)
+    counts = streams.erase(desk.lake, work.stand_ins, work.residual, desk.counted, known=work.known)
     desk.lake.sweep()
     desk.landing.recount()
     return dict(counts)

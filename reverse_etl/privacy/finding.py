@@ -100,8 +100,8 @@ class _Search:
         metadata = pq.read_metadata(path)
         there = set(metadata.schema.to_arrow_schema().names)
         columns = [name for name in self._schema.names if name in self._columns & there]
-        # What repeats is searched once, where Parquet says what repeats.
-        repeating = sorted(self._texts & there)
+        # What repeats is looked at once, as long as enough of a column does.
+        repeating = [name for name in columns if _is_text(self._schema.field(name))]
         touched, kept, start = [], [], 0
         for group in range(metadata.num_row_groups):
             file = pq.ParquetFile(path, metadata=metadata, read_dictionary=repeating)
@@ -189,6 +189,10 @@ def _any_value(table: pa.Table, names: Iterable[str]) -> np.ndarray:
     for name in set(names) & set(table.column_names):
         found |= table[name].is_valid().to_numpy()
     return found
+
+
+def _is_text(column: pa.Field) -> bool:
+    return pa.types.is_string(column.type) or pa.types.is_binary(column.type)
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reverse_etl.privacy.finding import Found
 from reverse_etl.privacy.stand_ins import StandIns
 from reverse_etl.privacy.subjects import Subject
 from workspace import durable
@@ -26,13 +27,15 @@ def folder(paths: Paths) -> Path:
 
 @dataclass
 class Work:
-    """One batch. ``people`` by request id; ``lines``: landed lines that concern them."""
+    """One batch. ``people`` by request id; ``lines``: landed lines that concern them. ``known``:
+    where this process found them in the lake; the next has to look again."""
 
     batch_id: str
     people: dict[str, Subject]
     stand_ins: StandIns
     residual: bool
     lines: dict[str, frozenset[int]] = field(default_factory=dict)
+    known: dict[Path, Found] = field(default_factory=dict, repr=False, compare=False)
 
     def save(self, paths: Paths) -> None:
         durable.make_folder(folder(paths).parent, mode=0o700)

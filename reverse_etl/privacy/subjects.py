@@ -287,7 +287,7 @@ def _raw_queries(lake: Lake, keyring: Keyring) -> Iterator[str]:
     merged = (
         "select distinct unnest(regexp_extract_all(json_extract_string(properties, "
         f"'$.hs_merged_object_ids'), '[0-9]+')) as value from {_rows(lake, 'crm_contacts')} "
-        "where properties like '%hs_merged_object_ids%'"
+        "where contains(properties, 'hs_merged_object_ids')"
     )
     yield _hashed(keyring, "crm_contact", merged)
 

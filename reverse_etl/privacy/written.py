@@ -13,8 +13,8 @@ from urllib.parse import unquote
 _NUMBER = re.compile(r"\+[0-9]{9,15}")
 #: Digits of a number that tell it from others, whatever its country is written like.
 _ENDING = 8
-_MARK = r"(?:[ .\x{2d}\x{a0}\x{202f}]|%(?:25)*(?:20|2e|2d|c2%(?:25)*a0|e2%(?:25)*80%(?:25)*af))?"
-_ESCAPED = r"%[0-9a-f]{2}|\x{5c}[nrtbfv]|\x{5c}u[0-9a-f]{4}"
+_MARK = r"(?:[ .\x2d\xa0\u202f]|%(?:25)*(?:20|2e|2d|c2%(?:25)*a0|e2%(?:25)*80%(?:25)*af))?"
+_ESCAPED = r"%[0-9a-f]{2}|\x5c[nrtbfv]|\x5cu[0-9a-f]{4}"
 _UNICODE = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
 
 
@@ -46,7 +46,7 @@ def pattern(spellings: Iterable[str]) -> re.Pattern[str] | None:
         before, after = _BESIDE[kind]
         escaped = "|".join(f"(?<={one})" for one in _ESCAPED.split("|"))
         found.append(f"(?:{before}|{escaped})(?:{any_of}){after}")
-    return re.compile(_python("|".join(found)), re.IGNORECASE) if found else None
+    return re.compile("|".join(found), re.IGNORECASE) if found else None
 
 
 def expressions(spellings: Iterable[str]) -> list[bytes]:
@@ -56,10 +56,18 @@ def expressions(spellings: Iterable[str]) -> list[bytes]:
         if is_number(text):
             found.append(_MARKS.join(bytes([digit]) for digit in ending(text).encode()))
         else:
-            found.append(b"".join(map(_bytes, text)))
+            found.append(b"".join(map(_bytes, _telling(text))))
     if any(is_number(text) for text in spellings):
         found.append(_ESCAPED_MARK)
     return found
+
+
+def _telling(text: str) -> str:
+    """Without the end of an address that other addresses and pages have, too: Hyperscan looks for
+    ends first, and would stop at each of them."""
+    name, at, domain = text.rpartition("@")
+    host, dot, _ = domain.rpartition(".")
+    return f"{name}@{host}" if at and dot else text
 
 
 #: Marks between the digits of a number; of those that URLs escape, only where one begins: the
@@ -79,9 +87,9 @@ def _bytes(one: str) -> bytes:
 
 #: By kind: what may stand before and behind; the same as `forms` has.
 _BESIDE = {
-    "email": (r"(?<![a-z0-9._\x{2d}])", r"(?![a-z0-9\x{2d}]|\.[a-z0-9])"),
+    "email": (r"(?<![a-z0-9._\x2d])", r"(?![a-z0-9\x2d]|\.[a-z0-9])"),
     "phone": (r"(?<![0-9])(?<![0-9]\.)", r"(?![0-9])"),
-    "other": (r"(?<![a-z0-9_\x{2d}])", r"(?![a-z0-9_\x{2d}])"),
+    "other": (r"(?<![a-z0-9_\x2d])", r"(?![a-z0-9_\x2d])"),
 }
 
 
@@ -102,7 +110,7 @@ def _number(digits: str) -> str:
     for length in (1, 2, 3):
         country, rest = digits[:length], digits[length:]
         if len(rest) >= _ENDING:
-            code = rf"(?:\x{{2b}}|00|%(?:25)*2b)?{_MARK.join(country)}{_MARK}(?:\(0\){_MARK})?"
+            code = rf"(?:\x2b|00|%(?:25)*2b)?{_MARK.join(country)}{_MARK}(?:\(0\){_MARK})?"
             found.append(f"(?:{code}|0{_MARK}){_MARK.join(rest)}")
     return "|".join(found) or digits
 
@@ -110,13 +118,8 @@ def _number(digits: str) -> str:
 def _character(one: str) -> str:
     if one.isascii() and (one.isalnum() or one == "_"):
         return one
-    plain = one if ord(one) > 127 else f"\\x{{{ord(one):x}}}"
+    plain = one if ord(one) > 127 else f"\\x{ord(one):02x}"
     inside = "".join(f"%(?:25)*{byte:02x}" for byte in one.encode("utf-8", "surrogatepass"))
     units = one.encode("utf-16-be", "surrogatepass").hex()
-    escaped = "".join(f"\\x{{5c}}u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    escaped = "".join(f"\\x5cu{units[at : at + 4]}" for at in range(0, len(units), 4))
     return f"(?:{plain}|{inside}|{escaped})"
-
-
-def _python(expression: str) -> str:
-    """RE2's way to name a character, as Python has it."""
-    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: f"\\u{int(found[1], 16):04x}", expression)
