@@ -2,47 +2,73 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-#: Rows of a column that are read at a time, and about how many bytes.
-ROWS = 100_000
+#: Rows of a column that are read at a time, and about how many bytes they may have.
+ROWS = 20_000
 _BYTES = 64 << 20
 _LEAST_ROWS = 1000
 #: A column whose values take fewer bytes in a file is one of numbers into a dictionary.
 _NUMBER_BYTES = 3
 
 
+@dataclass
+class _Column:
+    """A column of a file: its leaves that hold text or bytes, and how it is read."""
+
+    leaves: list[str] = field(default_factory=list)
+    #: Rows at a time.
+    rows: int = ROWS
+    is_numbered: bool = False
+
+
 def of_parquet(path: Path) -> Iterator[tuple[str, pa.Array]]:
     """The text and bytes of a file, column by column: each column's name and some of its values.
 
-    Values that the file has once and numbers are given once a row group. Raises what PyArrow
-    raises.
+    Values that a row group of the file keeps once, and numbers, are given once for it. Raises what
+    PyArrow raises.
     """
     with pq.ParquetFile(path) as file:
         metadata = file.metadata
-        together: dict[str, list[str]] = {}
-        numbered = []
-        rows = {}
-        for i in range(len(file.schema)):
-            leaf = file.schema.column(i)
-            if leaf.physical_type in ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"):
-                top = leaf.path.split(".")[0]
-                together.setdefault(top, []).append(leaf.path)
-                width = _width(metadata, i)
-                rows[top] = min(rows.get(top, ROWS), max(_LEAST_ROWS, int(_BYTES / (width or 1))))
-                if width < _NUMBER_BYTES and leaf.path == top and _has_dictionaries(metadata, i):
-                    numbered.append(top)
+        found = _columns(file)
+    numbered = [name for name, column in found.items() if column.is_numbered]
     options = {"memory_map": True, "pre_buffer": False, "read_dictionary": numbered}
     with pq.ParquetFile(path, metadata=metadata, **options) as file:
-        for top, paths in together.items():
-            # A batch of a column in numbers would bring the whole dictionary again.
-            size = metadata.num_rows if top in numbered else rows[top]
-            for batch in file.iter_batches(max(1, size), columns=paths, use_threads=False):
+        for column in found.values():
+            for batch in _batches(file, column):
                 yield from of_batch(batch)
+
+
+def _batches(file: pq.ParquetFile, column: _Column) -> Iterator[pa.RecordBatch]:
+    """Some rows of a column at a time; of one in numbers a row group, since each batch has the
+    whole dictionary."""
+    if not column.is_numbered:
+        yield from file.iter_batches(column.rows, columns=column.leaves, use_threads=False)
+        return
+    for group in range(file.num_row_groups):
+        yield from file.read_row_group(group, column.leaves, use_threads=False).to_batches()
+
+
+def _columns(file: pq.ParquetFile) -> dict[str, _Column]:
+    found: dict[str, _Column] = defaultdict(_Column)
+    for i in range(len(file.schema)):
+        leaf = file.schema.column(i)
+        if leaf.physical_type in ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"):
+            name = leaf.path.split(".")[0]
+            width = _width(file.metadata, i)
+            column = found[name]
+            column.leaves.append(leaf.path)
+            column.rows = min(column.rows, max(_LEAST_ROWS, int(_BYTES / max(width, 1))))
+            column.is_numbered = (
+                leaf.path == name and width < _NUMBER_BYTES and _has_dictionaries(file.metadata, i)
+            )
+    return dict(found)
 
 
 def _width(metadata: pq.FileMetaData, column: int) -> float:

@@ -9,8 +9,9 @@ import tempfile
 import zipfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -21,13 +22,13 @@ from isal import igzip_lib
 
 from reverse_etl.privacy import columns
 from reverse_etl.privacy.forms import BESIDE
-from reverse_etl.privacy.sieve import Literals, Sieve
+from reverse_etl.privacy.sieve import Sieve
 
 PIECE_BYTES = 8 << 20
 #: What a packed stream is read in; where it is broken, what one of these unpacks to is lost.
 _PACKED_BYTES = 1 << 16
-#: Rows of a table that are read at a time.
-ROWS = 20_000
+#: What is unpacked at a time: little enough for a processor's cache.
+_STREAM_BYTES = 1 << 20
 #: How deep archives and packed streams are opened inside each other.
 DEEPEST = 4
 #: What a stream may unpack to, in bytes.
@@ -35,8 +36,8 @@ LARGEST = 8 << 30
 
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _SQLITE, _PARQUET, _DUCKDB = b"SQLite format 3\0", b"PAR1", b"DUCK"
-#: What begins a packed stream, and what only the head of a mail's part has.
-_MARKS = Literals((_GZIP, _ZSTD, b"content-transfer-encoding"))
+#: What a sieve has to tell: what begins a packed stream, and what the head of a mail's part has.
+MARKS = (_GZIP, _ZSTD, b"content-transfer-encoding")
 _MAIL = 2
 
 
@@ -80,13 +81,20 @@ def _mapped(file: IO[bytes]) -> memoryview:
 
 
 class _Piece(NamedTuple):
-    """``data[begin:end]`` of something, with what stands before and behind it. ``data`` begins at
-    ``at``."""
+    """``data[begin:end]`` of what is longer, with what stands before and behind it; ``at`` is
+    where ``data`` begins."""
 
     data: bytes | memoryview
     begin: int
     end: int
     at: int = 0
+
+
+class _Mark(NamedTuple):
+    """One of :data:`MARKS`, and where it begins."""
+
+    number: int
+    at: int
 
 
 class _Told:
@@ -98,11 +106,14 @@ class _Told:
         self.sieve, self.name, self.group, self.inside = sieve, name, group, inside
         self._is_raw = is_raw
 
-    def add(self, place: str, pieces: Iterable[_Piece]) -> None:
-        for data, begin, end, _ in pieces:
-            self.sieve.add(
-                self.name, f"{self.inside}{place}", data, self.group, self._is_raw, begin, end
-            )
+    def add(self, place: str, pieces: Iterable[_Piece]) -> list[_Mark]:
+        """The marks in the pieces: which, and where they begin."""
+        found = []
+        place = f"{self.inside}{place}"
+        for data, begin, end, at in pieces:
+            marks = self.sieve.add(self.name, place, data, self.group, self._is_raw, begin, end)
+            found += [_Mark(mark, at + here) for here, mark in marks]
+        return found
 
     def cut(self, data: bytes | memoryview) -> Iterator[_Piece]:
         """What is in memory, in pieces."""
@@ -112,20 +123,17 @@ class _Told:
             yield _Piece(view[begin : end + self.sieve.overlap], at - begin, end - begin, begin)
 
     def gathered(self, chunks: Iterable[bytes]) -> Iterator[_Piece]:
-        """What comes in chunks, in the same pieces."""
-        waits: list[bytes] = []
-        size = begin = at = 0
+        """What comes in chunks, in pieces."""
+        data, begin, at = b"", 0, 0
         for chunk in chunks:
-            waits.append(chunk)
-            size += len(chunk)
-            while size >= begin + PIECE_BYTES + self.sieve.overlap:
-                data = b"".join(waits)
-                end = begin + PIECE_BYTES
+            data += chunk
+            end = len(data) - self.sieve.overlap
+            if end > begin:
                 yield _Piece(data, begin, end, at)
                 kept = max(0, end - BESIDE)
-                waits, size, begin, at = [data[kept:]], size - kept, end - kept, at + kept
-        if size > begin:
-            yield _Piece(b"".join(waits), begin, size, at)
+                data, begin, at = data[kept:], end - kept, at + kept
+        if len(data) > begin:
+            yield _Piece(data, begin, len(data), at)
 
     def within(self, what: str) -> _Told:
         return _Told(self.sieve, self.name, self.group, f"{self.inside}{what}: ", self._is_raw)
@@ -150,20 +158,18 @@ def _is_tar(head: bytes) -> bool:
 
 
 def _bytes(data: memoryview, told: _Told, depth: int) -> None:
-    _unpack(data, _look(told.cut(data), told), told, depth)
+    _marked(data, told.add("bytes", told.cut(data)), told, depth)
 
 
-def _look(pieces: Iterable[_Piece], told: _Told) -> list[int]:
-    """Hand pieces on; where among them a gzip or zstd stream may begin."""
-    packed = []
-    for piece in pieces:
-        told.add("bytes", [piece])
-        marks = _MARKS.find(piece.data)
-        mine = [(at, mark) for at, mark in marks if piece.begin <= at < piece.end]
-        packed += [piece.at + at for at, mark in mine if mark != _MAIL]
-        if any(mark == _MAIL for _, mark in mine):
-            _mail(bytes(piece.data[piece.begin : piece.end]), told)
-    return packed
+def _marked(data: memoryview, marks: Sequence[_Mark], told: _Told, depth: int) -> None:
+    """What marks tell of: parts of mails, and streams that begin there."""
+    for number in sorted({at // PIECE_BYTES for mark, at in marks if mark == _MAIL}):
+        begin = number * PIECE_BYTES
+        _mail(bytes(data[begin : begin + PIECE_BYTES]), told)
+    if depth < DEEPEST:
+        for mark, at in marks:
+            if mark != _MAIL:
+                _unpack(data, at, told, depth)
 
 
 def _mail(piece: bytes, told: _Told) -> None:
@@ -173,29 +179,23 @@ def _mail(piece: bytes, told: _Told) -> None:
             told.add("mail", told.cut(piece.replace(b"=" + ending, b"").replace(ending, b"")))
 
 
-def _unpack(data: memoryview, places: Iterable[int], told: _Told, depth: int) -> None:
-    """Streams that begin at ``places``; nothing where the bytes only look like one."""
-    if depth >= DEEPEST:
-        return
-    for at in places:
-        if data[at : at + 3] == _GZIP:
-            _unpacked(
-                lambda at=at: _inflated(data, at, igzip_lib.DECOMP_GZIP),
-                told.within("gzip"),
-                depth + 1,
-            )
-        else:
-            _unpacked(lambda at=at: _zstd(data, at), told.within("zstd"), depth + 1)
+def _unpack(data: memoryview, at: int, told: _Told, depth: int) -> None:
+    """A stream that begins at ``at``; nothing where the bytes only look like one."""
+    if data[at : at + 3] == _GZIP:
+        opened = partial(_inflated, data, at, igzip_lib.DECOMP_GZIP)
+        _unpacked(opened, told.within("gzip"), depth + 1)
+    else:
+        _unpacked(partial(_zstd, data, at), told.within("zstd"), depth + 1)
 
 
-def _unpacked(chunks: Callable[[], Iterator[bytes]], told: _Told, depth: int) -> None:
-    """What a stream unpacks to, in pieces; where something is packed inside it, it is unpacked
-    once more: to memory where it is short, else to a file without a name."""
-    packed = _look(told.gathered(_bounded(chunks())), told)
-    if not packed or depth >= DEEPEST:
+def _unpacked(opened: Callable[[], Iterator[bytes]], told: _Told, depth: int) -> None:
+    """What a stream unpacks to. Where there are marks in it, it is unpacked once more: to memory
+    where it is short, else to a file without a name."""
+    marks = told.add("bytes", told.gathered(_bounded(opened())))
+    if not marks:
         return
     with tempfile.SpooledTemporaryFile(PIECE_BYTES) as file:
-        for chunk in chunks():
+        for chunk in opened():
             file.write(chunk)
         if file.tell() <= PIECE_BYTES:
             file.seek(0)
@@ -204,7 +204,7 @@ def _unpacked(chunks: Callable[[], Iterator[bytes]], told: _Told, depth: int) ->
             file.rollover()
             file.flush()
             data = _mapped(file)
-        _unpack(data, packed, told, depth)
+        _marked(data, marks, told, depth)
 
 
 def _bounded(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -226,7 +226,7 @@ def _inflated(data: bytes | memoryview, at: int, form: int) -> Iterator[bytes]:
             if unpacker.needs_input and not len(given):
                 return
             at += len(given)
-            yield unpacker.decompress(given, PIECE_BYTES)
+            yield unpacker.decompress(given, _STREAM_BYTES)
     except igzip_lib.IsalError:
         return
 
@@ -234,7 +234,7 @@ def _inflated(data: bytes | memoryview, at: int, form: int) -> Iterator[bytes]:
 def _zstd(data: memoryview, at: int) -> Iterator[bytes]:
     try:
         with pa.CompressedInputStream(pa.BufferReader(data[at:]), "zstd") as stream:
-            while chunk := stream.read(PIECE_BYTES):
+            while chunk := stream.read(_STREAM_BYTES):
                 yield chunk
     except (OSError, pa.ArrowException):  # it ends here, or was none
         return
@@ -246,23 +246,22 @@ def _value(value: bytes, place: str, told: _Told, depth: int) -> None:
         return
     told = told.within(place)
     if value[:3] == _GZIP or value[:4] == _ZSTD:
-        _unpack(memoryview(value), [0], told, depth)
+        _unpack(memoryview(value), 0, told, depth)
     elif len(value) > 2 and value[0] == 0x78 and (value[0] << 8 | value[1]) % 31 == 0:
-        _unpacked(
-            lambda: _inflated(value, 0, igzip_lib.DECOMP_ZLIB), told.within("zlib"), depth + 1
-        )
+        opened = partial(_inflated, value, 0, igzip_lib.DECOMP_ZLIB)
+        _unpacked(opened, told.within("zlib"), depth + 1)
 
 
 def _sqlite(path: Path, told: _Told, depth: int) -> None:
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
-        names = connection.execute("select name from sqlite_master where type = 'table'")
-        for (name,) in names.fetchall():
+        tables = connection.execute("select name from sqlite_master where type = 'table'")
+        for (name,) in tables.fetchall():
             table = name.decode()
             rows = connection.execute('select * from "{}"'.format(table.replace('"', '""')))
-            columns = [column[0] for column in rows.description]
-            while batch := rows.fetchmany(ROWS):
-                _columns(table, columns, batch, told, depth)
+            names = [column[0] for column in rows.description]
+            while batch := rows.fetchmany(columns.ROWS):
+                _columns(table, names, batch, told, depth)
 
 
 def _columns(
@@ -298,7 +297,7 @@ def _duckdb(path: Path, told: _Told, depth: int) -> None:
             )
             if wanted:
                 reader = connection.execute(f"select {wanted} from {relation}")
-                for batch in reader.to_arrow_reader(columns.ROWS):
+                for batch in reader.to_arrow_reader(columns.ROWS * 5):
                     for name, values in columns.of_batch(batch):
                         _column(values, f"{schema}.{table}.{name}", told, depth)
 
@@ -321,9 +320,8 @@ def _column(values: pa.Array, place: str, told: _Told, depth: int) -> None:
         for start in (b"\x1f\x8b", b"\x28\xb5", b"\x78"):
             for value in values.filter(pc.starts_with(values, pattern=start)):
                 _value(value.as_py(), place, told, depth)
-    told.sieve.add_values(
-        told.name, f"{told.inside}{place}", *columns.side_by_side(values), told.group
-    )
+    place = f"{told.inside}{place}"
+    told.sieve.add_values(told.name, place, *columns.side_by_side(values), told.group)
 
 
 def _zip(path: Path, told: _Told, depth: int) -> None:

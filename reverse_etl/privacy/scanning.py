@@ -28,8 +28,9 @@ _CONTAINER_SIDES = ("-wal", "-shm", "-journal", ".wal")
 @dataclass(frozen=True)
 class Hit:
     """One identifier (its number in what was looked for) in one form at one place of a file, and
-    how often. ``path`` is relative to what was scanned, ``place`` a column, a table or ``bytes``.
-    A path that holds the identifier itself ends in ``…``."""
+    how often, where a value that a column keeps once for many rows counts once. ``path`` is
+    relative to what was scanned, ``place`` a column, a table or ``bytes``. A path that holds the
+    identifier itself ends in ``…``."""
 
     path: str
     place: str
@@ -76,7 +77,7 @@ def scan(
             found.too_short.append(number)
         looked_for += made
     counted: Counter[Found] = Counter()
-    sieve = Sieve(looked_for, counted)
+    sieve = Sieve(looked_for, counted, contents.MARKS)
     files, others, unread = _listed(root, skip, sieve)
     found.files = len(files) + sum(len(names) for names in others.values())
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:

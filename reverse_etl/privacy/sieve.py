@@ -65,16 +65,21 @@ class Literals:
 
 
 class Sieve:
-    """Counts what is found in what is added, in ``counted``."""
+    """Counts what is found in what is added, in ``counted``; ``marks`` are told to whoever adds."""
 
-    def __init__(self, patterns: Sequence[Pattern], counted: Counter[Found]) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[Pattern],
+        counted: Counter[Found],
+        marks: Sequence[bytes] = (),
+    ) -> None:
         self._counted = counted
         by_start: dict[bytes, list[tuple[bytes, Pattern]]] = defaultdict(list)
         for pattern in patterns:
             text = pattern.pattern.lower()
             by_start[text[:_START]].append((text, pattern))
         self._patterns = list(by_start.values())
-        self._starts = Literals(list(by_start))
+        self._starts = Literals([*by_start, *marks])
         #: What two pieces of one stream must share, so that nothing is cut apart between them.
         self.overlap = max((len(p.pattern) for p in patterns), default=0) + BESIDE
         #: By database and identifier: what stood before and behind it as part of a longer one.
@@ -97,15 +102,18 @@ class Sieve:
         is_raw: bool = False,
         begin: int = 0,
         end: int | None = None,
-    ) -> None:
+    ) -> list[tuple[int, int]]:
         """``data`` of a place; hits count that begin in ``begin:end``. ``group`` names the database
         it is of; ``is_raw`` are its bytes, in which values stand next to each other without a mark:
-        add its rows before them."""
+        add its rows before them. Gives the marks in ``begin:end``: where, and their numbers."""
         piece = _Piece(path, place, group, is_raw)
         last = len(data) if end is None else end
+        marks = []
         for at, numbers in self._found(data):
             if begin <= at < last:
+                marks += [(at, n - len(self._patterns)) for n in numbers]
                 self._look(data, at, 0, len(data), numbers, piece)
+        return [(at, mark) for at, mark in marks if mark >= 0]
 
     def add_values(
         self,
@@ -144,7 +152,7 @@ class Sieve:
         start = at - first
         lower = around[start:].lower()
         told = set()
-        for text, pattern in chain.from_iterable(self._patterns[number] for number in starts):
+        for text, pattern in self._of(starts):
             if not lower.startswith(text):
                 continue
             stands = pattern.stands(around, start)
@@ -153,6 +161,11 @@ class Sieve:
             if stands:
                 told.add(Found(piece.path, piece.place, pattern.identifier, pattern.form))
         self._counted.update(told)
+
+    def _of(self, starts: list[int]) -> Iterator[tuple[bytes, Pattern]]:
+        """The patterns that start so, in lower case and as they are."""
+        patterns = (self._patterns[number] for number in starts if number < len(self._patterns))
+        return chain.from_iterable(patterns)
 
     def _is_another(self, around: bytes, start: int, pattern: Pattern, piece: _Piece) -> bool:
         """Whether a hit inside a longer word counts: in a database's bytes, unless its rows have

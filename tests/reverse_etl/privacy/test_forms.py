@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reverse_etl.privacy.columns import side_by_side
 from reverse_etl.privacy.forms import KEY, NAME, SHORTEST, TEXT, Identifier, patterns
 from reverse_etl.privacy.scanning import scan
 from reverse_etl.privacy.sieve import Found, Sieve
@@ -153,6 +154,23 @@ def test_the_sieve_finds_what_a_plain_search_finds(values: list[str], parts: lis
         )
     }
     assert found(data, *(Identifier(TEXT, value) for value in values)) == expected
+
+
+@given(
+    st.lists(texts, min_size=1, max_size=4),
+    st.lists(st.sampled_from(["", "a", "b1", " ", "é", "aB1 a", "bb11", "aB1 aaa"]), max_size=20),
+)
+def test_values_of_a_column_are_searched_one_by_one(values: list[str], rows: list[str]) -> None:
+    rows = [*rows, "".join(rows), *values]
+    wanted = [p for n, value in enumerate(values) for p in patterns(n, Identifier(NAME, value))]
+    one_by_one: Counter[Found] = Counter()
+    sieve = Sieve(wanted, one_by_one)
+    for row in rows:
+        sieve.add("file", "column", row.encode())
+    together: Counter[Found] = Counter()
+    column = pa.array(["skipped", *rows, "skipped"])[1:-1]
+    Sieve(wanted, together).add_values("file", "column", *side_by_side(column))
+    assert together == one_by_one
 
 
 @given(st.emails(), st.binary(max_size=40), st.sampled_from(sorted(WRITTEN)))
