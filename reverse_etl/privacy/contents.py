@@ -8,8 +8,9 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,8 @@ PIECE_BYTES = 8 << 20
 _PACKED_BYTES = 1 << 16
 #: What is unpacked at a time: little enough for a processor's cache.
 _STREAM_BYTES = 1 << 20
+#: Tables of a warehouse that are read at the same time.
+_TABLES = 2
 #: How deep archives and packed streams are opened inside each other.
 DEEPEST = 4
 #: What a stream may unpack to, in bytes.
@@ -283,23 +286,38 @@ def _columns(
 def _duckdb(path: Path, told: _Told, depth: int) -> None:
     with duckdb.connect(str(path), read_only=True, config={"threads": 2}) as connection:
         tables = connection.execute(
-            "select schema_name, table_name from duckdb_tables() where not internal"
+            """select schema_name, table_name from duckdb_tables() where not internal
+            order by estimated_size desc, schema_name, table_name"""
         ).fetchall()
-        for schema, table in tables:
-            relation = f"{_quoted(schema)}.{_quoted(table)}"
-            described = connection.execute(f"describe {relation}").fetchall()
-            wanted = ", ".join(
-                _quoted(name)
-                if kind in ("VARCHAR", "BLOB", "JSON")
-                else f"cast({_quoted(name)} as varchar) as {_quoted(name)}"
-                for name, kind, *_ in described
-                if _holds_text(kind)
-            )
-            if wanted:
-                reader = connection.execute(f"select {wanted} from {relation}")
-                for batch in reader.to_arrow_reader(columns.ROWS * 5):
-                    for name, values in columns.of_batch(batch):
-                        _column(values, f"{schema}.{table}.{name}", told, depth)
+
+        def read(table: tuple[str, str]) -> Sieve:
+            mine = _Told(told.sieve.beside(Counter()), told.name, told.group, told.inside)
+            with connection.cursor() as cursor:
+                _table(cursor, *table, mine, depth)
+            return mine.sieve
+
+        with ThreadPoolExecutor(_TABLES) as pool:
+            for sieve in pool.map(read, tables):
+                told.sieve.join(sieve)
+
+
+def _table(
+    connection: duckdb.DuckDBPyConnection, schema: str, table: str, told: _Told, depth: int
+) -> None:
+    relation = f"{_quoted(schema)}.{_quoted(table)}"
+    described = connection.execute(f"describe {relation}").fetchall()
+    wanted = ", ".join(
+        _quoted(name)
+        if kind in ("VARCHAR", "BLOB", "JSON")
+        else f"cast({_quoted(name)} as varchar) as {_quoted(name)}"
+        for name, kind, *_ in described
+        if _holds_text(kind)
+    )
+    if wanted:
+        reader = connection.execute(f"select {wanted} from {relation}")
+        for batch in reader.to_arrow_reader(columns.ROWS * 5):
+            for name, values in columns.of_batch(batch):
+                _column(values, f"{schema}.{table}.{name}", told, depth)
 
 
 def _quoted(name: str) -> str:

@@ -65,7 +65,7 @@ def scan(
 
     ``skip`` are files and folders to leave out, ``progress`` is told the bytes of each file, in no
     order. Symbolic links are not followed, and files with several names are read once. Memory:
-    about 700 MB, whatever the size of a file. Raises ``OSError`` where ``root`` does not exist.
+    about 300 MB, whatever the size of a file. Raises ``OSError`` where ``root`` does not exist.
     """
     root = root.absolute()
     root.lstat()

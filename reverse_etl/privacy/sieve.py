@@ -93,6 +93,12 @@ class Sieve:
         other._longer = defaultdict(set)
         return other
 
+    def join(self, other: Sieve) -> None:
+        """Take over what another one found, and what it knows of databases."""
+        self._counted.update(other._counted)
+        for of, longer in other._longer.items():
+            self._longer[of] |= longer
+
     def add(
         self,
         path: str,

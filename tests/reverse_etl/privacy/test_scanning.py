@@ -114,6 +114,13 @@ def test_a_warehouse_is_read_table_by_table(tmp_path: Path) -> None:
     assert ("w.duckdb", "staging.t.a") not in found
 
 
+def test_in_a_warehouse_another_is_not_taken_for_a_person(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "w.duckdb") as warehouse:
+        for table in ("t", "u", "v"):
+            warehouse.execute(f"create table {table} as select 'jo{ADDRESS}' as a, 1 as b")
+    assert places(tmp_path) == set()
+
+
 def test_archives_are_read_as_folders(tmp_path: Path) -> None:
     inner = io.BytesIO()
     pq.write_table(pa.table({"a": [ADDRESS]}), inner, compression="zstd")
