@@ -8,24 +8,30 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import duckdb
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+from isal import igzip_lib
 
+from reverse_etl.privacy import columns
 from reverse_etl.privacy.forms import BESIDE
 from reverse_etl.privacy.sieve import Sieve
 
 PIECE_BYTES = 8 << 20
-#: Rows of a table that are read at a time.
-ROWS = 20_000
+#: What a packed stream is read in; where it is broken, what one of these unpacks to is lost.
+_PACKED_BYTES = 1 << 16
+#: What is unpacked at a time: little enough for a processor's cache.
+_STREAM_BYTES = 1 << 20
+#: Tables of a warehouse that are read at the same time.
+_TABLES = 2
 #: How deep archives and packed streams are opened inside each other.
 DEEPEST = 4
 #: What a stream may unpack to, in bytes.
@@ -33,7 +39,9 @@ LARGEST = 8 << 30
 
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _SQLITE, _PARQUET, _DUCKDB = b"SQLite format 3\0", b"PAR1", b"DUCK"
-_MAIL = (b"ontent-Transfer-Encoding", b"ontent-transfer-encoding")
+#: What a sieve has to tell: what begins a packed stream, and what the head of a mail's part has.
+MARKS = (_GZIP, _ZSTD, b"content-transfer-encoding")
+_MAIL = 2
 
 
 class Unreadable(Exception):
@@ -60,13 +68,36 @@ def read(path: Path, group: str, name: str, sieve: Sieve, inside: str = "", dept
         if head:
             is_database = reader is not None or group != name
             told = _Told(sieve, name, group if is_database else None, inside, is_raw=is_database)
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
-                # What a reader has unpacked need not be looked for in its bytes.
-                _bytes(data, told, depth if reader is None or trouble else DEEPEST)
+            with path.open("rb") as file:
+                data = _mapped(file)
+            # What a reader has unpacked need not be looked for in its bytes.
+            _bytes(data, told, depth if reader is None or trouble else DEEPEST)
     except (OSError, ValueError) as error:
         trouble = error
     if trouble is not None:
         raise Unreadable(type(trouble).__name__) from None
+
+
+def _mapped(file: IO[bytes]) -> memoryview:
+    """A file's bytes, until nobody has them any more."""
+    return memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
+
+
+class _Piece(NamedTuple):
+    """``data[begin:end]`` of what is longer, with what stands before and behind it; ``at`` is
+    where ``data`` begins."""
+
+    data: bytes | memoryview
+    begin: int
+    end: int
+    at: int = 0
+
+
+class _Mark(NamedTuple):
+    """One of :data:`MARKS`, and where it begins."""
+
+    number: int
+    at: int
 
 
 class _Told:
@@ -78,16 +109,34 @@ class _Told:
         self.sieve, self.name, self.group, self.inside = sieve, name, group, inside
         self._is_raw = is_raw
 
-    def cut(self, place: str, data: mmap.mmap | bytes) -> None:
-        """``data`` in pieces, each with what stands before and behind it."""
-        for at in range(0, len(data), PIECE_BYTES):
-            begin, end = max(0, at - BESIDE), at + PIECE_BYTES
-            piece = data[begin : end + self.sieve.overlap]
-            self.add(place, piece, at - begin, end - begin)
-
-    def add(self, place: str, data: bytes, begin: int = 0, end: int | None = None) -> None:
+    def add(self, place: str, pieces: Iterable[_Piece]) -> list[_Mark]:
+        """The marks in the pieces: which, and where they begin."""
+        found = []
         place = f"{self.inside}{place}"
-        self.sieve.add(self.name, place, data, self.group, self._is_raw, begin, end)
+        for data, begin, end, at in pieces:
+            marks = self.sieve.add(self.name, place, data, self.group, self._is_raw, begin, end)
+            found += [_Mark(mark, at + here) for here, mark in marks]
+        return found
+
+    def cut(self, data: bytes | memoryview) -> Iterator[_Piece]:
+        """What is in memory, in pieces."""
+        view = memoryview(data)
+        for at in range(0, len(view), PIECE_BYTES):
+            begin, end = max(0, at - BESIDE), min(len(view), at + PIECE_BYTES)
+            yield _Piece(view[begin : end + self.sieve.overlap], at - begin, end - begin, begin)
+
+    def gathered(self, chunks: Iterable[bytes]) -> Iterator[_Piece]:
+        """What comes in chunks, in pieces."""
+        data, begin, at = b"", 0, 0
+        for chunk in chunks:
+            data += chunk
+            end = len(data) - self.sieve.overlap
+            if end > begin:
+                yield _Piece(data, begin, end, at)
+                kept = max(0, end - BESIDE)
+                data, begin, at = data[kept:], end - kept, at + kept
+        if len(data) > begin:
+            yield _Piece(data, begin, len(data), at)
 
     def within(self, what: str) -> _Told:
         return _Told(self.sieve, self.name, self.group, f"{self.inside}{what}: ", self._is_raw)
@@ -102,7 +151,7 @@ def _reader(head: bytes) -> Callable[[Path, _Told, int], None] | None:
         return _duckdb
     if head.startswith(_ZIP):
         return _zip
-    if _is_tar(head) or _is_tar(next(_inflated(head, 0, 31), b"")):
+    if _is_tar(head) or _is_tar(next(_inflated(head, 0, igzip_lib.DECOMP_GZIP), b"")):
         return _tar
     return None
 
@@ -111,79 +160,84 @@ def _is_tar(head: bytes) -> bool:
     return head[257:262] == b"ustar"
 
 
-def _bytes(data: mmap.mmap | bytes, told: _Told, depth: int, place: str = "bytes") -> None:
-    for at in range(0, len(data), PIECE_BYTES):
-        _mail(data[at : at + PIECE_BYTES], told)
-    told.cut(place, data)
+def _bytes(data: memoryview, told: _Told, depth: int) -> None:
+    _marked(data, told.add("bytes", told.cut(data)), told, depth)
+
+
+def _marked(data: memoryview, marks: Sequence[_Mark], told: _Told, depth: int) -> None:
+    """What marks tell of: parts of mails, and streams that begin there."""
+    for number in sorted({at // PIECE_BYTES for mark, at in marks if mark == _MAIL}):
+        begin = number * PIECE_BYTES
+        _mail(bytes(data[begin : begin + PIECE_BYTES]), told)
     if depth < DEEPEST:
-        for at in _packed(data):
-            _unpack(data, at, told, depth)
-
-
-def _packed(data: mmap.mmap | bytes) -> Iterator[int]:
-    """Where a gzip or zstd stream may begin."""
-    for magic in (_GZIP, _ZSTD):
-        at = data.find(magic)
-        while at >= 0:
-            yield at
-            at = data.find(magic, at + 1)
+        for mark, at in marks:
+            if mark != _MAIL:
+                _unpack(data, at, told, depth)
 
 
 def _mail(piece: bytes, told: _Told) -> None:
     """The lines of a mail's parts joined: base64 and quoted-printable are broken after 76."""
-    if any(header in piece for header in _MAIL):
-        for ending in (b"\r\n", b"\n", b"\\r\\n", b"\\n"):
-            if ending in piece:
-                told.add("mail", piece.replace(b"=" + ending, b"").replace(ending, b""))
+    for ending in (b"\r\n", b"\n", b"\\r\\n", b"\\n"):
+        if ending in piece:
+            told.add("mail", told.cut(piece.replace(b"=" + ending, b"").replace(ending, b"")))
 
 
-def _unpack(data: mmap.mmap | bytes, at: int, told: _Told, depth: int) -> None:
+def _unpack(data: memoryview, at: int, told: _Told, depth: int) -> None:
     """A stream that begins at ``at``; nothing where the bytes only look like one."""
-    is_gzip = data[at : at + 3] == _GZIP
-    chunks = _inflated(data, at, 31) if is_gzip else _zstd(data, at)
-    _unpacked(chunks, told.within("gzip" if is_gzip else "zstd"), depth + 1)
+    if data[at : at + 3] == _GZIP:
+        opened = partial(_inflated, data, at, igzip_lib.DECOMP_GZIP)
+        _unpacked(opened, told.within("gzip"), depth + 1)
+    else:
+        _unpacked(partial(_zstd, data, at), told.within("zstd"), depth + 1)
 
 
-def _unpacked(chunks: Iterator[bytes], told: _Told, depth: int) -> None:
-    """What a stream unpacks to: in memory where it is short, else in a file without a name.
-
-    Raises :class:`Unreadable` beyond :data:`LARGEST`.
-    """
+def _unpacked(opened: Callable[[], Iterator[bytes]], told: _Told, depth: int) -> None:
+    """What a stream unpacks to. Where there are marks in it, it is unpacked once more: to memory
+    where it is short, else to a file without a name."""
+    marks = told.add("bytes", told.gathered(_bounded(opened())))
+    if not marks:
+        return
     with tempfile.SpooledTemporaryFile(PIECE_BYTES) as file:
-        for chunk in chunks:
+        for chunk in opened():
             file.write(chunk)
-            if file.tell() > LARGEST:
-                raise Unreadable("a stream unpacks to more than can be read")
-        if not file.tell():
-            return
         if file.tell() <= PIECE_BYTES:
             file.seek(0)
-            _bytes(file.read(), told, depth)
+            data = memoryview(file.read())
         else:
             file.rollover()
             file.flush()
-            with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data:
-                _bytes(data, told, depth)
+            data = _mapped(file)
+        _marked(data, marks, told, depth)
 
 
-def _inflated(data: mmap.mmap | bytes, at: int, wbits: int) -> Iterator[bytes]:
-    """A stream's content up to where it ends or breaks."""
-    unpacker = zlib.decompressobj(wbits)
+def _bounded(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Raises :class:`Unreadable` beyond :data:`LARGEST`."""
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > LARGEST:
+            raise Unreadable("a stream unpacks to more than can be read")
+        yield chunk
+
+
+def _inflated(data: bytes | memoryview, at: int, form: int) -> Iterator[bytes]:
+    """A stream's content up to where it ends or breaks; ``form`` is one of `igzip_lib`'s."""
+    unpacker = igzip_lib.IgzipDecompressor(flag=form)
     try:
-        while at < len(data) and not unpacker.eof:
-            given = data[at : at + (1 << 16)]
+        while not unpacker.eof:
+            given = b"" if not unpacker.needs_input else data[at : at + _PACKED_BYTES]
+            if unpacker.needs_input and not len(given):
+                return
             at += len(given)
-            while given:
-                yield unpacker.decompress(given, PIECE_BYTES)
-                given = unpacker.unconsumed_tail
-    except zlib.error:
+            yield unpacker.decompress(given, _STREAM_BYTES)
+    except igzip_lib.IsalError:
         return
 
 
-def _zstd(data: mmap.mmap | bytes, at: int) -> Iterator[bytes]:
+def _zstd(data: memoryview, at: int) -> Iterator[bytes]:
     try:
         with pa.CompressedInputStream(pa.BufferReader(data[at:]), "zstd") as stream:
-            while chunk := stream.read(PIECE_BYTES):
+            while chunk := stream.read(_STREAM_BYTES):
                 yield chunk
     except (OSError, pa.ArrowException):  # it ends here, or was none
         return
@@ -191,33 +245,34 @@ def _zstd(data: mmap.mmap | bytes, at: int) -> Iterator[bytes]:
 
 def _value(value: bytes, place: str, told: _Told, depth: int) -> None:
     """A binary value of a table: it may be packed."""
-    told.add(place, value)
     if depth >= DEEPEST:
         return
+    told = told.within(place)
     if value[:3] == _GZIP or value[:4] == _ZSTD:
-        _unpack(value, 0, told.within(place), depth)
+        _unpack(memoryview(value), 0, told, depth)
     elif len(value) > 2 and value[0] == 0x78 and (value[0] << 8 | value[1]) % 31 == 0:
-        _unpacked(_inflated(value, 0, zlib.MAX_WBITS), told.within(place).within("zlib"), depth + 1)
+        opened = partial(_inflated, value, 0, igzip_lib.DECOMP_ZLIB)
+        _unpacked(opened, told.within("zlib"), depth + 1)
 
 
 def _sqlite(path: Path, told: _Told, depth: int) -> None:
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
-        names = connection.execute("select name from sqlite_master where type = 'table'")
-        for (name,) in names.fetchall():
+        tables = connection.execute("select name from sqlite_master where type = 'table'")
+        for (name,) in tables.fetchall():
             table = name.decode()
             rows = connection.execute('select * from "{}"'.format(table.replace('"', '""')))
-            columns = [column[0] for column in rows.description]
-            while batch := rows.fetchmany(ROWS):
-                _columns(table, columns, batch, told, depth)
+            names = [column[0] for column in rows.description]
+            while batch := rows.fetchmany(columns.ROWS):
+                _columns(table, names, batch, told, depth)
 
 
 def _columns(
-    table: str, columns: list[str], batch: list[tuple[Any, ...]], told: _Told, depth: int
+    table: str, names: list[str], batch: list[tuple[Any, ...]], told: _Told, depth: int
 ) -> None:
     gathered: dict[str, list[bytes]] = defaultdict(list)
     for row in batch:
-        for column, value in zip(columns, row, strict=True):
+        for column, value in zip(names, row, strict=True):
             if isinstance(value, bytes):
                 gathered[column].append(value)
                 if value[:1] in b"\x78\x1f\x28" and value:
@@ -225,28 +280,44 @@ def _columns(
             elif isinstance(value, int) and value.bit_length() > 32:
                 gathered[column].append(b"%d" % value)
     for column, values in gathered.items():
-        told.cut(f"{table}.{column}", b"\n".join(values))
+        told.add(f"{table}.{column}", told.cut(b"\n".join(values)))
 
 
 def _duckdb(path: Path, told: _Told, depth: int) -> None:
     with duckdb.connect(str(path), read_only=True, config={"threads": 2}) as connection:
         tables = connection.execute(
-            "select schema_name, table_name from duckdb_tables() where not internal"
+            """select schema_name, table_name from duckdb_tables() where not internal
+            order by estimated_size desc, schema_name, table_name"""
         ).fetchall()
-        for schema, table in tables:
-            relation = f"{_quoted(schema)}.{_quoted(table)}"
-            described = connection.execute(f"describe {relation}").fetchall()
-            wanted = ", ".join(
-                _quoted(name)
-                if kind in ("VARCHAR", "BLOB", "JSON")
-                else f"cast({_quoted(name)} as varchar) as {_quoted(name)}"
-                for name, kind, *_ in described
-                if _holds_text(kind)
-            )
-            if wanted:
-                reader = connection.execute(f"select {wanted} from {relation}")
-                for batch in reader.to_arrow_reader(ROWS * 5):
-                    _batch(batch, f"{schema}.{table}.", told, depth)
+
+        def read(table: tuple[str, str]) -> Sieve:
+            mine = _Told(told.sieve.beside(Counter()), told.name, told.group, told.inside)
+            with connection.cursor() as cursor:
+                _table(cursor, *table, mine, depth)
+            return mine.sieve
+
+        with ThreadPoolExecutor(_TABLES) as pool:
+            for sieve in pool.map(read, tables):
+                told.sieve.join(sieve)
+
+
+def _table(
+    connection: duckdb.DuckDBPyConnection, schema: str, table: str, told: _Told, depth: int
+) -> None:
+    relation = f"{_quoted(schema)}.{_quoted(table)}"
+    described = connection.execute(f"describe {relation}").fetchall()
+    wanted = ", ".join(
+        _quoted(name)
+        if kind in ("VARCHAR", "BLOB", "JSON")
+        else f"cast({_quoted(name)} as varchar) as {_quoted(name)}"
+        for name, kind, *_ in described
+        if _holds_text(kind)
+    )
+    if wanted:
+        reader = connection.execute(f"select {wanted} from {relation}")
+        for batch in reader.to_arrow_reader(columns.ROWS * 5):
+            for name, values in columns.of_batch(batch):
+                _column(values, f"{schema}.{table}.{name}", told, depth)
 
 
 def _quoted(name: str) -> str:
@@ -258,62 +329,17 @@ def _holds_text(kind: str) -> bool:
 
 
 def _parquet(path: Path, told: _Told, depth: int) -> None:
-    with pq.ParquetFile(path) as file:
-        wanted = [
-            file.schema.column(i).path
-            for i in range(len(file.schema))
-            if file.schema.column(i).physical_type in ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
-        ]
-        if wanted:
-            for batch in file.iter_batches(ROWS * 5, columns=wanted):
-                _batch(batch, "", told, depth)
-
-
-def _batch(batch: pa.RecordBatch, prefix: str, told: _Told, depth: int) -> None:
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        for leaf in _leaves(column):
-            _column(leaf, f"{prefix}{name}", told, depth)
-
-
-def _leaves(column: pa.Array) -> Iterator[pa.Array]:
-    """The arrays of text and bytes inside an array."""
-    kind = column.type
-    if pa.types.is_struct(kind):
-        for part in column.flatten():
-            yield from _leaves(part)
-    elif pa.types.is_map(kind):
-        yield from _leaves(column.keys)
-        yield from _leaves(column.items)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        yield from _leaves(column.flatten())
-    elif pa.types.is_dictionary(kind):
-        yield from _leaves(column.dictionary)
-    elif isinstance(kind, pa.BaseExtensionType):
-        yield from _leaves(column.storage)
-    elif _is_text(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        yield column
-    elif pa.types.is_fixed_size_binary(kind):
-        yield column.cast(pa.binary())
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    for name, values in columns.of_parquet(path):
+        _column(values, name, told, depth)
 
 
 def _column(values: pa.Array, place: str, told: _Told, depth: int) -> None:
-    values = pc.drop_null(values)
-    if not len(values):
-        return
-    is_text = _is_text(values.type)
-    if not is_text:
+    if not columns.is_text(values.type):
         for start in (b"\x1f\x8b", b"\x28\xb5", b"\x78"):
             for value in values.filter(pc.starts_with(values, pattern=start)):
                 _value(value.as_py(), place, told, depth)
-    if is_text:
-        joined = pl.Series(values).str.join("\n")[0].encode()
-    else:
-        joined = b"\n".join(values.to_pylist())
-    told.cut(place, joined)
+    place = f"{told.inside}{place}"
+    told.sieve.add_values(told.name, place, *columns.side_by_side(values), told.group)
 
 
 def _zip(path: Path, told: _Told, depth: int) -> None:
@@ -334,7 +360,7 @@ def _tar(path: Path, told: _Told, depth: int) -> None:
 
 def _member(file: IO[bytes], name: str, told: _Told, depth: int) -> None:
     """A file of an archive, read as any other, from a folder of ours that is gone afterwards."""
-    told.add("name", name.encode())
+    told.add("name", told.cut(name.encode()))
     if depth >= DEEPEST:
         raise Unreadable("too many archives inside each other")
     with tempfile.TemporaryDirectory() as folder:

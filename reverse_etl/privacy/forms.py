@@ -30,7 +30,6 @@ SHORTEST = 5
 #: Bytes beside a hit that are looked at.
 BESIDE = 96
 
-_FOLD = bytes(ord(chr(b & 0x7F).lower()) for b in range(256))
 _ESCAPE = re.compile(
     rb"(?:\\[nrtbfv]|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|%(?:25)*[0-9a-f]{2}|&#?\w+;|(?-i:=[0-9A-F]{2}))\Z",
     re.IGNORECASE,
@@ -92,11 +91,6 @@ class Pattern:
         before, after = _LONGER[self.kind]
         is_part = before.search(_ESCAPE.sub(b" ", window[0])) or after.match(window[2])
         return None if is_part else True
-
-
-def fold(data: bytes) -> bytes:
-    """``data`` in ASCII and lower case, byte by byte: what patterns are first compared in."""
-    return data.translate(_FOLD)
 
 
 def patterns(number: int, identifier: Identifier) -> Iterator[Pattern]:

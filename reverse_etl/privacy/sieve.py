@@ -1,25 +1,28 @@
 """Many patterns in many pieces of bytes at once.
 
-Pieces are gathered into blocks. A block is folded to lower-case ASCII, and NumPy finds where it
-holds the first bytes of any pattern, by four bytes and then by eight (or five): about a quarter
-of a gigabyte a second and core, however many patterns there are. What is left is looked at in its
-own bytes (`forms.Pattern.stands`).
+Hyperscan finds where a piece holds the first bytes of any pattern, gigabytes a second and core,
+however many patterns there are. What is left is looked at in its own bytes
+(`forms.Pattern.stands`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain, groupby
+from operator import itemgetter
 
-import numpy as np
+from reverse_etl.privacy.forms import BESIDE, Pattern
+from workspace.needles import Needles, literally
 
-from reverse_etl.privacy.forms import BESIDE, SHORTEST, Pattern, fold
-
-BLOCK_BYTES = 16 << 20
-_HASH_BITS = 20
+#: Bytes of a pattern that are looked for. Hyperscan tells texts apart by how they end, and the
+#: domains that addresses end in are everywhere.
+_START = 24
+#: What Hyperscan is given at once.
+_WINDOW = 64 << 20
 #: How much of a longer identifier is remembered on each side.
 _REMEMBERED = 32
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-@")
@@ -41,73 +44,122 @@ class _Piece:
     place: str
     group: str | None
     is_raw: bool
-    #: Hits that begin before or behind these are counted with the pieces beside it.
-    begin: int
-    end: int
+
+
+class Literals:
+    """Texts in any case of ASCII letters, in bytes of any size. Threads may share one."""
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        self._lengths = [len(text) for text in texts]
+        self._longest = max(self._lengths, default=0)
+        self._needles = Needles(map(literally, texts))
+
+    def find(self, data: bytes | memoryview) -> list[tuple[int, int]]:
+        """Where in ``data`` a text begins, and its number; in order, each once."""
+        found: set[tuple[int, int]] = set()
+        view = memoryview(data)
+        for begin in range(0, len(view), _WINDOW):
+            for number, end in self._needles.find(view[begin : begin + _WINDOW + self._longest]):
+                found.add((begin + end - self._lengths[number], number))
+        return sorted(found)
 
 
 class Sieve:
-    """Counts what is found in ``counted``. :meth:`add` pieces, then :meth:`flush`."""
+    """Counts what is found in what is added, in ``counted``; ``marks`` are told to whoever adds."""
 
-    def __init__(self, patterns: Sequence[Pattern], counted: Counter[Found]) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[Pattern],
+        counted: Counter[Found],
+        marks: Sequence[bytes] = (),
+    ) -> None:
         self._counted = counted
-        self._by_start: dict[bytes, list[tuple[bytes, Pattern]]] = defaultdict(list)
+        by_start: dict[bytes, list[tuple[bytes, Pattern]]] = defaultdict(list)
         for pattern in patterns:
-            text = fold(pattern.pattern)
-            self._by_start[text[:SHORTEST]].append((text, pattern))
-        self._starts_with = _Starts({fold(pattern.pattern) for pattern in patterns})
+            text = pattern.pattern.lower()
+            by_start[text[:_START]].append((text, pattern))
+        self._patterns = list(by_start.values())
+        self._starts = Literals([*by_start, *marks])
         #: What two pieces of one stream must share, so that nothing is cut apart between them.
         self.overlap = max((len(p.pattern) for p in patterns), default=0) + BESIDE
-        self._pieces: list[_Piece] = []
-        self._starts: list[int] = []
-        self._block = bytearray()
         #: By database and identifier: what stood before and behind it as part of a longer one.
         self._longer: dict[tuple[str, int], set[tuple[bytes, bytes]]] = defaultdict(set)
+
+    def beside(self, counted: Counter[Found]) -> Sieve:
+        """Another one for the same patterns, that a thread of its own may use. It knows nothing
+        of the databases that were added here."""
+        other = copy(self)
+        other._counted = counted
+        other._longer = defaultdict(set)
+        return other
+
+    def join(self, other: Sieve) -> None:
+        """Take over what another one found, and what it knows of databases."""
+        self._counted.update(other._counted)
+        for of, longer in other._longer.items():
+            self._longer[of] |= longer
 
     def add(
         self,
         path: str,
         place: str,
-        data: bytes,
+        data: bytes | memoryview,
         group: str | None = None,
         is_raw: bool = False,
         begin: int = 0,
         end: int | None = None,
-    ) -> None:
+    ) -> list[tuple[int, int]]:
         """``data`` of a place; hits count that begin in ``begin:end``. ``group`` names the database
         it is of; ``is_raw`` are its bytes, in which values stand next to each other without a mark:
-        add its rows before them."""
-        if not self._by_start or not data:
-            return
-        if self._block and len(self._block) + len(data) > BLOCK_BYTES:
-            self.flush()
+        add its rows before them. Gives the marks in ``begin:end``: where, and their numbers."""
+        piece = _Piece(path, place, group, is_raw)
         last = len(data) if end is None else end
-        self._pieces.append(_Piece(path, place, group, is_raw, begin, last))
-        self._starts.append(len(self._block))
-        self._block += data
-        self._block += b"\n"
+        marks = []
+        for at, numbers in self._found(data):
+            if begin <= at < last:
+                marks += [(at, n - len(self._patterns)) for n in numbers]
+                self._look(data, at, 0, len(data), numbers, piece)
+        return [(at, mark) for at, mark in marks if mark >= 0]
 
-    def flush(self) -> None:
-        """Search what was added."""
-        if not self._pieces:
-            return
-        data, pieces, starts = bytes(self._block), self._pieces, self._starts
-        self._block, self._pieces, self._starts = bytearray(), [], []
-        for at in self._starts_with.find(data):
-            index = bisect_right(starts, at) - 1
-            end = starts[index + 1] - 1 if index + 1 < len(starts) else len(data) - 1
-            if pieces[index].begin <= at - starts[index] < pieces[index].end:
-                self._look(data, at, starts[index], end, pieces[index])
+    def add_values(
+        self,
+        path: str,
+        place: str,
+        data: memoryview,
+        bounds: Sequence[int],
+        group: str | None = None,
+    ) -> None:
+        """The values of a column, next to each other in ``data``: one from each of ``bounds`` (of
+        integers, ascending) to the next."""
+        piece = _Piece(path, place, group, is_raw=False)
+        for at, numbers in self._found(data):
+            index = bisect_right(bounds, at)
+            if 0 < index < len(bounds):
+                begin, end = int(bounds[index - 1]), int(bounds[index])
+                self._look(data, at, begin, end, numbers, piece)
 
-    def _look(self, data: bytes, at: int, begin: int, end: int, piece: _Piece) -> None:
-        """What of the patterns stands at ``at``, in a piece from ``begin`` to ``end``."""
-        longest = self.overlap
-        around = data[max(begin, at - BESIDE) : min(end, at + longest)]
-        start = at - max(begin, at - BESIDE)
-        folded = fold(around[start:])
+    def _found(self, data: bytes | memoryview) -> Iterator[tuple[int, list[int]]]:
+        """Where patterns may begin, and the numbers of their starts."""
+        for at, some in groupby(self._starts.find(data), key=itemgetter(0)):
+            yield at, [number for _, number in some]
+
+    def _look(
+        self,
+        data: bytes | memoryview,
+        at: int,
+        begin: int,
+        end: int,
+        starts: list[int],
+        piece: _Piece,
+    ) -> None:
+        """What of the patterns stands at ``at``, in what is from ``begin`` to ``end``."""
+        first = max(begin, at - BESIDE)
+        around = bytes(data[first : min(end, at + self.overlap)])
+        start = at - first
+        lower = around[start:].lower()
         told = set()
-        for text, pattern in self._by_start.get(folded[:SHORTEST], ()):
-            if not folded.startswith(text):
+        for text, pattern in self._of(starts):
+            if not lower.startswith(text):
                 continue
             stands = pattern.stands(around, start)
             if stands is None:
@@ -115,6 +167,11 @@ class Sieve:
             if stands:
                 told.add(Found(piece.path, piece.place, pattern.identifier, pattern.form))
         self._counted.update(told)
+
+    def _of(self, starts: list[int]) -> Iterator[tuple[bytes, Pattern]]:
+        """The patterns that start so, in lower case and as they are."""
+        patterns = (self._patterns[number] for number in starts if number < len(self._patterns))
+        return chain.from_iterable(patterns)
 
     def _is_another(self, around: bytes, start: int, pattern: Pattern, piece: _Piece) -> bool:
         """Whether a hit inside a longer word counts: in a database's bytes, unless its rows have
@@ -130,55 +187,6 @@ class Sieve:
             before.lower().endswith(left) and after.lower().startswith(right)
             for left, right in longer
         )
-
-
-class _Starts:
-    """Where any of many texts may begin: by their first four bytes, hashed, then by their first
-    eight, or five where they are shorter."""
-
-    def __init__(self, texts: set[bytes]) -> None:
-        self._table = np.zeros(1 << _HASH_BITS, dtype=bool)
-        fours = [text[:4] for text in texts]
-        self._table[_hashed(np.frombuffer(b"".join(fours), dtype="<u4"))] = True
-        self._widths = [
-            (width, np.unique(np.array([_number(t[:width]) for t in some], dtype=np.uint64)))
-            for width, some in (
-                (8, [t for t in texts if len(t) >= 8]),
-                (SHORTEST, [t for t in texts if len(t) < 8]),
-            )
-            if some
-        ]
-
-    def find(self, data: bytes) -> list[int]:
-        """Positions in ``data`` where one of the texts may stand, in order."""
-        folded = fold(data) + b"\0" * 8
-        found = []
-        for offset in range(4):
-            words = np.frombuffer(folded, "<u4", count=(len(folded) - offset) // 4, offset=offset)
-            at = np.flatnonzero(self._table[_hashed(words)]) * 4 + offset
-            found.append(at[at < len(data)])
-        candidates = np.sort(np.concatenate(found))
-        eights = np.lib.stride_tricks.sliding_window_view(np.frombuffer(folded, np.uint8), 8)
-        read = np.ascontiguousarray(eights[candidates]).view("<u8").ravel()
-        stands = np.zeros(len(candidates), dtype=bool)
-        for width, starts in self._widths:
-            mask = np.uint64((1 << 8 * width) - 1)
-            stands |= _among(read & mask, starts)
-        positions: list[int] = candidates[stands].tolist()
-        return positions
-
-
-def _hashed(words: Any) -> Any:
-    return (words * np.uint32(2654435761)) >> np.uint32(32 - _HASH_BITS)
-
-
-def _number(text: bytes) -> int:
-    return int.from_bytes(text, "little")
-
-
-def _among(values: Any, of: Any) -> Any:
-    at = np.minimum(np.searchsorted(of, values), len(of) - 1)
-    return of[at] == values
 
 
 def _last_word(data: bytes) -> bytes:

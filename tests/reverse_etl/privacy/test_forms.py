@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverse_etl.privacy.forms import KEY, NAME, SHORTEST, TEXT, Identifier, fold, patterns
+from reverse_etl.privacy.columns import side_by_side
+from reverse_etl.privacy.forms import KEY, NAME, SHORTEST, TEXT, Identifier, patterns
 from reverse_etl.privacy.scanning import scan
 from reverse_etl.privacy.sieve import Found, Sieve
 
@@ -52,7 +53,6 @@ def found(data: bytes, *identifiers: Identifier) -> set[int]:
     made = [p for number, each in enumerate(identifiers) for p in patterns(number, each)]
     sieve = Sieve(made, counted)
     sieve.add("file", "bytes", data)
-    sieve.flush()
     return {each.identifier for each in counted}
 
 
@@ -156,6 +156,23 @@ def test_the_sieve_finds_what_a_plain_search_finds(values: list[str], parts: lis
     assert found(data, *(Identifier(TEXT, value) for value in values)) == expected
 
 
+@given(
+    st.lists(texts, min_size=1, max_size=4),
+    st.lists(st.sampled_from(["", "a", "b1", " ", "é", "aB1 a", "bb11", "aB1 aaa"]), max_size=20),
+)
+def test_values_of_a_column_are_searched_one_by_one(values: list[str], rows: list[str]) -> None:
+    rows = [*rows, "".join(rows), *values]
+    wanted = [p for n, value in enumerate(values) for p in patterns(n, Identifier(NAME, value))]
+    one_by_one: Counter[Found] = Counter()
+    sieve = Sieve(wanted, one_by_one)
+    for row in rows:
+        sieve.add("file", "column", row.encode())
+    together: Counter[Found] = Counter()
+    column = pa.array(["skipped", *rows, "skipped"])[1:-1]
+    Sieve(wanted, together).add_values("file", "column", *side_by_side(column))
+    assert together == one_by_one
+
+
 @given(st.emails(), st.binary(max_size=40), st.sampled_from(sorted(WRITTEN)))
 def test_any_address_in_any_writing(address: str, before: bytes, written: str) -> None:
     if written.startswith(("gzip", "zstd")):
@@ -173,12 +190,6 @@ def test_a_mails_folded_parts_are_read_whole(tmp_path: Path) -> None:
         message.set_content(body, cte=cte)
         (tmp_path / cte).write_bytes(message.as_bytes())
     assert {hit.path for hit in scan(tmp_path, [ANNA]).hits} == {"base64", "quoted-printable"}
-
-
-def test_folding_keeps_every_byte_in_its_place() -> None:
-    data = bytes(range(256))
-    assert len(fold(data)) == 256 and fold(data).isascii()
-    assert fold(b"aZ\xc3\xa9") == fold(b"Az\xc3\xa9")
 
 
 def test_a_bomb_is_read_in_pieces(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
 import os
 import pickle
+import random
 import sqlite3
 import subprocess
 import sys
@@ -21,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reverse_etl.privacy import contents
+from reverse_etl.privacy import contents, scanning
 from reverse_etl.privacy.forms import Identifier
 from reverse_etl.privacy.scanning import Hit, scan
 
@@ -112,6 +114,13 @@ def test_a_warehouse_is_read_table_by_table(tmp_path: Path) -> None:
     assert ("w.duckdb", "staging.t.a") not in found
 
 
+def test_in_a_warehouse_another_is_not_taken_for_a_person(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "w.duckdb") as warehouse:
+        for table in ("t", "u", "v"):
+            warehouse.execute(f"create table {table} as select 'jo{ADDRESS}' as a, 1 as b")
+    assert places(tmp_path) == set()
+
+
 def test_archives_are_read_as_folders(tmp_path: Path) -> None:
     inner = io.BytesIO()
     pq.write_table(pa.table({"a": [ADDRESS]}), inner, compression="zstd")
@@ -142,11 +151,12 @@ def test_a_file_with_two_names_is_read_once_and_told_twice(tmp_path: Path) -> No
     assert answer.scanned_bytes == len(ADDRESS)
 
 
-@pytest.mark.parametrize("cut", [-3, -1, 0, 1, len(ADDRESS) // 2, len(ADDRESS), 120])
+@pytest.mark.parametrize("cut", [-3, -1, 0, 1, len(ADDRESS) // 2, len(ADDRESS), 120, 200, 400])
 def test_nothing_is_lost_or_counted_twice_between_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
     monkeypatch.setattr(contents, "PIECE_BYTES", 5000)
+    monkeypatch.setattr(contents, "_STREAM_BYTES", 5000)
     (tmp_path / "a").write_bytes(b" " * (5000 - cut) + ADDRESS.encode() + b" " * 9000)
     table = pa.table({"a": [" " * (5000 - cut) + ADDRESS + " " * 9000]})
     pq.write_table(table, tmp_path / "b.parquet", compression="zstd", write_statistics=False)
@@ -195,6 +205,72 @@ def test_what_is_left_out_is_left_out(tmp_path: Path) -> None:
     assert [hit.path for hit in scan(tmp_path / "c", [ANNA]).hits] == ["c"]
     with pytest.raises(FileNotFoundError):
         scan(tmp_path / "nowhere", [ANNA])
+
+
+def test_a_stream_of_several_members_is_read_whole(tmp_path: Path) -> None:
+    members = [b"x" * 70_000, ADDRESS.encode(), gzip.compress(ADDRESS.encode()), b"y"]
+    (tmp_path / "a.gz").write_bytes(b"".join(map(gzip.compress, members)))
+    assert places(tmp_path) == {
+        ("a.gz", "gzip: bytes"), ("a.gz", "gzip: gzip: bytes")
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("left_out", [1, 8, 9, 1000, 60_000])
+def test_of_a_broken_stream_is_read_what_is_there(tmp_path: Path, left_out: int) -> None:
+    noise = random.Random(left_out).randbytes(100_000).hex().encode()
+    packed = gzip.compress(ADDRESS.encode() + b" " + noise)
+    (tmp_path / "a.gz").write_bytes(packed[:-left_out])
+    assert places(tmp_path) == {("a.gz", "gzip: bytes")}
+    broken = bytearray(packed)
+    broken[-left_out - 8 :] = b"\xff" * (left_out + 8)
+    (tmp_path / "a.gz").write_bytes(broken)
+    assert places(tmp_path) == {("a.gz", "gzip: bytes")}
+
+
+def test_a_packed_mail_and_what_is_packed_in_a_long_stream_are_read(tmp_path: Path) -> None:
+    lines = base64.encodebytes(b" " * 40 + ADDRESS.encode() + b" " * 40)
+    mail = b"Content-Transfer-Encoding: base64\n\n" + lines
+    inner = gzip.compress(ADDRESS.encode())
+    for filler in (0, 9 << 20):
+        (tmp_path / "a.gz").write_bytes(gzip.compress(b" " * filler + mail + b"\n" + inner))
+        assert places(tmp_path) == {
+            ("a.gz", "gzip: mail"), ("a.gz", "gzip: gzip: bytes")
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_files_are_read_side_by_side_and_told_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    monkeypatch.setattr(scanning, "SIDE_BY_SIDE", threads)
+    expected = []
+    for number in range(60):
+        name = f"{number:02}"
+        (tmp_path / name).write_bytes(b" ".join([ADDRESS.encode()] * number) + b" " * number * 999)
+        expected += [Hit(name, "bytes", 0, "plain", number)] if number else []
+    for name in ("b", "a"):
+        (tmp_path / name).write_bytes(b"PAR1")
+    sizes: list[int] = []
+    answer = scan(tmp_path, [ANNA], progress=sizes.append)
+    assert answer.hits == expected
+    assert [name for name, _ in answer.unread] == ["a", "b"]
+    assert answer.files == len(sizes) == 62
+    assert sum(sizes) == answer.scanned_bytes
+
+
+def test_trouble_with_one_file_ends_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def trouble(path: Path, *_: object) -> None:
+        read.append(path)
+        raise RuntimeError("not foreseen")
+
+    monkeypatch.setattr(contents, "read", trouble)
+    for number in range(500):
+        (tmp_path / str(number)).touch()
+    with pytest.raises(RuntimeError, match="not foreseen"):
+        scan(tmp_path, [ANNA])
+    assert read
 
 
 def test_pickles_and_logs_are_bytes(tmp_path: Path) -> None:
