@@ -151,7 +151,8 @@ def derived_ids(paths: Paths, keys: Iterable[str]) -> set[str]:
 def _with(column: pa.ChunkedArray, others: Mapping[int, Any]) -> pa.ChunkedArray:
     """A column with other values in some rows."""
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+        plain = _with(column.cast(column.type.value_type), others)
+        return plain.dictionary_encode().cast(column.type)
     rows = sorted(others)
     mask = np.zeros(len(column), dtype=bool)
     mask[rows] = True

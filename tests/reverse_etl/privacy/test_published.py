@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -91,6 +92,22 @@ def test_rows_of_the_closed_schema_go(tmp_path: Path, stand_ins: StandIns) -> No
 
 def test_without_anybody_nothing_is_written(tmp_path: Path, stand_ins: StandIns) -> None:
     assert changed(tmp_path, stand_ins, "anything", contact_id=[OTHER] * 5)[0] == 0
+
+
+def test_columns_that_repeat_change_in_some_row_groups(tmp_path: Path, stand_ins: StandIns) -> None:
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    key = f"case when i = 3000 then '{KEY}' else 'k' || i % 3 end"
+    rows = f"select {key} as key, i from range(6000) t(i)"
+    with duckdb.connect() as connection:
+        connection.execute(f"copy ({rows}) to '{source}' (format parquet, row_group_size 2048)")
+    assert pq.read_metadata(source).num_row_groups == 3
+    assert Change(stand_ins)("marts", "anything", source, target).changed == 1
+    after, before = pq.read_table(target), pq.read_table(source)
+    assert after.schema.types == before.schema.types
+    assert after["key"][3000].as_py() == stand_ins.keys[KEY]
+    assert after.take([*range(3000), *range(3001, 6000)]) == before.take(
+        [*range(3000), *range(3001, 6000)]
+    )
 
 
 TEXTS = st.lists(st.none() | st.text("ab-é", max_size=6), max_size=12)
