@@ -100,9 +100,9 @@ class StandIns:
             old, new = keyring.key(kind, value), keyring.key(kind, stand_in)
             assert old is not None and new is not None
             self.keys[old] = new
-        if len(text) >= _DISTINCT and not text.isdigit():
-            self.spellings[text.lower()] = known[value]
-            self.spellings[value.lower()] = known[value]
+        for spelling in (text, value):  # a number as digits alone has a form that is distinct
+            if len(spelling) >= _DISTINCT and not spelling.isdigit():
+                self.spellings[spelling.lower()] = known[value]
 
     # ---- in rows ----------------------------------------------------------------------------
 

@@ -76,7 +76,15 @@ def test_a_longer_one_is_anothers() -> None:
     assert made.in_text(LONGER) == LONGER
     for text in TEXTS:
         changed = made.in_text(text.replace("usr_anne_77", ""))
-        assert "anne.canary" not in changed.lower() and "22" not in changed, changed
+        assert "anne.canary" not in changed.lower() and not made.stands_in(changed), changed
+
+
+def test_a_number_that_was_given_as_digits_alone_is_found_as_any() -> None:
+    made = StandIns()
+    made._add("phone", "0033611223344", world.RING)
+    made.__post_init__()
+    for text in ("+33611223344", "06 11 22 33 44", "0033611223344"):
+        assert made.stands_in(text) and made.near(text.encode()), text
 
 
 def test_a_reason_with_an_address_buries_nobody(desk: erasing.Desk) -> None:
