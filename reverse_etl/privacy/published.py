@@ -57,7 +57,8 @@ class Change:
 
     def __call__(self, schema: str, relation: str, source: Path, target: Path) -> Changed:
         changed = rows = 0
-        with pq.ParquetFile(source, read_dictionary=_repeated(source)) as file:
+        repeated = _repeated(source)
+        with pq.ParquetFile(source, read_dictionary=repeated) as file:
             groups = file.num_row_groups
             tables = []
             writer: pq.ParquetWriter | None = None
@@ -71,7 +72,11 @@ class Change:
                     continue
                 if writer is None:
                     writer = pq.ParquetWriter(
-                        target, table.schema, compression="zstd", store_schema=False
+                        target,
+                        table.schema,
+                        compression="zstd",
+                        use_dictionary=repeated,
+                        store_schema=False,
                     )
                     for before in tables:
                         writer.write_table(file.read_row_group(before, use_threads=False))
