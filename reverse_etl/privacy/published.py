@@ -98,7 +98,7 @@ class Change:
         if schema == CLOSED:
             keep = np.ones(table.num_rows, dtype=bool)
             keep[touched] = False
-            return table.filter(pa.array(keep)), len(touched)
+            return _encoded_anew(table.filter(pa.array(keep))), len(touched)
         for name in CLEARED.get(relation, ()):
             new[table.column_names.index(name)] = dict.fromkeys(touched)
         for place, others in new.items():
@@ -151,6 +151,15 @@ def derived_ids(paths: Paths, keys: Iterable[str]) -> set[str]:
                     ident for (ident,) in connection.execute(query, [list(keys)]).fetchall()
                 )
     return found
+
+
+def _encoded_anew(table: pa.Table) -> pa.Table:
+    """Without the values of dictionaries that no row has any more: they would be written, too."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            plain = table.column(place).cast(field.type.value_type)
+            table = table.set_column(place, field.name, plain.dictionary_encode().cast(field.type))
+    return table
 
 
 def _with(column: pa.ChunkedArray, others: Mapping[int, Any]) -> pa.ChunkedArray:

@@ -110,6 +110,23 @@ def test_columns_that_repeat_change_in_some_row_groups(tmp_path: Path, stand_ins
     )
 
 
+def test_no_dictionary_keeps_what_no_row_has(tmp_path: Path, stand_ins: StandIns) -> None:
+    source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
+    mail = f"case when i = 5 then '{world.ANNE}' else 'm' || i % 3 end"
+    with duckdb.connect() as connection:
+        rows = f"select {mail} as email, i from range(3000) t(i)"
+        connection.execute(
+            f"copy ({rows}) to '{source}' (format parquet, compression uncompressed)"
+        )
+    assert world.ANNE.encode() in source.read_bytes()
+    for schema in ("pii", "marts"):
+        assert Change(stand_ins)(schema, "contacts", source, target).changed == 1
+        with pq.ParquetFile(target, read_dictionary=["email"]) as file:
+            kept = file.read_row_group(0)["email"].chunk(0).dictionary.to_pylist()
+        assert world.ANNE not in kept and len(kept) == (3 if schema == "pii" else 4)
+        target.unlink()
+
+
 TEXTS = st.lists(st.none() | st.text("ab-é", max_size=6), max_size=12)
 
 
