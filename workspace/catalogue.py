@@ -415,8 +415,8 @@ NOT_PERSONAL: Mapping[Store, Mapping[str, str]] = {
 PLACES: Mapping[str, str] = {
     "landing": "bytes as received: the item is replaced by a mark, in its file",
     "warehouse": "computed: made anew by the next run",
-    "published": "computed: versions that hold the person are removed",
-    "published_pii": "computed: made anew by the next run",
+    "published": "rewritten at once in its current version; older versions are removed",
+    "published_pii": "rows removed at once from its current version; older ones are removed",
     "dagster": "logs and metadata of runs hold counts; runs older than retention are deleted",
     "dbt_target": "compiled statements hold none; removed with the warehouse",
     "backups": "expire after a fixed time; a restore erases again before anything runs",
