@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from operator import itemgetter
 
 import hyperscan
 
-#: What one call may search; Hyperscan counts bytes in 32 bits.
-LARGEST = 1 << 31
+#: What is searched at once, as Hyperscan counts bytes in 32 bits; and what two such parts share.
+WINDOW, SHARED = 1 << 30, 1 << 16
 
 Place = tuple[int, int]
 
@@ -32,19 +33,24 @@ class Needles:
                 flags=hyperscan.HS_FLAG_CASELESS,
             )
 
-    def __bool__(self) -> bool:
-        return self._database is not None
-
     def find(self, data: bytes | memoryview) -> list[Place]:
         """Every match: the number of its expression, and where it ends in ``data``.
 
-        They come in the order of their ends. ``data`` has at most :data:`LARGEST` bytes, else
-        ``ValueError``.
+        They come in the order of their ends. A match of more than :data:`SHARED` bytes may be
+        missed.
         """
         if self._database is None or not len(data):
             return []
-        if len(data) > LARGEST:
-            raise ValueError(f"{len(data)} bytes are more than can be searched at once")
+        if len(data) <= WINDOW + SHARED:
+            return self._within(data)
+        found: set[Place] = set()
+        for start in range(0, len(data), WINDOW):
+            part = memoryview(data)[start : start + WINDOW + SHARED]
+            found.update((number, start + end) for number, end in self._within(part))
+        return sorted(found, key=itemgetter(1, 0))
+
+    def _within(self, data: bytes | memoryview) -> list[Place]:
+        assert self._database is not None
         found: list[Place] = []
 
         def match(number: int, begin: int, end: int, flags: int, context: object) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
+from reverse_etl.privacy.columns import is_text, side_by_side
+
 #: Where in bytes something may stand: the ends of it, in order.
 Near = Callable[[memoryview], Sequence[int]]
 
@@ -34,10 +36,6 @@ def rows_near(array: pa.Array, near: Near) -> list[int]:
     return []
 
 
-def is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
-
 def _of_lists(array: pa.Array, near: Near) -> list[int]:
     is_map = pa.types.is_map(array.type)
     parts = [array.keys, array.items] if is_map else [array.values]
@@ -48,17 +46,10 @@ def _of_lists(array: pa.Array, near: Near) -> list[int]:
 
 
 def _of_texts(array: pa.Array, near: Near) -> list[int]:
-    if not len(array):
-        return []
-    is_large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
-    _, offsets, data = array.buffers()
-    if data is None or offsets is None:
-        return []
-    ends = np.frombuffer(offsets, np.int64 if is_large else np.int32)
-    ends = ends[array.offset : array.offset + len(array) + 1]
-    begin = int(ends[0])
-    found = near(memoryview(data)[begin : int(ends[-1])])
+    data, bounds = side_by_side(array)
+    offsets = np.asarray(bounds)
+    found = near(data[offsets[0] : offsets[-1]])
     if not found:
         return []
-    rows = np.searchsorted(ends, np.asarray(found) + begin, side="left") - 1
+    rows = np.searchsorted(offsets, np.asarray(found) + offsets[0], side="left") - 1
     return np.unique(rows).tolist()

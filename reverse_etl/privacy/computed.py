@@ -1,6 +1,6 @@
 """What can be computed again and holds people: removed, so that the next run makes it without them.
 
-The current published version stays until a run has published the next one.
+The current published version is mended instead (`published`).
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ from reverse_etl.privacy.scanning import Hit, scan
 from reverse_etl.privacy.stand_ins import StandIns
 from reverse_etl.privacy.subjects import Subject
 from reverse_etl.publish import mending, postgres
+from reverse_etl.publish.publisher import NothingPublished, current_version
 from workspace.identifiers import Keyring
 from workspace.lake import Lake
 from workspace.ledger import Ledger, audit, lease, privacy_requests
@@ -206,12 +207,22 @@ def _ledger(desk: Desk, work: Work) -> Counter[str]:
 
 def _published(desk: Desk, work: Work) -> Mapping[str, Any]:
     """Readers see a version without them from here on; the next run makes its own."""
-    derived = published.derived_ids(desk.paths, work.stand_ins.keys)
-    change = published.Change(work.stand_ins, derived)
-    found = mending.mend(desk.paths, change, desk.now())
+    work.derived |= published.derived_ids(desk.paths, work.stand_ins.keys)
+    work.save(desk.paths)
+    change = published.Change(work.stand_ins, work.derived)
+    found = mending.mend(desk.paths, change)
+    computed.remove_old_versions(desk.paths)
     if found is None:
         return {"rows": 0}
     return {"version": found.version, "rows": sum(found.changed.values())}
+
+
+def _is_older(paths: Paths, version: str | None) -> bool:
+    """Whether what is current was made before ``version``, as a backup's may be."""
+    try:
+        return version is not None and current_version(paths) < version
+    except NothingPublished:
+        return False
 
 
 def finish(desk: Desk, work: Work) -> Outcome:
@@ -222,6 +233,8 @@ def finish(desk: Desk, work: Work) -> Outcome:
         requests = privacy_requests.find(connection, batch_id=work.batch_id)
     if "published" not in steps:
         return Outcome(work.batch_id, len(requests), waits_for="its steps: work_off")
+    if _is_older(desk.paths, steps["published"].get("version")):
+        _published(desk, work)
     states = forwards.forward(desk.ledger, work, desk.hub, desk.now())
     if any(state in states for state in forwards.OPEN):
         told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
@@ -234,7 +247,6 @@ def finish(desk: Desk, work: Work) -> Outcome:
     if waits_for := postgres.awaited(desk.paths, desk.postgres):
         waits_for += ", then 'marketing erase --resume'"
         return Outcome(work.batch_id, len(requests), waits_for=waits_for)
-    removed = computed.remove_old_versions(desk.paths)
     desk.told("scan")
     identifiers = identifiers_of(work)
     logs = computed.remove_logs(desk.paths, lambda folder: not scan(folder, identifiers).is_clean)
@@ -242,7 +254,7 @@ def finish(desk: Desk, work: Work) -> Outcome:
     if hits:
         return Outcome(work.batch_id, len(requests), hits)
     at = desk.now()
-    facts = {"steps": steps, "scan": scanned, "old_versions": removed, "logs": logs}
+    facts = {"steps": steps, "scan": scanned, "logs": logs}
     places = forwards.of_batch(desk.ledger, work)
     made = []
     for request in requests:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reverse_etl.privacy.arrow_texts import rows_near
 from reverse_etl.privacy.stand_ins import StandIns
 from workspace import catalogue
 from workspace.catalogue import Holding
@@ -150,14 +151,8 @@ class _Search:
     def _speaks(self, values: pa.Array) -> np.ndarray:
         """Which texts or bytes have somebody in their midst."""
         found = np.zeros(len(values), dtype=bool)
-        _, ends, data = values.buffers()
-        if data is None:
-            return found
-        offsets = np.frombuffer(ends, np.int32, len(values) + 1, values.offset * 4)
-        places = self._stand_ins.near(memoryview(data)[offsets[0] : offsets[-1]])
-        near = np.searchsorted(offsets, np.array(places, dtype=np.int64) + offsets[0]) - 1
         judged: dict[str | bytes, bool] = {}
-        for row in np.unique(near):
+        for row in rows_near(values, self._stand_ins.near):
             said = values[row].as_py()
             if said is not None and said not in judged:
                 text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said

@@ -27,14 +27,16 @@ def folder(paths: Paths) -> Path:
 
 @dataclass
 class Work:
-    """One batch. ``people`` by request id; ``lines``: landed lines that concern them. ``known``:
-    where this process found them in the lake; the next has to look again."""
+    """One batch. ``people`` by request id; ``lines``: landed lines that concern them; ``derived``:
+    published ids that are made of their keys, and others for them. ``known``: where this process
+    found them in the lake; the next has to look again."""
 
     batch_id: str
     people: dict[str, Subject]
     stand_ins: StandIns
     residual: bool
     lines: dict[str, frozenset[int]] = field(default_factory=dict)
+    derived: dict[str, str] = field(default_factory=dict)
     known: dict[Path, Found] = field(default_factory=dict, repr=False, compare=False)
 
     def save(self, paths: Paths) -> None:
@@ -53,6 +55,7 @@ class Work:
             },
             "stand_ins": self.stand_ins.as_json(),
             "lines": {file: sorted(lines) for file, lines in self.lines.items()},
+            "derived": self.derived,
         }
         durable.write(self._path(paths), json.dumps(body).encode(), mode=0o600)
 
@@ -84,4 +87,5 @@ def _read(body: Mapping[str, Any]) -> Work:
     }
     lines = {file: frozenset(lines) for file, lines in body["lines"].items()}
     stand_ins = StandIns(**body["stand_ins"])
-    return Work(body["batch_id"], people, stand_ins, body["residual"], lines)
+    derived = body.get("derived", {})
+    return Work(body["batch_id"], people, stand_ins, body["residual"], lines, derived)

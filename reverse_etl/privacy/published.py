@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reverse_etl.privacy.arrow_texts import is_text, rows_near
+from reverse_etl.privacy.arrow_texts import rows_near
 from reverse_etl.privacy.stand_ins import StandIns
-from reverse_etl.publish import reader
 from reverse_etl.publish.catalogue import CLOSED
 from reverse_etl.publish.mending import Changed
-from reverse_etl.publish.publisher import CURRENT, relations_of
+from reverse_etl.publish.publisher import NothingPublished, current_version
+from reverse_etl.publish.reader import held
 from workspace.identifiers import KEY_LENGTH
 from workspace.needles import Needles, literally
 from workspace.paths import Paths
@@ -47,18 +47,19 @@ _KEY = re.compile(rf"(?<![0-9a-f])[0-9a-f]{{{KEY_LENGTH}}}(?![0-9a-f])")
 class Change:
     """What :func:`reverse_etl.publish.mending.mend` asks of each part."""
 
-    def __init__(self, stand_ins: StandIns, derived: Iterable[str] = ()) -> None:
+    def __init__(self, stand_ins: StandIns, derived: Mapping[str, str]) -> None:
         self._stand_ins = stand_ins
-        more = {key: secrets.token_hex(len(key) // 2) for key in derived}
-        self._instead = {**more, **stand_ins.keys}
+        self._instead = {**derived, **stand_ins.keys}
         self._keys = Needles(literally(key.encode()) for key in self._instead)
         self._keys.find(b"")
         stand_ins.near(b"")  # made ready once, before threads ask
 
     def __call__(self, schema: str, relation: str, source: Path, target: Path) -> Changed:
         changed = rows = 0
-        repeated = _repeated(source)
-        with pq.ParquetFile(source, read_dictionary=repeated) as file:
+        kept = _kept_in_dictionaries(source)
+        texts = [name for name, kind in kept.items() if kind == "BYTE_ARRAY"]
+        options = {"read_dictionary": texts, "arrow_extensions_enabled": False}
+        with pq.ParquetFile(source, **options) as file:
             groups = file.num_row_groups
             tables = []
             writer: pq.ParquetWriter | None = None
@@ -75,7 +76,7 @@ class Change:
                         target,
                         table.schema,
                         compression="zstd",
-                        use_dictionary=repeated,
+                        use_dictionary=list(kept),
                         store_schema=False,
                     )
                     for before in tables:
@@ -99,8 +100,10 @@ class Change:
             keep = np.ones(table.num_rows, dtype=bool)
             keep[touched] = False
             return _encoded_anew(table.filter(pa.array(keep))), len(touched)
-        for name in CLEARED.get(relation, ()):
-            new[table.column_names.index(name)] = dict.fromkeys(touched)
+        for name in set(CLEARED.get(relation, ())) & set(table.column_names):
+            place = table.column_names.index(name)
+            own = {row for other, others in new.items() if other != place for row in others}
+            new[place] = {**new.get(place, {}), **dict.fromkeys(own)}
         for place, others in new.items():
             column = _with(table.column(place), others)
             table = table.set_column(place, table.column_names[place], column)
@@ -127,30 +130,33 @@ class Change:
             keyless = _KEY.sub(lambda found: self._instead.get(found[0], found[0]), value)
             return self._stand_ins.in_text(keyless)
         if isinstance(value, bytes):
-            return self._other(value.decode("utf-8", "replace"))
-        if isinstance(value, list):
-            return [self._other(item) for item in value]
+            text = value.decode("utf-8", "surrogateescape")
+            return self._other(text).encode("utf-8", "surrogateescape")
+        if isinstance(value, list | tuple):  # a map is a list of pairs
+            return type(value)(self._other(item) for item in value)
         if isinstance(value, dict):
             return {name: self._other(item) for name, item in value.items()}
         return value
 
 
-def derived_ids(paths: Paths, keys: Iterable[str]) -> set[str]:
-    """Ids of the current version that are made of ``keys`` (:data:`DERIVED`)."""
-    folder = paths.published / CURRENT
-    if not folder.exists():
-        return set()
-    there = {relation.name for relation in relations_of(folder)}
+def derived_ids(paths: Paths, keys: Iterable[str]) -> dict[str, str]:
+    """Ids of the current version that are made of ``keys`` (:data:`DERIVED`), and others for
+    them."""
+    try:
+        connection = held(paths, current_version(paths))
+    except NothingPublished:
+        return {}
     found: set[str] = set()
-    with reader(paths) as connection:
+    with connection:
+        views = connection.execute("select view_name from duckdb_views()").fetchall()
         for view, column, owners in DERIVED:
-            if view in there:
+            if (view,) in views:
                 named = " or ".join(f"{owner} in (select unnest($1))" for owner in owners)
                 query = f"select distinct {column} from marts.{view} where {named}"
                 found.update(
                     ident for (ident,) in connection.execute(query, [list(keys)]).fetchall()
                 )
-    return found
+    return {ident: secrets.token_hex(len(ident) // 2) for ident in sorted(found)}
 
 
 def _encoded_anew(table: pa.Table) -> pa.Table:
@@ -171,24 +177,19 @@ def _with(column: pa.ChunkedArray, others: Mapping[int, Any]) -> pa.ChunkedArray
     mask = np.zeros(len(column), dtype=bool)
     mask[rows] = True
     values = pa.array([others[row] for row in rows], column.type)
-    if is_text(column.type) or not pa.types.is_nested(column.type):
+    if not pa.types.is_nested(column.type):
         return pc.replace_with_mask(column, pa.array(mask), values)
     places = np.arange(len(column))
     places[rows] = len(column) + np.arange(len(rows))
     return pa.chunked_array([*column.chunks, values]).take(pa.array(places))
 
 
-def _repeated(path: Path) -> list[str]:
-    """Columns of which the file has a dictionary and nothing besides."""
+def _kept_in_dictionaries(path: Path) -> dict[str, str]:
+    """The columns of which each row group has a dictionary, and their physical types."""
     data = pq.read_metadata(path)
-    found = []
+    found = {}
     for place in range(data.num_columns):
         chunks = [data.row_group(group).column(place) for group in range(data.num_row_groups)]
-        if chunks and all(map(_is_dictionary, chunks)):
-            found.append(chunks[0].path_in_schema)
+        if chunks and all(chunk.has_dictionary_page for chunk in chunks):
+            found[chunks[0].path_in_schema] = chunks[0].physical_type
     return found
-
-
-def _is_dictionary(chunk: pq.ColumnChunkMetaData) -> bool:
-    is_plain = "PLAIN" in chunk.encodings or not chunk.has_dictionary_page
-    return chunk.physical_type == "BYTE_ARRAY" and not is_plain

@@ -161,7 +161,8 @@ class StandIns:
         if found.lower() in self.spellings:
             return self.spellings[found.lower()]
         plain = written.decoded(found).lower()
-        return self.spellings.get(plain) or self._numbers[written.ending(plain)]
+        known = self.spellings.get(plain) or self._numbers.get(written.ending(plain))
+        return known or self.token(plain)
 
     # ---- on disk ----------------------------------------------------------------------------
 

@@ -21,14 +21,12 @@ import pyarrow.parquet as pq
 
 from reverse_etl.privacy import changing, finding
 from reverse_etl.privacy.changing import Change
-from reverse_etl.privacy.counted import Counted
+from reverse_etl.privacy.counted import NOTHING, Counted
 from reverse_etl.privacy.finding import Known
 from reverse_etl.privacy.stand_ins import StandIns
 from workspace import catalogue
 from workspace.lake import Lake
 from workspace.streams import STREAMS
-
-NOTHING = Counted()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,10 @@ from urllib.parse import unquote
 _NUMBER = re.compile(r"\+[0-9]{9,15}")
 #: Digits of a number that tell it from others, whatever its country is written like.
 _ENDING = 8
-_MARK = r"(?:[ .\x2d\xa0\u202f]|%(?:25)*(?:20|2e|2d|c2%(?:25)*a0|e2%(?:25)*80%(?:25)*af))?"
+_MARK = (
+    r"(?:[ .\x2d\xa0\u202f]|\x5c+u(?:00a0|202f|0020|002d|002e)"
+    r"|%(?:25)*(?:20|2e|2d|c2%(?:25)*a0|e2%(?:25)*80%(?:25)*af))?"
+)
 _ESCAPED = r"%[0-9a-f]{2}|\x5c[nrtbfv]|\x5cu[0-9a-f]{4}"
 _UNICODE = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
 
@@ -46,7 +49,8 @@ def pattern(spellings: Iterable[str]) -> re.Pattern[str] | None:
         before, after = _BESIDE[kind]
         escaped = "|".join(f"(?<={one})" for one in _ESCAPED.split("|"))
         found.append(f"(?:{before}|{escaped})(?:{any_of}){after}")
-    return re.compile("|".join(found), re.IGNORECASE) if found else None
+    # ASCII: by Unicode's rules a dotless i would be an i, which no other search takes it for.
+    return re.compile("|".join(found), re.IGNORECASE | re.ASCII) if found else None
 
 
 def expressions(spellings: Iterable[str]) -> list[bytes]:
@@ -56,7 +60,7 @@ def expressions(spellings: Iterable[str]) -> list[bytes]:
         if is_number(text):
             found.append(_MARKS.join(bytes([digit]) for digit in ending(text).encode()))
         else:
-            found.append(b"".join(map(_bytes, _telling(text))))
+            found.append(b"".join(map(_bytes, _beginning(_telling(text)))))
     if any(is_number(text) for text in spellings):
         found.append(_ESCAPED_MARK)
     return found
@@ -70,10 +74,21 @@ def _telling(text: str) -> str:
     return f"{name}@{host}" if at and dot else text
 
 
-#: Marks between the digits of a number; of those that URLs escape, only where one begins: the
-#: expressions of many numbers with escapes would be slow.
+def _beginning(text: str) -> str:
+    """What of a text is enough to look at the place: longer expressions are too large."""
+    left = _ENOUGH
+    for length, one in enumerate(text):
+        left -= 1 if one.isascii() else 3
+        if left < 0:
+            return text[:length]
+    return text
+
+
+_ENOUGH = 24
+#: Marks between the digits of a number; of those that URLs and JSON escape, only where one begins:
+#: the expressions of many numbers with escapes would be slow.
 _MARKS = rb"(?:[ .\-\xa0]|\xc2\xa0|\xe2\x80\xaf)?"
-_ESCAPED_MARK = rb"[0-9]%(?:25)*(?:2[0de]|c2|e2)"
+_ESCAPED_MARK = rb"[0-9](?:%(?:25)*(?:2[0de]|c2|e2)|\\+u(?:00a0|202f|0020|002d|002e))"
 
 
 def _bytes(one: str) -> bytes:
@@ -82,7 +97,24 @@ def _bytes(one: str) -> bytes:
     if one.isascii():
         code = b"%02x" % ord(one)
         return rb"(?:\\*\x" + code + b"|%[25]*" + code + rb"|\\+u00" + code + b")"
-    return rb"(?:[\x80-\xff]{1,8}|(?:%[25]*[0-9a-f]{2}){1,8}|(?:\\+u[0-9a-f]{4}){1,2})"
+    found = []
+    for other in _cases(one):
+        inside = other.encode("utf-8", "surrogatepass")
+        found.append(b"".join(b"\\x%02x" % byte for byte in inside))
+        found.append(b"".join(b"%%[25]*%02x" % byte for byte in inside))
+        found.append(b"".join(rb"\\+u" + unit.encode() for unit in _units(other)))
+    return b"(?:" + b"|".join(found) + b")"
+
+
+def _cases(one: str) -> list[str]:
+    """A character in upper and lower case, where that is one character."""
+    return sorted({case for case in (one, one.lower(), one.upper()) if len(case) == 1})
+
+
+def _units(one: str) -> list[str]:
+    """A character's code units in UTF-16, in hexadecimal digits, as JSON writes them."""
+    units = one.encode("utf-16-be", "surrogatepass").hex()
+    return [units[at : at + 4] for at in range(0, len(units), 4)]
 
 
 #: By kind: what may stand before and behind; the same as `forms` has.
@@ -118,8 +150,10 @@ def _number(digits: str) -> str:
 def _character(one: str) -> str:
     if one.isascii() and (one.isalnum() or one == "_"):
         return one
-    plain = one if ord(one) > 127 else f"\\x{ord(one):02x}"
-    inside = "".join(f"%(?:25)*{byte:02x}" for byte in one.encode("utf-8", "surrogatepass"))
-    units = one.encode("utf-16-be", "surrogatepass").hex()
-    escaped = "".join(f"\\x5cu{units[at : at + 4]}" for at in range(0, len(units), 4))
-    return f"(?:{plain}|{inside}|{escaped})"
+    found = []
+    for other in _cases(one):
+        found.append(other if ord(other) > 127 else f"\\x{ord(other):02x}")
+        inside = other.encode("utf-8", "surrogatepass")
+        found.append("".join(f"%(?:25)*{byte:02x}" for byte in inside))
+        found.append("".join(f"\\x5cu{unit}" for unit in _units(other)))
+    return f"(?:{'|'.join(found)})"

@@ -57,15 +57,17 @@ class Mended:
     linked: int
 
 
-def mend(paths: Paths, change: Change, at: datetime) -> Mended | None:
+def mend(paths: Paths, change: Change) -> Mended | None:
     """Make a version of the current one and make it current; None where nothing is published.
 
-    ``at`` names it, where that is later than every version. Call it with the run lock held.
+    It is named as the next moment after the last version. Call it with the run lock held.
     """
     here = [room for room in rooms(paths) if (room.root / CURRENT).exists()]
     # A mend that was killed may have left a version that is not current.
-    times = [at, *(_time_of(name) + _STEP for room in here for name in versions_of(room))]
-    version = f"v{compact(max(times))}"
+    names = [name for room in here for name in versions_of(room)]
+    if not names:
+        return None
+    version = f"v{compact(_time_of(max(names)) + _STEP)}"
     changed: dict[str, int] = {}
     linked = 0
     for room in here:
@@ -73,7 +75,7 @@ def mend(paths: Paths, change: Change, at: datetime) -> Mended | None:
         linked += _written(room, version, change, changed)
     for room in here:
         point_to(room, version)
-    return Mended(version, changed, linked) if here else None
+    return Mended(version, changed, linked)
 
 
 def _time_of(version: str) -> datetime:

@@ -56,7 +56,7 @@ def inode(paths: Paths, version: str, relation: str) -> int:
 
 def test_what_changed_is_new_and_the_rest_is_the_same_file(published: Paths) -> None:
     before = current_version(published)
-    done = mend(published, only("one"), AT + timedelta(hours=1))
+    done = mend(published, only("one"))
     assert done is not None and done.changed == {"marts.one": 1} and done.linked == 2
     assert current_version(published) == done.version > before
     with reader(published) as connection:
@@ -70,7 +70,7 @@ def test_what_changed_is_new_and_the_rest_is_the_same_file(published: Paths) -> 
 
 
 def test_the_next_publish_writes_what_it_has(published: Paths) -> None:
-    mend(published, only("one"), AT)
+    mend(published, only("one"))
     publish(published.warehouse, published, CATALOGUE, AT + timedelta(hours=2), FACTS)
     with reader(published) as connection:
         assert connection.execute("select name from marts.one").fetchall() == [("marts.one",)]
@@ -79,7 +79,7 @@ def test_the_next_publish_writes_what_it_has(published: Paths) -> None:
 def test_a_version_is_later_than_any_other(published: Paths) -> None:
     names = [current_version(published)]
     for _ in range(3):
-        done = mend(published, only("none"), AT - timedelta(days=1))
+        done = mend(published, only("none"))
         assert done is not None
         names.append(done.version)
     assert names == sorted(set(names))
@@ -88,5 +88,5 @@ def test_a_version_is_later_than_any_other(published: Paths) -> None:
 
 
 def test_where_nothing_is_published_nothing_is_made(paths: Paths) -> None:
-    assert mend(paths, only("one"), AT) is None
+    assert mend(paths, only("one")) is None
     assert not paths.published.exists()

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workspace import needles
 from workspace.needles import Needles, literally
 
 WORDS = st.binary(min_size=1, max_size=6)
@@ -24,9 +26,17 @@ def test_every_place_of_every_word_is_found(words: list[bytes], pieces: list[byt
 
 
 def test_without_a_word_nothing_is_found() -> None:
-    assert not Needles([])
     assert Needles([]).find(b"anything") == []
     assert Needles([b"a"]).find(b"") == []
+
+
+def test_what_is_long_is_searched_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"".join(b"%05d" % number for number in range(1000))
+    wanted = Needles([rb"\d\d\d9\d", rb"0077"])
+    whole = wanted.find(data)
+    monkeypatch.setattr(needles, "WINDOW", 64)
+    monkeypatch.setattr(needles, "SHARED", 8)
+    assert sorted(wanted.find(data)) == sorted(whole)
 
 
 def test_threads_search_side_by_side() -> None:

@@ -24,7 +24,15 @@ from reverse_etl.privacy.erasing import Desk
 from reverse_etl.privacy.forms import Identifier
 from reverse_etl.privacy.scanning import scan
 from reverse_etl.privacy.subjects import Subject, resolve
-from reverse_etl.publish import postgres
+from reverse_etl.publish import postgres, reader
+from reverse_etl.publish.publisher import (
+    NothingPublished,
+    current_version,
+    point_to,
+    rollback,
+    rooms,
+    versions_of,
+)
 from tests.reverse_etl.privacy import small_world as world
 from workspace import settings
 from workspace.identifiers import Keyring
@@ -153,6 +161,30 @@ def test_a_place_that_is_left_is_told_and_no_certificate_made(desk: Desk) -> Non
     assert world.ANNE not in str(outcome)
     note.unlink()
     assert erase(desk).is_done
+
+
+def test_an_older_version_that_came_back_is_not_signed(desk: Desk) -> None:
+    def keys() -> set[str]:
+        with reader(desk.paths) as connection:
+            rows = connection.execute("select identifier_key from marts.identity_map").fetchall()
+        return {key for (key,) in rows} & world.keys_of()
+
+    old = {room: current_version(desk.paths) for room in rooms(desk.paths)}
+    kept = desk.witnesses.parent / "kept"
+    for number, (room, name) in enumerate(old.items()):
+        shutil.copytree(room.root / name, kept / str(number))
+    work = erasing.begin(desk, [anne(desk)])
+    assert keys()
+    erasing.work_off(desk, work)
+    assert not keys() and [len(versions_of(room)) for room in old] == [1, 1]
+    with pytest.raises(NothingPublished):
+        rollback(desk.paths)
+    for number, (room, name) in enumerate(old.items()):
+        shutil.copytree(kept / str(number), room.root / name)
+        point_to(room, name)
+    assert keys()
+    assert erasing.finish(desk, work).is_done
+    assert not keys()
 
 
 def test_a_postgres_that_was_published_to_is_asked_before_it_is_signed(

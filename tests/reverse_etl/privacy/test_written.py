@@ -87,6 +87,63 @@ def test_a_number_that_was_given_as_digits_alone_is_found_as_any() -> None:
         assert made.stands_in(text) and made.near(text.encode()), text
 
 
+FOREIGN = (
+    "иван.иванов@пример.рф",
+    "محمد.علي@مثال.com",
+    "user:иван петров",
+    "éà.éà.éà.éà.éà.éà",
+    "é" * 250,
+    "x" * 20_000,
+    "ж.д" * 80,
+)
+
+
+def _standing_for(value: str) -> StandIns:
+    made = StandIns(spellings={value.lower(): "stand-in"})
+    made.__post_init__()
+    return made
+
+
+@pytest.mark.parametrize("value", FOREIGN, ids=range(len(FOREIGN)))
+def test_no_identifier_is_too_long_or_too_foreign(value: str) -> None:
+    made = _standing_for(value)
+    for way in (value, value.upper(), quote(value), json.dumps(value), f"a {value} b"):
+        assert made.near(way.encode()) and "stand-in" in made.in_text(way), way
+
+
+@given(st.text(min_size=7, max_size=40).filter(lambda text: not text.isdigit()))
+def test_any_identifier_is_near_itself(value: str) -> None:
+    made = _standing_for(value)
+    assert made.near(value.lower().encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("other", ["ı", "İ", "ſ", "\u212a"])
+def test_letters_that_only_unicode_takes_for_others_are_others(other: str) -> None:
+    made = _standing_for("anne.smik@clinic.example")
+    for letter in "isk":
+        text = f"anne.smik@clinic.example {'anne.smik@clinic.example'.replace(letter, other)}"
+        assert made.in_text(text).startswith("stand-in anne")
+
+
+@pytest.mark.parametrize("mark", ["\u00a0", "\u202f", " ", "-", "."])
+@pytest.mark.parametrize("groups", [(2, 2, 2, 2), (2, 3, 3), (1,) * 8])
+def test_numbers_are_found_with_the_marks_that_json_escapes(
+    mark: str, groups: tuple[int, ...]
+) -> None:
+    made = StandIns()
+    made._add("phone", "+33611223344", world.RING)
+    made.__post_init__()
+    digits, parts = "11223344", ["06"]
+    for length in groups:
+        parts.append(digits[:length])
+        digits = digits[length:]
+    plain = json.dumps({"note": f"call {mark.join(parts)}"}, ensure_ascii=False)
+    escaped = plain.replace(mark, f"\\u{ord(mark):04x}")
+    for text in (plain, json.dumps(json.loads(plain)), escaped, json.dumps(escaped)):
+        assert made.near(text.encode()) and made.stands_in(text), text
+        assert not made.stands_in(made.in_text(text))
+
+
 def test_a_reason_with_an_address_buries_nobody(desk: erasing.Desk) -> None:
     with pytest.raises(ValueError, match="address"):
         erasing.begin(desk, [anne(desk)], f"asked by {world.ANNE}")
