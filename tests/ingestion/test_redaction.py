@@ -211,12 +211,16 @@ def test_unreadable_lines_go_however_they_name_somebody(paths: Paths) -> None:
         '{"url": "?m=anne.canary%2540clinic.example',
         '{"mail": "anne.canary\\u0040clinic.example',
         '{"said": "call 06 11 22 33 44',
+        '{"said": "call 06\\u00a011\\u202f22\\u00a033\\u00a044',
+        '{"said": "call 06\\u00a011\\u00a0223\\u00a0344',
     ]
     others = [
         f'{{"mail": "{world.JOAN}',
         '{"url": "?a=1%202%2e5',
         '{"mail": "anne.canary@clinic.example.com',
         '{"number": "9911223344',
+        '{"said": "5\\u00a0rooms',
+        "",
         "",
     ]
     lines = [line.encode() for pair in zip(named, others, strict=False) for line in pair]
