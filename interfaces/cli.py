@@ -454,7 +454,6 @@ def _run(
 def _settings(workspace: Path | None) -> Settings:
     from reverse_etl.publish import ensure_root
 
-    settings.quiet_third_parties()
     try:
         chosen = settings.load(workspace)
     except (SettingsError, OSError) as error:

@@ -25,8 +25,6 @@ def rows_near(array: pa.Array, near: Near) -> list[int]:
             return []
         codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         return np.flatnonzero(np.isin(codes, some)).tolist()
-    if isinstance(kind, pa.BaseExtensionType):
-        return rows_near(array.storage, near)
     if pa.types.is_struct(kind):
         return sorted({row for part in array.flatten() for row in rows_near(part, near)})
     if pa.types.is_map(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):

@@ -60,16 +60,13 @@ class Change:
         texts = [name for name, kind in kept.items() if kind == "BYTE_ARRAY"]
         options = {"read_dictionary": texts, "arrow_extensions_enabled": False}
         with pq.ParquetFile(source, **options) as file:
-            groups = file.num_row_groups
-            tables = []
             writer: pq.ParquetWriter | None = None
-            for number in range(groups):
+            for number in range(file.num_row_groups):
                 table = file.read_row_group(number, use_threads=False)
                 table, others = self._changed(schema, relation, table)
                 changed += others
                 rows += table.num_rows
-                if writer is None and not changed:
-                    tables.append(number)
+                if not changed:
                     continue
                 if writer is None:
                     writer = pq.ParquetWriter(
@@ -79,7 +76,7 @@ class Change:
                         use_dictionary=list(kept),
                         store_schema=False,
                     )
-                    for before in tables:
+                    for before in range(number):
                         writer.write_table(file.read_row_group(before, use_threads=False))
                 writer.write_table(table)
             if writer is not None:
@@ -163,8 +160,7 @@ def _encoded_anew(table: pa.Table) -> pa.Table:
     """Without the values of dictionaries that no row has any more: they would be written, too."""
     for place, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
-            plain = table.column(place).cast(field.type.value_type)
-            table = table.set_column(place, field.name, plain.dictionary_encode().cast(field.type))
+            table = table.set_column(place, field.name, _with(table.column(place), {}))
     return table
 
 

@@ -19,6 +19,12 @@ _MARK = (
 )
 _ESCAPED = r"%[0-9a-f]{2}|\x5c[nrtbfv]|\x5cu[0-9a-f]{4}"
 _UNICODE = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
+#: What of an identifier is looked for; a character outside ASCII counts as three.
+_ENOUGH = 24
+#: Marks between the digits of a number; of those that URLs and JSON escape, only where one begins:
+#: the expressions of many numbers with escapes would be slow.
+_MARKS = rb"(?:[ .\-\xa0]|\xc2\xa0|\xe2\x80\xaf)?"
+_ESCAPED_MARK = rb"[0-9](?:%(?:25)*(?:2[0de]|c2|e2)|\\+u(?:00a0|202f|0020|002d|002e))"
 
 
 def is_number(spelling: str) -> bool:
@@ -82,13 +88,6 @@ def _beginning(text: str) -> str:
         if left < 0:
             return text[:length]
     return text
-
-
-_ENOUGH = 24
-#: Marks between the digits of a number; of those that URLs and JSON escape, only where one begins:
-#: the expressions of many numbers with escapes would be slow.
-_MARKS = rb"(?:[ .\-\xa0]|\xc2\xa0|\xe2\x80\xaf)?"
-_ESCAPED_MARK = rb"[0-9](?:%(?:25)*(?:2[0de]|c2|e2)|\\+u(?:00a0|202f|0020|002d|002e))"
 
 
 def _bytes(one: str) -> bytes:
