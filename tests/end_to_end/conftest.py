@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MadeOnce
+from tests.end_to_end.demos import Demo
 from tests.end_to_end.runner import Finished, run, small
 from workspace.paths import PROJECT
 
@@ -22,6 +23,11 @@ def finished(made_once: MadeOnce) -> Finished:
         (folder / "seconds").write_text(str(time.monotonic() - began))
 
     return Finished(made_once("small", fill))
+
+
+@pytest.fixture(scope="session")
+def demo(made_once: MadeOnce) -> Demo:
+    return Demo(made_once("demo", Demo.make))
 
 
 @pytest.fixture

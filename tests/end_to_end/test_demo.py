@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
@@ -18,82 +14,10 @@ from ingestion.sources import registry
 from reverse_etl.privacy.trail import trail
 from tests.conftest import PEPPER
 from tests.end_to_end import guides
+from tests.end_to_end.demos import Demo
 from workspace.identifiers import Keyring, normalise_email, normalise_phone
 from workspace.ledger import open_ledger
 from workspace.paths import PROJECT, Paths
-
-#: The command line, writing down whom any Python code wants to reach. A network of its own begins
-#: with its loopback down, where the vendors' stand-ins listen.
-MARKETING = """
-import fcntl, socket, struct, sys
-
-with socket.socket() as probe:
-    try:
-        fcntl.ioctl(probe, 0x8914, struct.pack("16sh", b"lo", 0x41))  # SIOCSIFFLAGS: up, running
-    except OSError:
-        pass  # not our own network
-
-attempts = open(sys.argv[1], "w", buffering=1)
-
-def watch(event, arguments):
-    if event == "socket.getaddrinfo":
-        if arguments[0] != "127.0.0.1":
-            attempts.write(f"{arguments[0]}\\n")
-    elif event == "socket.connect" and isinstance(arguments[1], tuple):
-        if not str(arguments[1][0]).startswith(("127.", "::1")):
-            attempts.write(f"{arguments[1]}\\n")
-
-sys.addaudithook(watch)
-sys.argv = ["marketing", *sys.argv[2:]]
-from interfaces.cli import main
-main()
-"""
-
-
-class Demo:
-    """A finished demo: its output, whom it tried to reach, its views and its truth."""
-
-    def __init__(self, folder: Path) -> None:
-        self.workspace = folder / "a workspace"
-        attempts = folder / "attempts"
-        command = [sys.executable, "-c", MARKETING, str(attempts), "demo"]
-        done = subprocess.run(
-            [*_without_network(), *command, "--workspace", str(self.workspace)],
-            cwd=PROJECT,
-            env={"PATH": "/usr/bin:/bin", "MARKETING_PEPPER": PEPPER, "HOME": str(folder)},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        self.output, self.complaints = done.stdout, done.stderr
-        self.attempts = attempts.read_text()
-
-    def ask(self, query: str, **tables: pa.Table) -> list[Any]:
-        """Rows over the published views, the truth's tables and tables of one's own (both in
-        ``memory``)."""
-        with duckdb.connect() as connection:
-            for name, table in tables.items():
-                connection.register("given", table)
-                connection.execute(f"create table {name} as from given")
-            published = self.workspace / "published" / "marketing.duckdb"
-            connection.execute(f"attach '{published}' as published (read_only)")
-            for path in (self.workspace / "demo" / "truth").glob("*.parquet"):
-                connection.execute(f"create view {path.stem} as from read_parquet('{path}')")
-            connection.execute("use published")
-            return connection.execute(query).fetchall()
-
-
-def _without_network() -> list[str]:
-    """A network namespace of its own, where the system has them."""
-    command = ["unshare", "--map-root-user", "--net"]
-    if shutil.which("unshare") is None:
-        return []
-    return command if subprocess.run([*command, "true"]).returncode == 0 else []
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    return Demo(tmp_path_factory.mktemp("demo"))
 
 
 def test_nobody_was_called(demo: Demo) -> None:
@@ -818,59 +742,3 @@ def test_everything_about_a_person_is_told(demo: Demo) -> None:
     areas = {one.area for one in found.events}
     assert {"identity", "consent", "message", "journey", "segment"} <= areas
     assert [one.at for one in found.events] == sorted(one.at for one in found.events)
-
-
-def _marketing(workspace: Path, home: Path, *words: str) -> str:
-    command = [sys.executable, "-m", "interfaces.cli", words[0], "--workspace", str(workspace)]
-    environment = {"PATH": "/usr/bin:/bin", "MARKETING_PEPPER": PEPPER, "HOME": str(home)}
-    done = subprocess.run(
-        [*command, *words[1:]], cwd=PROJECT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def _figures(workspace: Path) -> tuple[dict[Any, Any], dict[str, int]]:
-    """KPIs with what they are made of, and the rows of facts."""
-    facts = ("fct_events", "fct_sessions", "fct_touchpoints", "fct_emails", "fct_deals")
-    with duckdb.connect(str(workspace / "published" / "marketing.duckdb"), read_only=True) as asked:
-        rows = asked.execute(
-            "select metric, metric_window, month, vertical, currency, value, numerator, "
-            "denominator from marts.kpi_monthly where metric != 'attribution_confidence'"
-        ).fetchall()
-        counts = {
-            name: asked.execute(f"select count(*) from marts.{name}").fetchall()[0][0]
-            for name in facts
-        }
-    return {row[:5]: row[5:] for row in rows}, counts
-
-
-def test_an_erasure_leaves_the_figures(demo: Demo, tmp_path: Path) -> None:
-    # Behind all others: who is erased was somebody until here. Partners brought some of them.
-    chosen = demo.ask(
-        """
-        (select contact_id from marts.dim_contacts order by hash(contact_id) limit 60)
-        union
-        (
-            select contact_id from marts.fct_touchpoints where touch_type = 'partner_referral'
-            order by hash(contact_id) limit 10
-        )
-        """
-    )
-    workspace = tmp_path / "a copy"
-    shutil.copytree(demo.workspace, workspace, symlinks=True)
-    people = tmp_path / "people.csv"
-    people.write_text("".join(f"{contact}\n" for (contact,) in chosen))
-    _marketing(workspace, tmp_path, "doctor")  # the folder has moved
-    before, facts = _figures(workspace)
-
-    told = _marketing(workspace, tmp_path, "erase", "--file", str(people), "--yes")
-    assert f"erased: {len(chosen)} requests, 0 places found" in told
-    assert _figures(workspace) == (before, facts)
-
-    _marketing(workspace, tmp_path, "run")
-    after, again = _figures(workspace)
-    assert again == facts and after.keys() == before.keys() and len(after) > 500
-    for key, values in after.items():
-        for value, old in zip(values, before[key], strict=True):
-            assert value == old or value == pytest.approx(old, rel=1e-9), key
