@@ -17,7 +17,7 @@ _CACHES = (".journeys",)
 
 
 def remove(paths: Paths) -> int:
-    """Remove warehouses, compiled statements, caches and old published versions; how many."""
+    """Remove warehouses, compiled statements and caches; how many."""
     removed = 0
     for path in (
         paths.warehouse,
@@ -27,7 +27,7 @@ def remove(paths: Paths) -> int:
         *(paths.lake / name for name in _CACHES),
     ):
         removed += _remove(path)
-    return removed + remove_old_versions(paths)
+    return removed
 
 
 def remove_old_versions(paths: Paths) -> int:

@@ -1,9 +1,9 @@
 """Erasure of people, from the promise to the proof (`docs/erasure.md`).
 
-:func:`begin` buries them: from that transaction on nothing is sent to them. :func:`work` then takes
-them out of landing, lake, ledger and what is published, and removes what else was computed of them;
-:func:`finish` looks through the whole workspace and signs a certificate. Every
-step is noted when it is done and can be done again: killed at any moment, the next call goes on.
+:func:`begin` buries them: from that transaction on nothing is sent to them. :func:`work_off` then
+takes them out of landing, lake, ledger and what is published, and removes what else was computed of
+them; :func:`finish` looks through the whole workspace and signs a certificate. Every step is noted
+when it is done and can be done again: killed at any moment, the next call goes on.
 """
 
 from __future__ import annotations
@@ -211,10 +211,11 @@ def _published(desk: Desk, work: Work) -> Mapping[str, Any]:
     work.save(desk.paths)
     change = published.Change(work.stand_ins, work.derived)
     found = mending.mend(desk.paths, change)
-    computed.remove_old_versions(desk.paths)
+    removed = computed.remove_old_versions(desk.paths)
     if found is None:
-        return {"rows": 0}
-    return {"version": found.version, "rows": sum(found.changed.values())}
+        return {"rows": 0, "removed": removed}
+    rows = sum(found.changed.values())
+    return {"version": found.version, "rows": rows, "removed": removed}
 
 
 def _is_older(paths: Paths, version: str | None) -> bool:
